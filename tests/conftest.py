@@ -1,0 +1,53 @@
+"""Every test runs on a real PostgreSQL and a real Valkey; nothing has to be prepared."""
+
+import os
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import django
+import pytest
+from django.db import connections
+from django.test import TransactionTestCase
+
+from tests import database, servers
+
+# Before pytest-django reads the settings, which read the environment.
+servers.start()
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The database is made by its owner; what the tests do, they do in the application's role."""
+    database.act_as_application()
+    yield
+    connections.databases["default"]["OPTIONS"].pop("assume_role", None)
+    connections["default"].close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def swept_by_delete() -> None:
+    """Tests with real transactions are followed by DELETE instead of Django's flush."""
+
+    def sweep_afterwards(case: TransactionTestCase) -> None:
+        database.sweep(case._databases_names(include_mirrors=False))
+
+    TransactionTestCase._fixture_teardown = sweep_afterwards  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def server_environment(transactional_db: None) -> dict[str, str]:
+    """What a process of the control plane needs to work on this test's database and broker, with the application's rights."""
+    settings = connections["default"].settings_dict
+    parts = urlsplit(os.environ["DATABASE_URL"])
+    address = parts.netloc.rpartition("@")[2]
+    user = parts.netloc.rpartition("@")[0]
+    if role := os.environ.get("TOWPATH_TEST_APP_ROLE"):
+        user = f"{role}:{os.environ['TOWPATH_TEST_APP_PASSWORD']}"
+    return {
+        **{name: os.environ[name] for name in ("PATH", "TOWPATH_HOME", "TOWPATH_TESTING", "REDIS_URL")},
+        "LANG": "C.UTF-8",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DATABASE_URL": f"postgresql://{user}@{address}/{settings['NAME']}",
+    }
