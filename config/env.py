@@ -1,0 +1,85 @@
+"""Typed readers of the process environment and of the installation's record."""
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name) or default
+
+
+def flag(name: str) -> bool:
+    return text(name).lower() in {"1", "true", "yes", "on"}
+
+
+def home() -> Path:
+    """$TOWPATH_HOME: where all state lives."""
+    return Path(text("TOWPATH_HOME", str(ROOT / "var"))).absolute()
+
+
+def key(name: str) -> str:
+    """A secret of this installation, kept in $TOWPATH_HOME/keys (0600), made at first use."""
+    path = home() / "keys" / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return path.read_text().strip()
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a `postgresql://user:password@host:port/name?option=value` URL."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ValueError("DATABASE_URL must begin with postgresql://; Towpath runs on PostgreSQL only.")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "OPTIONS": dict(parse_qsl(parts.query)),
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installation:
+    """What `make up` found out about this machine; `None` ranges mean: nothing is provisioned here."""
+
+    id: str = ""
+    address: str = "127.0.0.1"
+    endpoint_first: int = 0
+    endpoint_count: int = 0
+    service_first: int = 0
+    service_count: int = 0
+    environments_root: str = ""
+    interpreter: str = ""
+    isolated: bool = False
+    isolation_note: str = ""
+    uid_first: int = 200_000
+    namespaces: bool = False
+
+
+@cache
+def installation() -> Installation:
+    path = home() / "installation.json"
+    if not path.exists():
+        return Installation()
+    record = json.loads(path.read_text())
+    known = Installation.__dataclass_fields__
+    return Installation(**{name: value for name, value in record.items() if name in known})

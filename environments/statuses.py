@@ -1,0 +1,117 @@
+"""One map from a status to its word, its shape and its tone; no page chooses a colour or a shape of its own."""
+
+from typing import NamedTuple
+
+
+class Status(NamedTuple):
+    word: str
+    shape: str
+    tone: str = ""
+
+    @property
+    def css(self) -> str:
+        """The class that gives the tone, or nothing."""
+        return f"is-{self.tone}" if self.tone else ""
+
+    @property
+    def spins(self) -> bool:
+        return self.shape == "arc"
+
+
+STATUSES: dict[str, Status] = {
+    # environments, by state
+    "pending": Status("Pending", "dashed"),
+    "provisioning": Status("Provisioning", "arc", "busy"),
+    "running": Status("Running", "disc", "ok"),
+    "sleeping": Status("Sleeping", "moon", "rest"),
+    "hibernating": Status("Hibernating", "snow", "rest"),
+    "stopping": Status("Stopping", "squarering", "warn"),
+    "stopped": Status("Stopped", "square"),
+    "error": Status("Error", "triangle", "bad"),
+    "terminating": Status("Terminating", "ringx", "bad"),
+    # environments, by what a worker makes of them
+    "active": Status("Active", "disc", "ok"),
+    "ready": Status("Ready", "disc", "ok"),
+    "inactive": Status("Inactive", "square"),
+    # a release in an environment
+    "live": Status("Live", "disc", "ok"),
+    "deploying": Status("Deploying", "arc", "busy"),
+    "removing": Status("Removing", "arc", "busy"),
+    "degraded": Status("Degraded", "diamond", "warn"),
+    "drifted": Status("Drifted", "diamond", "warn"),
+    "rolled-back": Status("Rolled back", "back", "warn"),
+    "held": Status("Held", "pause", "warn"),
+    "last-seen": Status("Last seen", "slash"),
+    "none": Status("Not deployed", "dash"),
+    # runs and steps, by phase
+    "queued": Status("Queued", "dashed"),
+    "run-running": Status("Running", "arc", "busy"),
+    "succeeded": Status("Succeeded", "check", "ok"),
+    "failed": Status("Failed", "octagon", "bad"),
+    "errored": Status("Errored", "triangle", "bad"),
+    "cancelled": Status("Cancelled", "slash"),
+    "cancelling": Status("Cancelling", "arc", "busy"),
+    "skipped": Status("Skipped", "dash"),
+    # services, as they were observed
+    "starting": Status("Starting", "arc", "busy"),
+    "backoff": Status("Restarting", "diamond", "warn"),
+    "crash-looping": Status("Crash-looping", "octagon", "bad"),
+    "unhealthy": Status("Unhealthy", "diamond", "warn"),
+    # workers
+    "online": Status("Online", "disc", "ok"),
+    "idle": Status("Idle", "disc", "ok"),
+    "busy": Status("Busy", "arc", "busy"),
+    "offline": Status("Offline", "slash", "bad"),
+    "disconnected": Status("Disconnected", "slash"),
+    # releases and their artifacts
+    "fetching": Status("Fetching", "arc", "busy"),
+    "stored": Status("Stored", "check", "ok"),
+    # plans and their gates
+    "passed": Status("Passed", "check", "ok"),
+    "ready-to-go": Status("Ready", "check", "ok"),
+    "blocked": Status("Blocked", "octbar", "bad"),
+    "waiting": Status("Waiting", "pause", "warn"),
+    "missing": Status("Missing", "bang", "warn"),
+    # what a message tells
+    "success": Status("Done", "check", "ok"),
+    "info": Status("Note", "ring"),
+    "warning": Status("Warning", "diamond", "warn"),
+    "message-error": Status("Refused", "octbar", "bad"),
+}
+UNKNOWN = Status("Unknown", "ring")
+
+
+def status_of(name: str) -> Status:
+    """The look of a status; an unknown one is said to be unknown rather than drawn as healthy."""
+    return STATUSES.get(name.replace("_", "-"), UNKNOWN)
+
+
+def phase_of(name: str) -> Status:
+    """The look of a run's or step's phase, whose `running` moves while an environment's `running` stands."""
+    return STATUSES["run-running"] if name == "running" else status_of(name)
+
+
+def message_of(level: str) -> Status:
+    """The look of a message about what was just done."""
+    return status_of("message-error" if level == "error" else level)
+
+
+def age(seconds: float) -> str:
+    """`now`, `4m`, `3h`, `6d`: how long ago, as short as a cell wants it."""
+    if seconds < 60:
+        return "now"
+    if seconds < 3600:
+        return f"{int(seconds // 60)}m"
+    if seconds < 2 * 86400:
+        return f"{int(seconds // 3600)}h"
+    return f"{int(seconds // 86400)}d"
+
+
+def duration(seconds: float) -> str:
+    """`22s`, `1m 48s`, `2h 5m`: how long something took."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60}s" if whole % 60 else f"{whole // 60}m"
+    return f"{whole // 3600}h {whole % 3600 // 60}m"
