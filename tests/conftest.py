@@ -38,7 +38,7 @@ def swept_by_delete() -> None:
 
 @pytest.fixture
 def server_environment(transactional_db: None) -> dict[str, str]:
-    """What a process of the control plane needs to work on this test's database and broker, with the application's rights."""
+    """What a process of the control plane needs to work on this test's database and broker, as the application."""
     settings = connections["default"].settings_dict
     parts = urlsplit(os.environ["DATABASE_URL"])
     address = parts.netloc.rpartition("@")[2]

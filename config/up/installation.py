@@ -1,0 +1,163 @@
+"""The record of an installation: its id, its addresses and ranges, chosen once and kept."""
+
+import fcntl
+import json
+import os
+import random
+import uuid
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import IO
+
+from config.up import keys, ports
+from config.up.errors import CannotStart
+
+ENDPOINTS = 200
+SERVICES = 2000
+UIDS = 100_000
+UID_REGISTER = Path("/var/lib/towpath/uids")
+# supervisord binds to its socket's path and a process id; the kernel takes 107 letters.
+LONGEST_HOME = 107 - len("/supervisor/supervisor.sock.4194304")
+
+
+@dataclass(kw_only=True)
+class Installation:
+    """What installation.json holds."""
+
+    id: str
+    web: str
+    address: str
+    postgres_port: int
+    valkey_port: int
+    endpoint_first: int
+    endpoint_count: int
+    service_first: int
+    service_count: int
+    uid_first: int
+    environments_root: str = ""
+    interpreter: str = ""
+    isolated: bool = False
+    isolation_note: str = ""
+    namespaces: bool = False
+
+    @property
+    def host(self) -> str:
+        return self.web.rpartition(":")[0]
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{self.web.rpartition(':')[2]}"
+
+    def save(self, home: Path) -> None:
+        keys.write(home / "installation.json", json.dumps(asdict(self), indent=2) + "\n")
+
+
+def lock(home: Path) -> IO[str]:
+    """Hold the home for as long as the returned file is open; the kernel lets go when the holder dies."""
+    file = open(keys.directory(home) / "lock", "a+")  # noqa: SIM115 it stays open on purpose
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        holder = file.read().strip() or "unknown"
+        raise CannotStart(
+            f"Towpath already runs from {home} (process {holder}). Stop it with Ctrl-C where it runs or with "
+            f"`kill {holder}`, or start a second installation with another TOWPATH_HOME."
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def check_home(home: Path) -> None:
+    """Refuse a path that sockets or configuration files cannot hold."""
+    if len(os.fsencode(home)) > LONGEST_HOME:
+        raise CannotStart(f"{home} is too long for the path of a socket; set TOWPATH_HOME to a shorter one.")
+    for word in (";", "{", "}", '"', "\n"):
+        if word in str(home):
+            raise CannotStart(f"{home} holds a {word!r}, which configuration files do not carry; set TOWPATH_HOME.")
+
+
+def load(home: Path, bind: str = "") -> Installation:
+    """The record of this home, made at the first start; `bind` is TOWPATH_BIND."""
+    file = home / "installation.json"
+    known = {field.name for field in fields(Installation)}
+    if file.exists():
+        record = {name: value for name, value in json.loads(file.read_text()).items() if name in known}
+        found = Installation(**record)
+        found.web = checked_bind(bind) if bind else found.web
+    else:
+        found = choose(checked_bind(bind) if bind else "")
+    found.address = address_of(found.host)
+    return found
+
+
+def choose(web: str) -> Installation:
+    if not web:
+        port = ports.first_free(range(8000, 8100))
+        if port is None:
+            raise CannotStart("No port from 8000 to 8099 is free; choose one with TOWPATH_BIND=127.0.0.1:<port>.")
+        web = f"127.0.0.1:{port}"
+    host = web.rpartition(":")[0]
+    blocks = range(20_000, 22_000, ENDPOINTS)
+    endpoints = next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), None)
+    identity = str(uuid.uuid4())
+    return Installation(
+        id=identity,
+        web=web,
+        address=address_of(host),
+        postgres_port=ports.first_free(range(15_432, 15_932)) or ports.anywhere(),
+        valkey_port=ports.first_free(range(16_379, 16_879)) or ports.anywhere(),
+        endpoint_first=blocks[0] if endpoints is None else endpoints,
+        endpoint_count=ENDPOINTS,
+        # Not in use until something is deployed, so two installations on one machine cannot see each other: by lot.
+        service_first=random.choice(range(22_000, 32_000, SERVICES)),
+        service_count=SERVICES,
+        uid_first=own_uids(identity),
+    )
+
+
+def own_uids(identity: str) -> int:
+    """A range of uids that no other installation on this machine has, also not one that is long gone."""
+    first = 200_000
+    if os.geteuid() != 0:
+        return first
+    with suppress(OSError):
+        UID_REGISTER.mkdir(parents=True, exist_ok=True)
+        for candidate in range(first, 2**31 - UIDS, UIDS):
+            with suppress(FileExistsError):
+                with open(UID_REGISTER / str(candidate), "x") as file:
+                    file.write(identity)
+                return candidate
+    return first
+
+
+def checked_bind(bind: str) -> str:
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdigit() or ":" in host or not 0 < int(port) < 65536:
+        raise CannotStart(f"TOWPATH_BIND is {bind!r}; it must be <host>:<port> with an IPv4 address or a name.")
+    return f"{host or '0.0.0.0'}:{port}"
+
+
+def address_of(host: str) -> str:
+    """How a process on this machine reaches what listens on that host."""
+    return "127.0.0.1" if host in {"0.0.0.0", ""} else host
+
+
+def settle_ports(record: Installation, *, postgres: bool, valkey: bool) -> list[int]:
+    """Make sure of every port before anything starts; returns endpoint ports that somebody else uses."""
+    host, _, port = record.web.rpartition(":")
+    if not ports.is_free(int(port), host):
+        raise CannotStart(
+            f"{record.web} is in use by another program. Stop that program, or choose another address: "
+            f"TOWPATH_BIND={host}:{int(port) + 1} make up"
+        )
+    # Nobody but this installation knows these two, so they may move.
+    if postgres and not ports.is_free(record.postgres_port):
+        record.postgres_port = ports.first_free(range(15_432, 15_932)) or ports.anywhere()
+    if valkey and not ports.is_free(record.valkey_port):
+        record.valkey_port = ports.first_free(range(16_379, 16_879)) or ports.anywhere()
+    endpoints = range(record.endpoint_first, record.endpoint_first + record.endpoint_count)
+    return [port for port in endpoints if not ports.is_free(port, host)]

@@ -1,0 +1,94 @@
+"""The one supervisor of an installation, spoken to over its socket."""
+
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from supervisor.xmlrpc import SupervisorTransport
+
+from config.up.errors import CannotStart
+
+RUNNING, STARTING, FATAL = "RUNNING", "STARTING", "FATAL"
+GONE = {"STOPPED", "EXITED", "FATAL"}
+
+
+class Supervisor:
+    """Starts supervisord as a child of this process and tells it what to start and stop."""
+
+    def __init__(self, home: Path, configuration: Path, environment: dict[str, str]) -> None:
+        self.home = home
+        self.configuration = configuration
+        self.environment = environment
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run supervisord; in a session of its own, so that Ctrl-C reaches only the parent, which stops in order."""
+        (self.home / "supervisor" / "supervisor.sock").unlink(missing_ok=True)
+        with open(self.home / "logs" / "supervisord.start.log", "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.configuration)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self.environment,
+                cwd="/",
+                start_new_session=True,
+            )
+        until = time.monotonic() + 15
+        while True:
+            if self.process.poll() is not None:
+                text = (self.home / "logs" / "supervisord.start.log").read_text(errors="replace").strip()
+                raise CannotStart(f"The supervisor ended at once: {text.splitlines()[-1] if text else 'no word'}")
+            try:
+                self.rpc().getState()
+                return
+            except OSError as reason:
+                if time.monotonic() > until:
+                    raise CannotStart("The supervisor does not answer; see logs/supervisord.log.") from reason
+                time.sleep(0.05)
+
+    def rpc(self) -> Any:
+        """A fresh connection for each use: the transport keeps one and does not notice when it went stale."""
+        socket = f"unix://{self.home / 'supervisor' / 'supervisor.sock'}"
+        password = (self.home / "supervisor" / "password").read_text().strip()
+        transport = SupervisorTransport("towpath", password, socket)
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def processes(self) -> list[dict[str, Any]]:
+        return cast(list[dict[str, Any]], self.rpc().getAllProcessInfo())
+
+    def start_group(self, group: str) -> None:
+        """Start without waiting: what comes up is watched by who needs it."""
+        try:
+            self.rpc().startProcessGroup(group, False)
+        except xmlrpc.client.Fault as fault:
+            raise CannotStart(f"{group} could not be started: {fault.faultString}") from fault
+
+    def stop(self, last: set[str], seconds: float) -> None:
+        """Stop all side by side, then the servers that the others need; supervisord alone would take turns."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        until = time.monotonic() + seconds
+        # Where it is going down already, TERM below and the sweep by cookie do the rest.
+        with suppress(OSError, xmlrpc.client.Error):
+            self.stop_those(lambda group: group not in last, until)
+        self.process.terminate()
+        try:
+            self.process.wait(max(1.0, until - time.monotonic()) + 4)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def stop_those(self, chosen: Any, until: float) -> None:
+        rpc = self.rpc()
+        for group in {info["group"] for info in self.processes() if chosen(info["group"])}:
+            rpc.stopProcessGroup(group, False)
+        while time.monotonic() < until:
+            left = [info for info in self.processes() if chosen(info["group"]) and info["statename"] not in GONE]
+            if not left:
+                return
+            time.sleep(0.1)
