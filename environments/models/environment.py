@@ -5,7 +5,7 @@ import uuid
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -99,7 +99,17 @@ class Environment(models.Model):
         ]
         indexes = [
             models.Index(fields=["organization", "created_at", "id"], name="environment_oldest"),
-            models.Index("organization", Lower("name"), "id", name="environment_by_name"),
+            models.Index(
+                F("organization"),
+                F("priority").desc(),
+                Lower("name"),
+                F("id"),
+                condition=Q(terminated_at__isnull=True),
+                name="environment_by_name",
+            ),
+            models.Index(
+                fields=["organization", "state"], condition=Q(terminated_at__isnull=True), name="environment_by_state"
+            ),
         ]
 
     def __str__(self) -> str:

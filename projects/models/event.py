@@ -36,6 +36,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["organization_id", "environment_id", "number"], name="event_by_environment"),
             models.Index(fields=["organization_id", "project_id", "number"], name="event_by_project"),
+            models.Index(fields=["organization_id", "app_id", "number"], name="event_by_app"),
         ]
 
     def __str__(self) -> str:

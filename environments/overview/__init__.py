@@ -1,0 +1,1 @@
+"""What the pages of one thing show, read in a constant number of statements; rules and changes live elsewhere."""

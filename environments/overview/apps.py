@@ -1,0 +1,138 @@
+"""The pages of a project, an app and a release."""
+
+import uuid
+from typing import Any
+
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.urls import reverse
+
+from environments.models import Deployment, Endpoint, Environment, Slot
+from projects import access, narration
+from projects.access import Actor, Permission
+from projects.models import App, Event, Project, Release
+
+PAGE = 50
+
+
+def project_page(project: Project, actor: Actor) -> dict[str, Any]:
+    """The project's apps with their newest release and where they are live."""
+    newest = Release.objects.filter(app=OuterRef("pk")).order_by("-serial")
+    apps = (
+        App.objects.filter(project=project)
+        .annotate(
+            newest=Subquery(newest.values("version")[:1]),
+            newest_at=Subquery(newest.values("created_at")[:1]),
+            release_count=Subquery(
+                Release.objects.filter(app=OuterRef("pk")).order_by().values("app").annotate(n=Count("pk")).values("n")
+            ),
+        )
+        .order_by("archived_at", "name", "id")[:500]
+    )
+    found = list(apps)
+    live: dict[uuid.UUID, list[Slot]] = {}
+    slots = _seen_slots(actor).filter(app__in=found, live__isnull=False)
+    for slot in slots.select_related("environment", "live__release").order_by("environment__name"):
+        live.setdefault(slot.app_id, []).append(slot)
+    return {
+        "project": project,
+        "apps": [{"app": app, "live": live.get(app.id, [])} for app in found],
+        "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=project.id),
+        "activity": _activity(actor, Q(project_id=project.id)),
+        "restricted_to": Environment.objects.filter(id=project.restrict_to_environment_id).first()
+        if project.restrict_to_environment_id
+        else None,
+    }
+
+
+def app_page(app: App, actor: Actor, *, before: int | None = None) -> dict[str, Any]:
+    """Where the app runs, its releases newest first (50 a page), its deployments and what happened."""
+    releases = Release.objects.filter(app=app).select_related("artifact").order_by("-serial")
+    if before:
+        releases = releases.filter(serial__lt=before)
+    found = list(releases[: PAGE + 1])
+    places = list(
+        _seen_slots(actor)
+        .filter(app=app, last_number__gt=0)
+        .select_related("environment", "live__release", "previous__release")
+        .order_by("environment__name")
+    )
+    live = _live_by_release(places)
+    addresses: dict[uuid.UUID, list[Endpoint]] = {}
+    for endpoint in Endpoint.objects.filter(app=app, released_at__isnull=True).select_related("host"):
+        addresses.setdefault(endpoint.environment_id, []).append(endpoint)
+    return {
+        "app": app,
+        "places": [{"slot": slot, "endpoints": addresses.get(slot.environment_id, [])} for slot in places],
+        "releases": [{"release": one, "live": live.get(one.id, [])} for one in found[:PAGE]],
+        "older": found[PAGE - 1].serial if len(found) > PAGE else None,
+        "newer": before is not None,
+        "may_release": access.allows(actor, Permission.RELEASE, project_id=app.project_id) or _may_anywhere(actor, app),
+        "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=app.project_id),
+        "activity": _activity(actor, Q(app_id=app.id)),
+    }
+
+
+def release_page(release: Release, actor: Actor) -> dict[str, Any]:
+    """Where the release is live, where it may go, every deployment of it, its manifest."""
+    places = list(_seen_slots(actor).filter(app=release.app).select_related("environment", "live__release"))
+    deployments = Deployment.objects.filter(release=release)
+    if actor.visible_environments is not None:
+        deployments = deployments.filter(environment__in=actor.visible_environments)
+    return {
+        "release": release,
+        "live": _live_by_release(places).get(release.id, []),
+        "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],
+        "targets": _targets(release, actor),
+    }
+
+
+def _targets(release: Release, actor: Actor) -> list[dict[str, Any]]:
+    """The environments this actor may deploy the release to; the plan says what stands in the way."""
+    environments = Environment.objects.filter(organization=actor.organization, deleted_at__isnull=True)
+    if actor.visible_environments is not None:
+        environments = environments.filter(id__in=actor.visible_environments)
+    return [
+        {
+            "environment": environment,
+            "url": f"{reverse('deploy')}?release={release.id}&environment={environment.id}",
+        }
+        for environment in environments.order_by("places__stage__position", "name")[:PAGE]
+        if access.allows(
+            actor,
+            Permission.DEPLOY,
+            project_id=release.app.project_id,
+            environment_id=environment.id,
+            protected=environment.protected,
+        )
+    ]
+
+
+def _may_anywhere(actor: Actor, app: App) -> bool:
+    """Releases belong to no environment: a right over any environment of the project is enough to cut one."""
+    return any(
+        Permission.RELEASE in access.PERMISSIONS[right.role]
+        and (right.projects is None or app.project_id in right.projects)
+        for right in actor.rights
+    )
+
+
+def _seen_slots(actor: Actor) -> QuerySet[Slot]:
+    slots = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
+    if actor.visible_environments is not None:
+        slots = slots.filter(environment__in=actor.visible_environments)
+    return slots
+
+
+def _live_by_release(slots: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
+    live: dict[uuid.UUID, list[Environment]] = {}
+    for slot in slots:
+        if slot.live and slot.live.release_id:
+            live.setdefault(slot.live.release_id, []).append(slot.environment)
+    return live
+
+
+def _activity(actor: Actor, about: Q) -> list[dict[str, Any]]:
+    seen = Event.objects.filter(about, organization_id=actor.organization.id)
+    if actor.visible_environments is not None:
+        seen = seen.filter(Q(environment_id=None) | Q(environment_id__in=actor.visible_environments))
+    return [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]
