@@ -227,6 +227,7 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(blank=True, default="")),
                 ("link", models.CharField(blank=True, default="", max_length=500)),
                 ("changes", models.JSONField(default=list)),
+                ("configuration_changes", models.JSONField(default=list)),
                 ("gates", models.JSONField(default=list)),
                 ("blocked", models.BooleanField()),
                 ("digest", models.CharField(max_length=64)),

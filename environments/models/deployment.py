@@ -35,6 +35,7 @@ class Plan(models.Model):
     reason = models.TextField(blank=True, default="")
     link = models.CharField(max_length=500, blank=True, default="")
     changes = models.JSONField(default=list)
+    configuration_changes = models.JSONField(default=list)
     gates = models.JSONField(default=list)
     blocked = models.BooleanField()
     digest = models.CharField(max_length=64)
