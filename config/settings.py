@@ -8,6 +8,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TOWPATH_HOME = env.home()
 TOWPATH_BIND = env.text("TOWPATH_BIND", "127.0.0.1:8000")
 TOWPATH_PUBLIC_URL = env.text("TOWPATH_PUBLIC_URL").rstrip("/")
+INSTALLATION = env.installation()
+# Networks that fetching may reach although they are private: "10.1.0.0/16, 192.0.2.7".
+EGRESS_ALLOW = env.text("TOWPATH_EGRESS_ALLOW")
 
 SECRET_KEY = env.key("django")
 MASTER_KEY = env.key("master")
@@ -23,7 +26,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django_htmx",
-    "projects",
+    "projects.floor.Projects",
     "environments",
 ]
 MIDDLEWARE = [
