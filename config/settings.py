@@ -63,6 +63,11 @@ DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://towp
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 
+# Limits, in bytes: a JSON body, and an uploaded archive.
+TOWPATH_BODY_BYTES = 1 << 20
+TOWPATH_ARTIFACT_BYTES = int(env.text("TOWPATH_ARTIFACT_MB", "512")) << 20
+DATA_UPLOAD_MAX_MEMORY_SIZE = TOWPATH_BODY_BYTES
+
 AUTH_USER_MODEL = "projects.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [

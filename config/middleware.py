@@ -1,0 +1,115 @@
+"""What surrounds every page: security headers, and refusals told in the house's own pages."""
+
+import logging
+from collections.abc import Callable
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from config import refusals
+from projects.authentication import NotAuthenticated
+from projects.errors import Refused
+
+logger = logging.getLogger(__name__)
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+# The readable API document is drawn by a bundled script that styles itself.
+DOCS = "/api/v1/docs"
+DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
+    "script-src 'self'", "script-src 'self' 'unsafe-inline'"
+)
+Answer = Callable[[HttpRequest], HttpResponse]
+
+
+class SecurityHeaders:
+    """Nothing foreign is loaded, nothing inline runs, no other site frames a page or learns an address."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy = DOCS_POLICY if request.path == DOCS else POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        return response
+
+
+class Refusals:
+    """A refusal raised in a page becomes a page (or, for htmx, its main part) with the sentence and the right status."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, refusals.AWAY):
+            return self.away(request, exception)
+        if not isinstance(exception, Refused):
+            return None
+        if request.path.startswith("/api/"):
+            response: HttpResponse = JsonResponse(
+                refusals.problem(exception),
+                status=refusals.status(exception),
+                content_type="application/problem+json",
+            )
+        elif isinstance(exception, NotAuthenticated):
+            response = self.to_sign_in(request)
+        else:
+            response = self.page(request, exception)
+        for name, value in refusals.headers(exception).items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def page(self, request: HttpRequest, refusal: Refused) -> HttpResponse:
+        status = refusals.status(refusal)
+        htmx = bool(getattr(request, "htmx", False))
+        context = {
+            "refusal": refusal,
+            "status": status,
+            "kind": str(status),
+            "heading": refusal.title,
+            "sentence": refusal.detail,
+            "errors": refusal.errors,
+        }
+        templates = ["errors/refused.html", "errors/page.html"]
+        return render(request, ["errors/refused_part.html", *templates] if htmx else templates, context, status=status)
+
+    def to_sign_in(self, request: HttpRequest) -> HttpResponse:
+        """The page itself is what one comes back to, never a fragment of it or the answer to a form."""
+        back = request.get_full_path()
+        if getattr(request, "htmx", False):
+            back = getattr(request.htmx, "current_url_abs_path", None) or "/"  # type: ignore[attr-defined]
+        elif request.method != "GET" or request.headers.get("Towpath-Live"):
+            back = "/"
+        url = f"{reverse('sign-in')}?{urlencode({'next': back})}"
+        response = HttpResponse(status=302, headers={"Location": url})
+        if getattr(request, "htmx", False) or request.headers.get("Towpath-Live"):
+            response = HttpResponse(status=401, headers={"HX-Redirect": url})
+        return response
+
+    def away(self, request: HttpRequest, exception: Exception) -> HttpResponse:
+        logger.warning("The database does not answer: %s", type(exception).__name__)
+        sentence = refusals.AWAY_SENTENCE
+        if request.path.startswith("/api/"):
+            response: HttpResponse = JsonResponse(
+                {"type": "about:blank", "title": "Unavailable", "status": 503, "detail": sentence, "code": "unavailable"},
+                status=503,
+                content_type="application/problem+json",
+            )
+        else:
+            context = {"heading": "Unavailable", "kind": "503", "sentence": sentence}
+            response = render(None, "errors/server.html", context, status=503)  # type: ignore[arg-type]
+        response.headers["Retry-After"] = str(refusals.AWAY_SECONDS)
+        return response

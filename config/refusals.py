@@ -1,0 +1,70 @@
+"""The one table that says how each kind of refusal is told over HTTP."""
+
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+
+from projects import errors
+from projects.authentication import NotAuthenticated
+from projects.limits import TooMany
+
+# The first kind in this order that the refusal is an instance of decides.
+STATUS: tuple[tuple[type[errors.Refused], int], ...] = (
+    (NotAuthenticated, 401),
+    (TooMany, 429),
+    (errors.NotFound, 404),
+    (errors.NotAllowed, 403),
+    (errors.Invalid, 422),
+    (errors.Gone, 410),
+    (errors.Exhausted, 409),
+    (errors.Conflict, 409),
+    (errors.Refused, 400),
+)
+TITLES = {
+    400: "The request cannot be read",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    410: "Gone",
+    412: "Changed meanwhile",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "Invalid",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+AWAY = (OperationalError, InterfaceError)
+AWAY_SENTENCE = "The database does not answer at the moment; try again in a few seconds."
+AWAY_SECONDS = 5
+
+
+def status(refusal: errors.Refused) -> int:
+    """The HTTP status of `refusal`; a refusal may name its own in `http_status` (412, 413, 415)."""
+    own: int | None = getattr(refusal, "http_status", None)
+    return own or next(number for kind, number in STATUS if isinstance(refusal, kind))
+
+
+def headers(refusal: errors.Refused) -> dict[str, str]:
+    found: dict[str, str] = {}
+    if isinstance(refusal, NotAuthenticated):
+        found["WWW-Authenticate"] = "Bearer"
+    if isinstance(refusal, TooMany):
+        found["Retry-After"] = str(refusal.seconds)
+    return found
+
+
+def problem(refusal: errors.Refused) -> dict[str, Any]:
+    """The body of an `application/problem+json` answer (RFC 9457)."""
+    number = status(refusal)
+    return {
+        "type": "about:blank",
+        "title": TITLES[number],
+        "status": number,
+        "detail": refusal.detail,
+        "code": refusal.code,
+        "errors": refusal.errors,
+        **refusal.extra,
+    }

@@ -1,0 +1,20 @@
+"""Every address of the server."""
+
+from django.urls import include, path
+
+from config import health
+from config.api import api
+
+urlpatterns = [
+    path("livez", health.live),
+    path("readyz", health.ready),
+    path("api/health", health.live),
+    path("api/ready", health.ready),
+    path("api/v1/", api.urls),
+    path("", include("projects.urls")),
+    path("", include("environments.urls")),
+]
+handler400 = "projects.views.errors.bad_request"
+handler403 = "projects.views.errors.forbidden"
+handler404 = "projects.views.errors.not_found"
+handler500 = "projects.views.errors.server_error"

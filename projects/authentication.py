@@ -1,0 +1,103 @@
+"""Who is asking: people by password and session, scripts by access token."""
+
+import secrets
+from typing import cast
+
+from django.contrib.auth import authenticate
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.utils import timezone
+
+from projects import access, limits
+from projects.access import Actor
+from projects.credentials import digest
+from projects.errors import NotFound, Refused
+from projects.models import AccessToken, Membership, Organization, User
+
+SIGN_INS = 10  # failures for one name or address in a window
+BEARERS = 60
+WINDOW = 300
+SESSION_ORGANIZATION = "organization"
+_ACTOR = "_towpath_actor"
+
+
+class NotAuthenticated(Refused):
+    """Nobody is signed in, or the credential is unknown, expired or revoked."""
+
+    code = "not-authenticated"
+    title = "Not signed in"
+
+
+def sign_in(*, username: str, password: str, address: str) -> User:
+    """The person with this name and password. Failures are counted per name and per address."""
+    names = [f"sign-in:name:{digest(username.lower())[:16]}", f"sign-in:address:{address}"]
+    for name in names:
+        limits.check(name, most=SIGN_INS, seconds=WINDOW)
+    user = authenticate(username=username, password=password)
+    if user is None:
+        for name in names:
+            limits.count(name, seconds=WINDOW)
+        raise NotAuthenticated("The user name or the password is not right.")
+    return cast(User, user)
+
+
+def actor_of_request(request: HttpRequest) -> Actor:
+    """The person signed in, acting in the organization their session names, else in their first one."""
+    known: Actor | None = getattr(request, _ACTOR, None)
+    if known is None:
+        known = _of_session(request)
+        setattr(request, _ACTOR, known)
+    return known
+
+
+def _of_session(request: HttpRequest) -> Actor:
+    user = request.user
+    if not isinstance(user, User) or not user.is_active:
+        raise NotAuthenticated("Sign in to see this page.")
+    memberships = list(
+        Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id")
+    )
+    if not memberships:
+        raise NotFound("You are not a member of any organization; ask an owner to add you.")
+    wanted = request.session.get(SESSION_ORGANIZATION)
+    membership = next((one for one in memberships if str(one.organization_id) == wanted), memberships[0])
+    organization = membership.organization
+    return Actor(f"user:{user.username}", organization, access.rights_of(user, organization), user)
+
+
+def choose_organization(request: HttpRequest, organization: Organization) -> None:
+    """From now on this session acts in `organization`; NotFound where the person is not a member."""
+    access.of_user(cast(User, request.user), organization)
+    request.session[SESSION_ORGANIZATION] = str(organization.pk)
+
+
+def actor_of_bearer(header: str, *, address: str = "") -> Actor:
+    """The actor behind `Authorization: Bearer <token>` or `UserKey <token>`, with its maker's present rights."""
+    scheme, _, credential = header.strip().partition(" ")
+    credential = credential.strip()
+    if scheme.lower() not in {"bearer", "userkey"} or not credential:
+        raise NotAuthenticated("Send an access token: Authorization: Bearer <token>.")
+    limit = f"bearer:{address}"
+    if address:
+        limits.check(limit, most=BEARERS, seconds=WINDOW)
+    found = digest(credential)
+    token = (
+        AccessToken.objects.select_related("organization", "owner")
+        .filter(digest=found, revoked_at__isnull=True, owner__is_active=True)
+        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
+        .first()
+    )
+    if token is None or not secrets.compare_digest(token.digest, found):
+        if address:
+            limits.count(limit, seconds=WINDOW)
+        raise NotAuthenticated("This access token is unknown, expired or revoked.")
+    _mark_used(token)
+    return access.of_token(token)
+
+
+def _mark_used(token: AccessToken) -> None:
+    """Once a minute is enough to see whether a token is in use, and spares a write per request."""
+    now = timezone.now()
+    if token.last_used_at is None or (now - token.last_used_at).total_seconds() > 60:
+        AccessToken.objects.filter(pk=token.pk).update(last_used_at=now)

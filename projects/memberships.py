@@ -1,0 +1,117 @@
+"""Who belongs to an organization: adding people and giving them grants."""
+
+import uuid
+
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from projects import access, events
+from projects.access import RANK, Actor, Permission
+from projects.errors import Conflict, Invalid, NotAllowed
+from projects.models import Grant, Membership, Organization, Project, Role, User
+
+
+class AlreadyMember(Conflict):
+    code = "already-member"
+
+
+@events.operation
+def add(
+    *,
+    by: Actor,
+    username: str,
+    password: str = "",
+    role: str = Role.VIEWER,
+    project: Project | None = None,
+    environment_id: uuid.UUID | None = None,
+) -> Membership:
+    """Make a person with this password and give them a role; a present member gets one more grant."""
+    given = known_role(role)
+    access.require(by, Permission.MANAGE_MEMBERS)
+    if RANK[given] >= RANK[Role.OWNER]:
+        access.require(by, Permission.MANAGE_OWNERS)
+    membership = Membership.objects.filter(user__username__iexact=username, organization=by.organization).first()
+    made = membership is None
+    if membership is None:
+        membership = Membership.objects.create(user=_make(username, password), organization=by.organization)
+    elif password:
+        raise AlreadyMember(f"{username} is a member already; leave the password out to give one more role.")
+    try:
+        with transaction.atomic():
+            Grant.objects.create(membership=membership, role=given, project=project, environment_id=environment_id)
+    except IntegrityError:
+        raise AlreadyMember(f"{username} has this role there already.") from None
+    events.record(
+        "member.added" if made else "member.granted",
+        by=by,
+        object={"kind": "member", "id": membership.id, "name": membership.user.username},
+        project_id=project.id if project else None,
+        environment_id=environment_id,
+        role=given.value,
+    )
+    return membership
+
+
+def _make(username: str, password: str) -> User:
+    username = username.strip()
+    try:
+        UnicodeUsernameValidator()(username)
+    except ValidationError:
+        raise Invalid.field("username", "use letters, digits and @ . + - _ only") from None
+    if len(username) > 150:
+        raise Invalid.field("username", "use at most 150 characters")
+    if User.objects.filter(username__iexact=username).exists():
+        raise AlreadyMember("This user name is taken; choose another.")
+    user = User(username=username)
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise Invalid.field("password", " ".join(error.messages)) from None
+    user.set_password(password)
+    user.save()
+    return user
+
+
+def known_role(role: str) -> Role:
+    try:
+        return Role(role)
+    except ValueError:
+        raise Invalid.field("role", f"must be one of {', '.join(Role.values)}") from None
+
+
+@events.operation
+def remove(membership: Membership, *, by: Actor) -> None:
+    """End a membership; the last owner stays."""
+    access.require(by, Permission.MANAGE_MEMBERS)
+    organization = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
+    roles = set(membership.grants.values_list("role", flat=True))
+    if Role.OWNER in roles:
+        if not access.allows(by, Permission.MANAGE_OWNERS):
+            raise NotAllowed("Only an owner may remove an owner.")
+        owners = Grant.objects.filter(membership__organization=organization, role=Role.OWNER, project=None)
+        if not owners.filter(environment_id=None).exclude(membership=membership).exists():
+            raise Conflict("The last owner cannot be removed; make somebody else an owner first.", code="last-owner")
+    events.record(
+        "member.removed",
+        by=by,
+        object={"kind": "member", "id": membership.id, "name": membership.user.username},
+    )
+    membership.delete()
+
+
+def visible(actor: Actor) -> QuerySet[Membership]:
+    """The members of the actor's organization, oldest first."""
+    return (
+        Membership.objects.filter(organization=actor.organization)
+        .select_related("user")
+        .prefetch_related("grants")
+        .order_by("created_at", "id")
+    )
+
+
+def of(user: User) -> QuerySet[Organization]:
+    """The organizations a person belongs to, oldest first."""
+    return Organization.objects.filter(memberships__user=user).order_by("created_at", "id")

@@ -1,0 +1,115 @@
+"""Access tokens for scripts and CI: making and revoking them."""
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from projects import access, events
+from projects.access import RANK, Actor, Permission, Right
+from projects.credentials import Secret, digest, new_token
+from projects.errors import Conflict, Invalid, NotAllowed, NotFound
+from projects.memberships import known_role
+from projects.models import AccessToken, Project, Role
+
+
+class NameTaken(Conflict):
+    code = "name-taken"
+
+
+@events.operation
+def create(
+    *,
+    by: Actor,
+    name: str,
+    role: str,
+    project_ids: Iterable[uuid.UUID] = (),
+    environment_ids: Iterable[uuid.UUID] = (),
+    expires_at: datetime | None = None,
+) -> tuple[AccessToken, Secret]:
+    """A token with at most its maker's rights. The secret is returned once and never again."""
+    access.require(by, Permission.MANAGE_TOKENS)
+    if by.user is None:
+        raise NotAllowed("Only a person, or a token of theirs, can make an access token.")
+    given = known_role(role)
+    name = name.strip()
+    if not 1 <= len(name) <= 100:
+        raise Invalid.field("name", "give a name of 1 to 100 characters")
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid.field("expires_at", "must lie in the future")
+    projects, environments = frozenset(project_ids), frozenset(environment_ids)
+    if not _within(by, given, projects, environments):
+        raise NotAllowed("A token cannot have more rights than its maker; choose a lower role or fewer places.")
+    known = set(Project.objects.filter(organization=by.organization, pk__in=projects).values_list("pk", flat=True))
+    if projects - known:
+        raise NotFound("There is no such project.")
+    secret = new_token("tpa")
+    try:
+        with transaction.atomic():
+            token = AccessToken.objects.create(
+                organization=by.organization,
+                owner=by.user,
+                name=name,
+                role=given,
+                # A token's own token keeps its limits too: they are part of `_within` above.
+                project_ids=sorted(projects),
+                environment_ids=sorted(environments),
+                digest=digest(secret.reveal()),
+                hint=secret.reveal()[:8],
+                expires_at=expires_at,
+            )
+    except IntegrityError:
+        raise NameTaken("A token of this name exists already; choose another or revoke it first.") from None
+    events.record(
+        "token.created", by=by, object={"kind": "token", "id": token.id, "name": token.name}, role=given.value
+    )
+    return token, secret
+
+
+def _within(
+    by: Actor, role: Role, projects: frozenset[uuid.UUID], environments: frozenset[uuid.UUID]
+) -> bool:
+    """Whether one right of the maker covers all that the token would have."""
+
+    def covers(right: Right) -> bool:
+        return (
+            RANK[right.role] >= RANK[role]
+            and (right.projects is None or bool(projects) and projects <= right.projects)
+            and (right.environments is None or bool(environments) and environments <= right.environments)
+        )
+
+    return any(covers(right) for right in by.rights)
+
+
+@events.operation
+def revoke(token: AccessToken, *, by: Actor) -> None:
+    """End a token now; its name becomes free."""
+    access.require(by, Permission.MANAGE_TOKENS)
+    if RANK[Role(token.role)] >= RANK[Role.OWNER]:
+        access.require(by, Permission.MANAGE_OWNERS)
+    if not AccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+        return
+    events.record("token.revoked", by=by, object={"kind": "token", "id": token.id, "name": token.name})
+
+
+def visible(actor: Actor) -> QuerySet[AccessToken]:
+    """Tokens that work or have worked, oldest first, without what is revoked."""
+    return (
+        AccessToken.objects.filter(organization=actor.organization, revoked_at=None)
+        .select_related("owner")
+        .order_by("created_at", "id")
+    )
+
+
+def find(actor: Actor, ident: str | uuid.UUID) -> AccessToken:
+    """The token with this id or name."""
+    try:
+        found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
+    except ValueError:
+        found = visible(actor).filter(name__iexact=str(ident)).first()
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found

@@ -1,0 +1,12 @@
+"""The pages that know nothing of environments."""
+
+from django.urls import path
+
+from projects.views import sign_in
+
+urlpatterns = [
+    path("sign-in", sign_in.sign_in, name="sign-in"),
+    path("sign-out", sign_in.sign_out, name="sign-out"),
+    path("theme", sign_in.theme, name="theme"),
+    path("organization", sign_in.organization_choice, name="organization-choice"),
+]
