@@ -1,11 +1,11 @@
 """Every test runs on a real PostgreSQL and a real Valkey; nothing has to be prepared."""
 
 import os
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import django
 import pytest
+import pytest_django
 from django.db import connections
 from django.test import TransactionTestCase
 
@@ -18,12 +18,11 @@ django.setup()
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
     """The database is made by its owner; what the tests do, they do in the application's role."""
-    database.act_as_application()
-    yield
-    connections.databases["default"]["OPTIONS"].pop("assume_role", None)
-    connections["default"].close()
+    with django_db_blocker.unblock():
+        database.clone("test_" + os.environ.get("PYTEST_XDIST_WORKER", "alone"))
+        database.act_as_application()
 
 
 @pytest.fixture(scope="session", autouse=True)
