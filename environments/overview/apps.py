@@ -1,5 +1,6 @@
 """The pages of a project, an app and a release."""
 
+import json
 import uuid
 from typing import Any
 
@@ -7,11 +8,51 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from environments.models import Deployment, Endpoint, Environment, Slot
-from projects import access, narration
+from projects import access, lifecycle, narration
 from projects.access import Actor, Permission
 from projects.models import App, Event, Project, Release
 
 PAGE = 50
+FIRST_MANIFEST = """\
+steps:
+  - {name: build, run: "echo building $TOWPATH_VERSION"}
+services:
+  - {name: web, run: "python3 -m http.server $PORT", health: {http: /, within: 60s}, stop_timeout: 10s}
+"""
+
+
+def projects_page(actor: Actor, *, cursor: str = "") -> dict[str, Any]:
+    """The projects an actor may see, newest first, 50 a page; `cursor` is the id of the last one seen."""
+    found = lifecycle.visible(actor)
+    last = found.filter(pk=cursor).first() if _is_uuid(cursor) else None
+    if last is not None:
+        found = found.filter(Q(created_at__lte=last.created_at), Q(created_at__lt=last.created_at) | Q(id__lt=last.id))
+    counted = App.objects.filter(project=OuterRef("pk"), archived_at=None).order_by().values("project")
+    projects = list(
+        found.annotate(app_count=Subquery(counted.annotate(n=Count("pk")).values("n"))).order_by("-created_at", "-id")[
+            : PAGE + 1
+        ]
+    )
+    return {
+        "projects": projects[:PAGE],
+        "next": projects[PAGE - 1].id if len(projects) > PAGE else "",
+        "first": last is not None,
+        "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS),
+    }
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def last_manifest(app: App) -> dict[str, str]:
+    """What the form for a new release begins with: the newest release's manifest, as text."""
+    newest = Release.objects.filter(app=app).order_by("-serial").first()
+    return {"manifest": json.dumps(newest.manifest, indent=2) if newest else FIRST_MANIFEST}
 
 
 def project_page(project: Project, actor: Actor) -> dict[str, Any]:
@@ -66,7 +107,7 @@ def app_page(app: App, actor: Actor, *, before: int | None = None) -> dict[str, 
         "releases": [{"release": one, "live": live.get(one.id, [])} for one in found[:PAGE]],
         "older": found[PAGE - 1].serial if len(found) > PAGE else None,
         "newer": before is not None,
-        "may_release": access.allows(actor, Permission.RELEASE, project_id=app.project_id) or _may_anywhere(actor, app),
+        "may_release": access.allows(actor, Permission.RELEASE, project_id=app.project_id),
         "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=app.project_id),
         "activity": _activity(actor, Q(app_id=app.id)),
     }
@@ -88,13 +129,14 @@ def release_page(release: Release, actor: Actor) -> dict[str, Any]:
 
 def _targets(release: Release, actor: Actor) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
+    draft = reverse("plan-draft")
     environments = Environment.objects.filter(organization=actor.organization, deleted_at__isnull=True)
     if actor.visible_environments is not None:
         environments = environments.filter(id__in=actor.visible_environments)
     return [
         {
             "environment": environment,
-            "url": f"{reverse('deploy')}?release={release.id}&environment={environment.id}",
+            "url": f"{draft}?app={release.app_id}&release={release.id}&environment_id={environment.id}",
         }
         for environment in environments.order_by("places__stage__position", "name")[:PAGE]
         if access.allows(
@@ -105,15 +147,6 @@ def _targets(release: Release, actor: Actor) -> list[dict[str, Any]]:
             protected=environment.protected,
         )
     ]
-
-
-def _may_anywhere(actor: Actor, app: App) -> bool:
-    """Releases belong to no environment: a right over any environment of the project is enough to cut one."""
-    return any(
-        Permission.RELEASE in access.PERMISSIONS[right.role]
-        and (right.projects is None or app.project_id in right.projects)
-        for right in actor.rights
-    )
 
 
 def _seen_slots(actor: Actor) -> QuerySet[Slot]:

@@ -133,7 +133,7 @@ def _release_row(slot: Any, environment: Environment, actor: Actor) -> dict[str,
     else:
         status = "live"
     back = slot.previous.release if slot.live and slot.previous and slot.previous.release else None
-    query = f"?app={slot.app_id}&environment={environment.id}"
+    draft = f"{reverse('plan-draft')}?app={slot.app_id}&environment_id={environment.id}&kind="
     return {
         "app": slot.app,
         "status": status,
@@ -147,8 +147,8 @@ def _release_row(slot: Any, environment: Environment, actor: Actor) -> dict[str,
         "may": may,
         "working": working,
         "back": back,
-        "back_url": f"{reverse('rollback')}{query}" if back else "",
-        "removal_url": f"{reverse('removal')}{query}",
+        "back_url": f"{draft}rollback" if back else "",
+        "removal_url": f"{draft}removal",
     }
 
 

@@ -1,0 +1,233 @@
+"""The pages of environments: the list, one environment part by part, and what an operator may do there."""
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from environments import lifecycle, workers
+from environments.delivery import restarts
+from environments.entries import EnvironmentForm
+from environments.models import Environment, State
+from environments.overview import environment as overview
+from environments.overview import environments as overviews
+from environments.views.fragments import conditional
+from environments.views.shell import chosen_environment
+from projects import access, apps
+from projects.access import Permission
+from projects.errors import Invalid, NotFound, Refused
+from projects.views.signed_in import Visit, is_fragment, signed_in
+
+
+@require_safe
+@signed_in
+@conditional
+def environments(request: Visit) -> HttpResponse:
+    chosen = chosen_environment(request)
+    given = request.GET
+    filters = overviews.Filters(
+        q=given.get("q", "").strip()[:100].replace("\0", ""),
+        status=_state(given.get("status", "")),
+        project=given.get("project", "")[:50],
+        tag=given.get("tag", "")[:50],
+        environment=chosen.name if chosen else "",
+        cursor=given.get("cursor", ""),
+    )
+    context = overviews.page(request.actor, filters) | {
+        "here": request.get_full_path(),
+        "may_create": access.allows(request.actor, Permission.MANAGE_ENVIRONMENTS),
+        "without_project": filters.query(project=""),
+        "without_tag": filters.query(tag=""),
+    }
+    return render(request, "environments/_list.html" if is_fragment(request) else "environments/page.html", context)
+
+
+def _state(asked: str) -> str:
+    if asked and asked not in State.values:
+        raise Invalid.field("status", f"Choose one of {', '.join(State.values)}.")
+    return asked
+
+
+@require_safe
+@signed_in
+def environment(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    found = _find(request, environment_id)
+    context = overview.page(found, request.actor) | _head(found, request) | _chosen_log(found, request)
+    return render(request, "environment/page.html", context)
+
+
+@require_safe
+@signed_in
+@conditional
+def part(request: Visit, environment_id: uuid.UUID, part: str) -> HttpResponse:
+    """One card of the page, alone."""
+    if part not in overview.PARTS:
+        raise NotFound("There is no such part of the page.")
+    return _part(request, _find(request, environment_id), part)
+
+
+@require_POST
+@signed_in
+def wish(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    """Start, stop or retry: what the environment is wished to be."""
+    found = _find(request, environment_id)
+    acts = {"active": lifecycle.start, "inactive": lifecycle.stop, "retry": lifecycle.retry}
+    act = acts.get(request.POST.get("wanted", ""))
+    if act is None:
+        raise Invalid.field("wanted", "Choose active, inactive or retry.")
+    refusal, status = "", 200
+    try:
+        act(found, by=request.actor)
+    except Refused as refused:
+        if not is_fragment(request):
+            raise
+        refusal, status = refused.detail, 409
+    return _answer(request, found.id, "head", refusal=refusal, status=status)
+
+
+@require_POST
+@signed_in
+def restart(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    found = _find(request, environment_id)
+    refusal, status = "", 200
+    try:
+        app = apps.find(request.actor, request.POST.get("app", ""))
+        restarts.restart(by=request.actor, environment=found, app=app, service=request.POST.get("service", ""))
+    except Refused as refused:
+        if not is_fragment(request):
+            raise
+        refusal, status = refused.detail, 409
+    else:
+        messages.success(request, f"{app.name} / {request.POST['service']} is being restarted in {found.title}.")
+    return _answer(request, found.id, "resources", refusal=refusal, status=status)
+
+
+@require_POST
+@never_cache
+@signed_in
+def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    """The command with its token: by a click, recorded, never kept by a cache."""
+    found = _find(request, environment_id)
+    command = workers.command(found, by=request.actor, server=request.build_absolute_uri("/").rstrip("/"))["command"]
+    if is_fragment(request):
+        return render(request, "environment/_command.html", {"environment": found, "command": command})
+    context = overview.page(found, request.actor) | _head(found, request) | _chosen_log(found, request)
+    return render(request, "environment/page.html", context | {"command": command})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def new(request: Visit) -> HttpResponse:
+    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS)
+    form = EnvironmentForm(request.POST or None, actor=request.actor)
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = lifecycle.create(by=request.actor, **form.fields_of_the_contract())
+        except Refused as refused:
+            form.refuse(refused)
+        else:
+            messages.success(request, f"{made.title} is being provisioned.")
+            return redirect("environment", made.id)
+    context = {
+        "form": form,
+        "heading": "New environment",
+        "button": "Create environment",
+        "back": reverse("environments"),
+    }
+    return render(request, "form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    found = _find(request, environment_id)
+    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
+    form = EnvironmentForm(request.POST or None, actor=request.actor, environment=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            lifecycle.update(found, by=request.actor, **form.fields_of_the_contract())
+        except Refused as refused:
+            form.refuse(refused)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("environment", found.id)
+    back = reverse("environment", args=[found.id])
+    context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
+    return render(request, "form.html", context, status=422 if form.errors else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    found = _find(request, environment_id)
+    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
+    refusal, status = "", 200
+    if request.method == "POST":
+        try:
+            _confirmed(found, request.POST.get("confirm", ""))
+            lifecycle.delete(found, by=request.actor, force=request.POST.get("force") == "true")
+        except Refused as refused:
+            refusal, status = refused.detail, 422 if isinstance(refused, Invalid) else 409
+        else:
+            messages.success(request, f"{found.title} is being terminated.")
+            return _go(request, reverse("environments"))
+    context = {
+        "environment": found,
+        "refusal": refusal,
+        "forced": overview.busy(found) is not None,
+        "releases_live": overview.releases(found, request.actor)["releases_live"],
+    }
+    template = "environment/_deletion.html" if is_fragment(request) else "environment/deletion.html"
+    return render(request, template, context, status=status)
+
+
+def _confirmed(environment: Environment, typed: str) -> None:
+    if typed.strip() != environment.name:
+        raise Invalid.field("confirm", f"Type {environment.name} exactly as it is written.")
+
+
+def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
+    found = overviews.seen(request.actor).select_related("host", "project").filter(pk=environment_id).first()
+    if found is None:
+        raise NotFound("There is no such environment, or you may not see it.")
+    return found
+
+
+def _head(found: Environment, request: Visit) -> dict[str, Any]:
+    may_edit = access.allows(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
+    return {"may_edit": may_edit and found.state != State.TERMINATING}
+
+
+def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    context = overview.PARTS[part](found, request.actor) | {"environment": found, "refusal": refusal}
+    if part == "head":
+        context |= _head(found, request)
+    if part == "logs":
+        context |= _chosen_log(found, request)
+    return render(request, f"environment/_{part}.html", context, status=status)
+
+
+def _chosen_log(found: Environment, request: Visit) -> dict[str, Any]:
+    app, _, service = request.GET.get("log", "").partition(":")
+    try:
+        app_id = uuid.UUID(app) if app else None
+    except ValueError:
+        app_id = None
+    return overview.logs(found, request.actor, app_id=app_id, service=service)
+
+
+def _answer(request: Visit, environment_id: uuid.UUID, part: str, *, refusal: str, status: int) -> HttpResponse:
+    if not is_fragment(request):
+        return redirect("environment", environment_id)
+    return _part(request, _find(request, environment_id), part, refusal=refusal, status=status)
+
+
+def _go(request: Visit, url: str) -> HttpResponse:
+    if is_fragment(request):
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

@@ -1,0 +1,86 @@
+"""A run's page: its head, steps and log, and cancelling and retrying it."""
+
+import uuid
+from collections.abc import Iterator
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from environments import retries
+from environments.models import LogChunk, Run
+from environments.overview import runs as overview
+from environments.runs import cancel
+from environments.views.fragments import conditional
+from projects.errors import NotFound, Refused
+from projects.views.signed_in import Visit, is_fragment, signed_in
+
+
+@require_safe
+@signed_in
+def run(request: Visit, run_id: uuid.UUID) -> HttpResponse:
+    found = overview.find(request.actor, run_id)
+    q = request.GET.get("q", "")[:200].replace("\0", "")
+    context = overview.page(found, request.actor, attempt=_attempt(request, found), q=q)
+    return render(request, "run/page.html", context)
+
+
+@require_safe
+@signed_in
+@conditional
+def part(request: Visit, run_id: uuid.UUID, part: str) -> HttpResponse:
+    found = overview.find(request.actor, run_id)
+    if part == "head":
+        return render(request, "run/_head.html", overview.facts(found, request.actor))
+    if part == "steps":
+        attempt = _attempt(request, found) or found.attempt
+        return render(request, "run/_steps.html", overview.steps(found, attempt=attempt))
+    raise NotFound("There is no such part of the page.")
+
+
+@require_safe
+@signed_in
+def log(request: Visit, run_id: uuid.UUID) -> HttpResponseBase:
+    """One attempt's whole log as text."""
+    found = overview.find(request.actor, run_id)
+    attempt = _attempt(request, found) or found.attempt
+    response = StreamingHttpResponse(_text(found, attempt), content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="run-{found.number}-attempt-{attempt}.log"'
+    return response
+
+
+def _text(run: Run, attempt: int) -> Iterator[str]:
+    for chunk in LogChunk.objects.filter(run=run, attempt=attempt).order_by("offset").iterator(chunk_size=50):
+        for line in chunk.lines:
+            yield f"{line['at']} {line['text']}\n"
+
+
+@require_POST
+@signed_in
+def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
+    found = overview.find(request.actor, run_id)
+    refusal, status = "", 200
+    try:
+        cancel.ask(found, by=request.actor)
+    except Refused as refused:
+        if not is_fragment(request):
+            raise
+        refusal, status = refused.detail, 409
+    if not is_fragment(request):
+        return redirect("run", run_id)
+    again = overview.find(request.actor, run_id)
+    context = overview.facts(again, request.actor) | {"refusal": refusal}
+    return render(request, "run/_head.html", context, status=status)
+
+
+@require_POST
+@signed_in
+def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
+    retries.retry(overview.find(request.actor, run_id), by=request.actor)
+    return redirect("run", run_id)
+
+
+def _attempt(request: Visit, run: Run) -> int | None:
+    asked = request.GET.get("attempt", "")
+    return int(asked) if asked.isdecimal() and 1 <= int(asked) <= run.attempt else None
