@@ -1,0 +1,228 @@
+"""What every page shows around its content: places, the environment switcher, the account and the theme."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from django.db.models import F, OuterRef, Q, Subquery
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+from environments.models import Environment, StageEnvironment
+from projects import memberships
+from projects.access import Actor, Permission, allows
+from projects.errors import NotFound
+from projects.views.signed_in import ENVIRONMENT_COOKIE
+
+PLACES = (
+    ("Board", "board", ("board", "plan")),
+    ("Environments", "environments", ("environment",)),
+    ("Projects", "projects", ("project", "app", "release")),
+    ("Runs", "runs", ("run",)),
+    ("Chain", "chain", ("chain", "stage")),
+)
+THEMES = {"light", "dark"}
+OPTIONS = 14
+
+
+@dataclass(frozen=True)
+class Option:
+    """One line of the switcher; `level` is the place in the chain, 0 outside of it."""
+
+    name: str
+    label: str
+    state: str
+    protected: bool
+    kind: str
+    level: int
+    url: str
+    current: bool
+
+
+@dataclass
+class Switcher:
+    all: dict[str, Any] | None = None
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    more: bool = False
+    shown: int = OPTIONS
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The context processor behind `{{ shell }}`; fragments do not pay for it, it is read only by base.html."""
+    return {"shell": Shell(request)}
+
+
+class Shell:
+    """Everything is looked up when the template first asks for it."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+        self._kept: dict[str, Any] = {}
+
+    @property
+    def actor(self) -> Actor | None:
+        return getattr(self.request, "actor", None)
+
+    @property
+    def user(self) -> Any:
+        return self.actor.user if self.actor else None
+
+    @property
+    def initials(self) -> str:
+        return (self.user.username[:2] if self.user else "").upper()
+
+    @property
+    def role(self) -> str:
+        return self.actor.role.label if self.actor and self.actor.role else ""
+
+    @property
+    def organization(self) -> Any:
+        return self.actor.organization if self.actor else None
+
+    @property
+    def organizations(self) -> Any:
+        return self._once("organizations", lambda: list(memberships.of(self.user)))
+
+    @property
+    def theme(self) -> str:
+        chosen = self.request.COOKIES.get("theme", "")
+        return chosen if chosen in THEMES else ""
+
+    @property
+    def environment(self) -> Option | None:
+        chosen = chosen_environment(self.request)
+        return None if chosen is None else _option(chosen, self.request, chosen)
+
+    @property
+    def query(self) -> str:
+        return query(self.request)
+
+    @property
+    def back(self) -> str:
+        return self.request.get_full_path()
+
+    @property
+    def nav(self) -> list[dict[str, Any]]:
+        match = self.request.resolver_match
+        here = (match.url_name or "") if match else ""
+        found = []
+        for word, name, families in PLACES:
+            url = address(name)
+            if url:
+                current = here == name or here.split("-")[0] in families
+                found.append({"word": word, "url": url + self.query, "current": current})
+        return found
+
+    @property
+    def environments_url(self) -> str:
+        return address("environments")
+
+    @property
+    def new_environment_url(self) -> str:
+        may = self.actor is not None and allows(self.actor, Permission.MANAGE_ENVIRONMENTS)
+        return address("environment-new") if may else ""
+
+    @property
+    def stream_url(self) -> str:
+        return "/live" if self.actor else ""
+
+    @property
+    def live_since(self) -> str:
+        """The last event the page can have seen; taken before its content was read, never after."""
+        return getattr(self.request, "live_since", "")
+
+    @property
+    def switcher(self) -> Switcher:
+        if self.actor is None:
+            return Switcher()
+        chosen = chosen_environment(self.request)
+        return self._once("switcher", lambda: switcher(self.request, self.back, chosen=chosen))
+
+    def _once(self, name: str, make: Any) -> Any:
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
+
+
+def address(name: str) -> str:
+    """The URL of a page that takes no arguments, or nothing where the product has no such page."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def chosen_environment(request: Any) -> Environment | None:
+    """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie."""
+    if not hasattr(request, "chosen"):
+        request.chosen = _choose(request)
+    chosen: Environment | None = request.chosen
+    return chosen
+
+
+def _choose(request: Any) -> Environment | None:
+    if getattr(request, "actor", None) is None:
+        return None
+    named = request.GET.get("environment")
+    name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
+    if not name:
+        return None
+    found = _visible(request.actor).filter(name__iexact=name.replace("\x00", "")).first()
+    if found is None and named:
+        raise NotFound("There is no environment of that name here, or you may not see it.")
+    return found
+
+
+def query(request: Any, **more: Any) -> str:
+    """`?environment=production` to append to a link, so that the choice stays in the URL."""
+    chosen = chosen_environment(request)
+    values = {"environment": chosen.name} if chosen else {}
+    values |= {name: value for name, value in more.items() if value}
+    return f"?{urlencode(values)}" if values else ""
+
+
+def switcher(request: Any, back: str, *, chosen: Environment | None, find: str = "") -> Switcher:
+    """The chain first, then the others by name; a search looks through all of them."""
+    found = _visible(request.actor)
+    if find:
+        found = found.filter(Q(name__icontains=find) | Q(display_name__icontains=find))
+    environments = list(found.order_by(F("stage").asc(nulls_last=True), "-priority", "name")[: OPTIONS + 1])
+    result = Switcher(more=len(environments) > OPTIONS)
+    if not find:
+        result.all = {"url": _with(back, ""), "current": chosen is None}
+    groups: dict[str, list[Option]] = {"Promotion chain": [], "Environments": [], "Ephemeral": []}
+    for environment in environments[:OPTIONS]:
+        ephemeral = environment.kind == Environment.Kind.EPHEMERAL
+        word = "Promotion chain" if environment.stage is not None else "Ephemeral" if ephemeral else "Environments"
+        groups[word].append(_option(environment, request, chosen, back))
+    result.groups = [{"word": word, "options": options} for word, options in groups.items() if options]
+    return result
+
+
+def _visible(actor: Actor) -> Any:
+    """With `stage`, the place in the organization's default chain."""
+    found = Environment.objects.filter(organization=actor.organization, deleted_at=None)
+    if actor.visible_environments is not None:
+        found = found.filter(pk__in=actor.visible_environments)
+    places = StageEnvironment.objects.filter(environment=OuterRef("pk"), chain__project=None)
+    return found.annotate(stage=Subquery(places.values("stage__position")[:1]))
+
+
+def _option(environment: Any, request: Any, chosen: Environment | None, back: str = "") -> Option:
+    return Option(
+        name=environment.name,
+        label=environment.title,
+        state=environment.state,
+        protected=environment.protected,
+        kind=environment.kind,
+        level=0 if environment.stage is None else environment.stage + 1,
+        url=_with(back, environment.name),
+        current=chosen is not None and chosen.pk == environment.pk,
+    )
+
+
+def _with(back: str, environment: str) -> str:
+    """The page one is on, under another environment: its other filters stay, its place in a list does not."""
+    path, _, given = back.partition("?")
+    values = [(name, value) for name, value in parse_qsl(given) if name not in {"environment", "cursor"}]
+    return f"{path}?{urlencode([*values, ('environment', environment)])}"

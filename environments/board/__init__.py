@@ -1,0 +1,142 @@
+"""The board: which release is where, how far apart the stages are, in a constant number of statements."""
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from environments.board import cells, statements
+from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row
+from projects.access import Actor
+from projects.errors import Invalid
+
+__all__ = ["PAGE", "STATUSES", "Board", "Cell", "Column", "Filters", "News", "Row", "board"]
+
+
+def board(actor: Actor, filters: Filters, *, now: datetime | None = None) -> Board:
+    """Three statements, whatever the size: the columns, the page of apps with the counts, and their cells."""
+    if filters.status and filters.status not in STATUSES:
+        raise Invalid.field("status", f"must be one of {', '.join(STATUSES)}.")
+    chain_id, columns = _columns(actor, filters)
+    apps, counts, live = _apps(actor, filters, columns)
+    page, more = apps[: filters.limit], len(apps) > filters.limit
+    slots = _slots([app["id"] for app in page], columns, actor)
+    moment = now or timezone.now()
+    return Board(
+        chain_id=chain_id,
+        columns=[_counted(column, live) for column in columns if column.shown],
+        rows=[cells.row(app, columns, slots, now=moment) for app in page],
+        counts=counts,
+        next_cursor=_cursor(page[-1]) if more else "",
+    )
+
+
+def _counted(column: Column, live: Mapping[str, int]) -> Column:
+    return replace(column, apps=live.get(str(column.environment_id), 0))
+
+
+def _columns(actor: Actor, filters: Filters) -> tuple[uuid.UUID | None, list[Column]]:
+    """The chain that applies, in order, and behind it the environment asked for where it stands outside."""
+    rows = _fetch(
+        statements.COLUMNS,
+        organization=actor.organization.id,
+        project=filters.project_id,
+        environment=filters.environment_id,
+    )
+    columns, places = [], {}
+    for row in rows:
+        if not actor.sees(environment_id=row["id"]):
+            continue
+        if row["stage_id"]:
+            places.setdefault(row["stage_id"], len(places) + 1)
+        asked = filters.environment_id in (None, row["id"]) and (not filters.tag or filters.tag in row["tags"])
+        columns.append(
+            Column(
+                environment_id=row["id"],
+                name=row["name"],
+                title=row["display_name"] or row["name"],
+                state=row["state"],
+                protected=row["protected"],
+                kind=row["kind"],
+                tags=tuple(row["tags"]),
+                stage=row["stage"] or "",
+                place=places.get(row["stage_id"], 0),
+                shown=asked,
+            )
+        )
+    return next((row["chain_id"] for row in rows if row["chain_id"]), None), columns
+
+
+def _apps(
+    actor: Actor, filters: Filters, columns: Sequence[Column]
+) -> tuple[list[dict[str, Any]], dict[str, int], dict[str, int]]:
+    after = _after(filters.cursor)
+    visible = actor.visible_projects
+    rows = _fetch(
+        statements.APPS,
+        organization=actor.organization.id,
+        environments=[column.environment_id for column in columns],
+        places=[column.place for column in columns],
+        shown=[column.shown for column in columns],
+        project=filters.project_id,
+        app=filters.app_id,
+        visible=None if visible is None else list(visible),
+        q=_pattern(filters.q),
+        status=filters.status,
+        paging=bool(filters.cursor),
+        **dict(
+            zip(("after_project", "after_project_id", "after_app", "after_app_id"), after or (None,) * 4, strict=True)
+        ),
+        limit=filters.limit + 1,
+    )
+    counts = {name: rows[0][f"count_{name}"] for name in ("all", *STATUSES)}
+    return [row for row in rows if row["id"]], counts, json.loads(rows[0]["live_in"] or "{}")
+
+
+def _slots(
+    apps: list[uuid.UUID], columns: Sequence[Column], actor: Actor
+) -> dict[uuid.UUID, dict[uuid.UUID, dict[str, Any]]]:
+    found: dict[uuid.UUID, dict[uuid.UUID, dict[str, Any]]] = {app: {} for app in apps}
+    rows = _fetch(statements.SLOTS, apps=apps, environments=[column.environment_id for column in columns])
+    for row in rows:
+        if actor.sees(environment_id=row["environment_id"]):
+            found[row["app_id"]][row["environment_id"]] = row
+    return found
+
+
+def _pattern(text: str) -> str | None:
+    text = text.strip().replace("\x00", "")
+    if not text:
+        return None
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+
+
+def _cursor(app: Mapping[str, Any]) -> str:
+    key = [app["project_sort"], str(app["project_id"]), app["app_sort"], str(app["id"])]
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def _after(cursor: str) -> dict[str, str | None]:
+    names = ("after_project", "after_project_id", "after_app", "after_app_id")
+    if not cursor:
+        return dict.fromkeys(names)
+    try:
+        project, project_id, app, app_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        key = str(project), str(uuid.UUID(project_id)), str(app), str(uuid.UUID(app_id))
+    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+        raise Invalid.field("cursor", "is not one this list gave out.") from error
+    return dict(zip(names, key, strict=True))
+
+
+def _fetch(statement: str, **values: Any) -> list[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        names: Iterable[str] = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

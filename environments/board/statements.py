@@ -1,0 +1,118 @@
+"""The board's three statements, as PostgreSQL reads them."""
+
+# One chain: the project's own, else the organization's default; and the environment asked for, wherever it stands.
+COLUMNS = """
+WITH chain AS (
+  SELECT id FROM environments_chain
+  WHERE organization_id = %(organization)s AND (project_id IS NULL OR project_id = %(project)s::uuid)
+  ORDER BY project_id NULLS LAST LIMIT 1
+), place AS (
+  SELECT s.chain_id, s.id AS stage_id, s.name AS stage, s.position, p.position AS within, p.id AS nth, p.environment_id
+  FROM environments_stage s JOIN environments_stageenvironment p ON p.stage_id = s.id
+  WHERE s.chain_id = (SELECT id FROM chain)
+)
+SELECT place.chain_id, place.stage_id, place.stage,
+  e.id, e.name, e.display_name, e.state, e.protected, e.kind, e.tags
+FROM environments_environment e LEFT JOIN place ON place.environment_id = e.id
+WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL
+  AND (place.stage_id IS NOT NULL OR e.id = %(environment)s::uuid)
+ORDER BY place.position NULLS LAST, place.within, place.nth
+"""
+
+# Every app under the filters with its facts, the counts over them, and one page by keyset. The counts and the page
+# come together: `page` hangs on `total`, so that an empty page still has its counts.
+APPS = """
+WITH place AS (
+  SELECT * FROM unnest(%(environments)s::uuid[], %(places)s::int[], %(shown)s::bool[])
+    AS p(environment_id, place, shown)
+), app AS (
+  SELECT a.id, a.name, lower(a.name) AS app_sort, a.project_id, p.key, p.name AS project, lower(p.name) AS project_sort
+  FROM projects_app a JOIN projects_project p ON p.id = a.project_id
+  WHERE a.organization_id = %(organization)s AND a.archived_at IS NULL
+    AND (%(app)s::uuid IS NULL OR a.id = %(app)s::uuid)
+    AND (%(visible)s::uuid[] IS NULL OR a.project_id = ANY(%(visible)s::uuid[]))
+    AND (a.project_id = %(project)s::uuid OR %(project)s::uuid IS NULL AND NOT EXISTS (
+      SELECT 1 FROM environments_chain c WHERE c.project_id = a.project_id))
+    AND (%(q)s::text IS NULL OR a.name ILIKE %(q)s OR p.key ILIKE %(q)s OR EXISTS (
+      SELECT 1 FROM environments_slot s JOIN environments_deployment d ON d.id = s.live_id
+      JOIN projects_release r ON r.id = d.release_id
+      WHERE s.app_id = a.id AND (r.version ILIKE %(q)s OR r.commit ILIKE %(q)s)))
+), cell AS (
+  SELECT s.app_id, s.environment_id, place.place, place.shown, lr.serial, r.phase, s.condition, h.id AS hold_id
+  FROM app JOIN environments_slot s ON s.app_id = app.id JOIN place ON place.environment_id = s.environment_id
+  LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
+  LEFT JOIN environments_deployment n
+    ON n.app_id = s.app_id AND n.environment_id = s.environment_id AND n.number = s.last_number
+  LEFT JOIN environments_run r ON r.deployment_id = n.id
+  LEFT JOIN environments_hold h ON h.slot_id = s.id AND h.lifted_at IS NULL
+), source AS (
+  SELECT app_id, place, min(serial) AS serial FROM cell WHERE serial IS NOT NULL AND place > 0
+  GROUP BY app_id, place
+  HAVING count(*) = (SELECT count(*) FROM place WHERE place.place = cell.place)
+), fact AS (
+  SELECT app_id, bool_or(phase IN ('failed', 'errored')) AS failed,
+    bool_or(phase IN ('queued', 'running')) AS deploying,
+    bool_or(serial IS NOT NULL AND condition <> 'ok') AS degraded, bool_or(hold_id IS NOT NULL) AS held,
+    bool_or(serial IS NOT NULL) AS live
+  FROM cell WHERE shown GROUP BY app_id
+), behind AS (
+  SELECT DISTINCT source.app_id FROM source JOIN place ON place.place = source.place + 1 AND place.shown
+  LEFT JOIN cell ON cell.app_id = source.app_id AND cell.environment_id = place.environment_id
+  WHERE cell.serial IS NULL OR cell.serial < source.serial
+), known AS (
+  SELECT app.*, coalesce(failed, false) AS failed, coalesce(deploying, false) AS deploying,
+    coalesce(degraded, false) AS degraded, coalesce(held, false) AS held, coalesce(live, false) AS live,
+    behind.app_id IS NOT NULL AS behind, count(*) OVER (PARTITION BY app.project_id) AS project_apps
+  FROM app LEFT JOIN fact ON fact.app_id = app.id LEFT JOIN behind ON behind.app_id = app.id
+), total AS (
+  SELECT count(*) AS count_all, count(*) FILTER (WHERE failed) AS count_failed,
+    count(*) FILTER (WHERE deploying) AS count_deploying, count(*) FILTER (WHERE degraded) AS count_degraded,
+    count(*) FILTER (WHERE behind) AS count_behind, count(*) FILTER (WHERE held) AS count_held,
+    count(*) FILTER (WHERE live) AS count_live,
+    (SELECT jsonb_object_agg(environment_id, n) FROM (
+      SELECT environment_id, count(*) AS n FROM cell WHERE serial IS NOT NULL GROUP BY environment_id) c) AS live_in
+  FROM known
+), page AS (
+  SELECT known.* FROM known
+  WHERE CASE %(status)s WHEN 'failed' THEN failed WHEN 'deploying' THEN deploying WHEN 'degraded' THEN degraded
+      WHEN 'behind' THEN behind WHEN 'held' THEN held WHEN 'live' THEN live ELSE true END
+    AND (NOT %(paging)s OR (project_sort, project_id, app_sort, id)
+      > (%(after_project)s::text, %(after_project_id)s::uuid, %(after_app)s::text, %(after_app_id)s::uuid))
+  ORDER BY project_sort, project_id, app_sort, id LIMIT %(limit)s
+)
+SELECT total.*, page.id, page.name, page.app_sort, page.project_id, page.key, page.project, page.project_sort,
+  page.project_apps, newest.id AS newest_id, newest.version AS newest_version, newest.serial AS newest_serial
+FROM total LEFT JOIN page ON true
+LEFT JOIN LATERAL (
+  SELECT id, version, serial FROM projects_release WHERE app_id = page.id ORDER BY serial DESC LIMIT 1
+) newest ON true
+ORDER BY page.project_sort, page.project_id, page.app_sort, page.id
+"""
+
+# The page's slots: in the columns, and live in permanent environments beside them.
+SLOTS = """
+SELECT s.app_id, s.environment_id, s.live_id, s.live_since, s.observed_at, s.condition, s.condition_reason,
+  s.condition_since, s.services, ld.kind, ld.created_by AS by, ld.bypass,
+  lr.id AS release_id, lr.version, lr.commit, lr.serial AS live_serial,
+  h.id AS hold_id, h.reason AS hold_reason, h.created_at AS hold_since,
+  n.kind AS news_kind, n.created_by AS news_by, nr.version AS news_version, nr.commit AS news_commit,
+  r.id AS run_id, r.phase, r.reason AS run_reason, r.created_at AS queued_at, r.started_at, r.finished_at,
+  r.cancel_asked_at, step.done, step.total, step.failed_step,
+  coalesce(nullif(e.display_name, ''), e.name) AS environment, e.state, e.protected, e.state_changed_at
+FROM environments_slot s JOIN environments_environment e ON e.id = s.environment_id
+LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
+LEFT JOIN environments_hold h ON h.slot_id = s.id AND h.lifted_at IS NULL
+LEFT JOIN environments_deployment n
+  ON n.app_id = s.app_id AND n.environment_id = s.environment_id AND n.number = s.last_number
+LEFT JOIN projects_release nr ON nr.id = n.release_id
+LEFT JOIN environments_run r ON r.deployment_id = n.id
+LEFT JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE phase IN ('succeeded', 'skipped')) AS done, count(*) AS total,
+    min(name) FILTER (WHERE phase = 'failed') AS failed_step
+  FROM environments_runstep t
+  WHERE r.phase IN ('queued', 'running', 'failed', 'errored') AND t.run_id = r.id AND t.attempt = r.attempt
+) step ON true
+WHERE s.app_id = ANY(%(apps)s::uuid[]) AND e.deleted_at IS NULL
+  AND (s.environment_id = ANY(%(environments)s::uuid[]) OR s.live_id IS NOT NULL AND e.kind = 'permanent')
+ORDER BY e.name
+"""

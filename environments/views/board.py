@@ -1,0 +1,202 @@
+"""The board's pages: the matrix, one app's row, one column's head, and the counts beside the filters."""
+
+import uuid
+from collections.abc import Iterable
+from itertools import groupby
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from environments import board as boards
+from environments import statuses
+from environments.views.board_words import Words, link
+from environments.views.shell import chosen_environment, query
+from projects import lifecycle
+from projects.access import Permission, allows
+from projects.models import Project
+from projects.views.signed_in import Visit, is_fragment, signed_in
+
+CHIPS = ("failed", "deploying", "degraded", "held", "behind")
+WORDS = {"behind": "Behind"}
+MOST_PROJECTS = 200
+
+
+@require_safe
+@signed_in
+def board(request: Visit) -> HttpResponse:
+    chosen, project = chosen_environment(request), _project(request)
+    filters = _filters(request, project)
+    found = boards.board(request.actor, filters)
+    if found.chain_id is None and chosen is None and project is None:
+        return render(request, "begin.html", beginning(request))
+    context = _shown(request, found, filters, project)
+    fragment = is_fragment(request) and request.htmx.target == "board"
+    return render(request, "board/_filtered.html" if fragment else "board.html", context)
+
+
+def beginning(request: Visit) -> dict[str, Any]:
+    """The empty state: what leads to a first chain, and why it is not offered where it is not."""
+    may = allows(request.actor, Permission.MANAGE_CHAINS) and allows(request.actor, Permission.MANAGE_ENVIRONMENTS)
+    return {"may_begin": may, "sample_url": link("sample") if may else ""}
+
+
+@require_safe
+@signed_in
+def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
+    """One app: its cells and gates. The ETag carries a mark for each cell, so that only changed ones flash."""
+    filters = _filters(request, _project(request), app_id=app_id)
+    found = boards.board(request.actor, filters)
+    if not found.rows:
+        raise Http404
+    before = request.headers.get("If-None-Match", "").strip('W/"')
+    live = "Towpath-Live" in request.headers
+    words = Words(request.actor, query=_query(request), now=timezone.now())
+    beside = request.GET.get("beside") == "1"
+    prepared = words.row(found.rows[0], beside=beside, before=before if live else "")
+    etag = f'"{prepared["mark"]}"'
+    if before and before == prepared["mark"]:
+        return HttpResponseNotModified(headers={"ETag": etag})
+    response = render(request, "board/_row.html", {"row": prepared, "beside": beside})
+    response["ETag"] = etag
+    return response
+
+
+@require_safe
+@signed_in
+def column(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    found = boards.board(request.actor, _filters(request, _project(request), limit=0))
+    words = Words(request.actor, query=_query(request), now=timezone.now())
+    for candidate in found.columns:
+        if candidate.environment_id == environment_id:
+            return render(request, "board/_column.html", {"column": words.column(candidate)})
+    raise Http404
+
+
+@require_safe
+@signed_in
+def chips(request: Visit) -> HttpResponse:
+    """The counts; where the page shows fewer or more apps than there are now, also the offer to look again."""
+    project = _project(request)
+    filters = _filters(request, project, limit=0)
+    found = boards.board(request.actor, filters)
+    return render(request, "board/_chips.html", _chips(request, found, filters))
+
+
+def _project(request: Visit) -> Project | None:
+    key = request.GET.get("project", "")
+    return lifecycle.find(request.actor, key) if key else None
+
+
+def _filters(
+    request: Visit, project: Project | None, *, app_id: uuid.UUID | None = None, limit: int = boards.PAGE
+) -> boards.Filters:
+    chosen = chosen_environment(request)
+    given = request.GET
+    whole = app_id is None
+    return boards.Filters(
+        environment_id=chosen.pk if chosen else None,
+        project_id=project.pk if project else None,
+        tag=given.get("tag", ""),
+        status=given.get("status", "") if whole else "",
+        q=given.get("q", "") if whole else "",
+        cursor=given.get("cursor", "") if whole else "",
+        app_id=app_id,
+        limit=limit,
+    )
+
+
+def _query(request: Visit, **more: str) -> str:
+    """What a fragment must know to be drawn like the page: the environment, the project and the tag."""
+    kept = {name: request.GET.get(name, "") for name in ("project", "tag")}
+    return query(request, **kept, **more)
+
+
+def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
+    words = Words(request.actor, query=_query(request), now=timezone.now())
+    beside = any(row.elsewhere for row in found.rows)
+    projects = list(lifecycle.visible(request.actor).order_by("name")[:MOST_PROJECTS])
+    return {
+        **_chips(request, found, filters),
+        "columns": [words.column(column) for column in found.columns],
+        "beside": beside,
+        "span": len(found.columns) + 1 + beside,
+        "groups": list(_groups(found.rows, words, beside=beside)),
+        "more_url": _url(request, cursor=found.next_cursor) if found.next_cursor else "",
+        "first_url": _url(request) if filters.cursor else "",
+        "filtered": bool(filters.status or filters.q or project or filters.tag),
+        "clear_url": link("board") + query(request),
+        "project": project,
+        "projects": [_choice(request, "project", item.key, item.name, item == project) for item in projects],
+        "all_projects_url": _url(request, project=""),
+        "tag": filters.tag,
+        "tags": [
+            _choice(request, "tag", tag, tag, tag == filters.tag)
+            for tag in sorted({tag for column in found.columns for tag in column.tags} | ({filters.tag} - {""}))
+        ],
+        "all_tags_url": _url(request, tag=""),
+        "q": filters.q,
+        "may_begin": allows(request.actor, Permission.MANAGE_PROJECTS),
+        "sample_url": link("sample"),
+        "new_project_url": link("project-new"),
+    }
+
+
+def _groups(rows: Iterable[boards.Row], words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:
+    for _, members in groupby(rows, key=lambda row: row.project_id):
+        rows_of_project = list(members)
+        first = rows_of_project[0]
+        yield {
+            "key": first.project_key,
+            "name": first.project_name,
+            "id": first.project_id,
+            "apps": f"{first.project_apps} app{'' if first.project_apps == 1 else 's'}",
+            "rows": [words.row(row, beside=beside) for row in rows_of_project],
+        }
+
+
+def _chips(request: Visit, found: boards.Board, filters: boards.Filters) -> dict[str, Any]:
+    total = found.counts[filters.status or "all"]
+    shown = request.GET.get("shown", "")
+    subjects = [f"environment:{column.environment_id}" for column in found.columns]
+    subjects += sorted({f"project:{row.project_id}" for row in found.rows})
+    return {
+        "chips": [
+            {
+                "name": name,
+                "word": WORDS.get(name) or statuses.status_of(name).word,
+                "look": None if name == "behind" else statuses.status_of(name),
+                "count": found.counts[name],
+                "current": filters.status == name,
+            }
+            for name in CHIPS
+        ],
+        "all": {"count": found.counts["all"], "current": not filters.status},
+        "chips_live": " ".join(subjects),
+        "chips_src": _fragment(request, "board-chips", shown=shown if shown else str(total)),
+        "moved": abs(total - int(shown)) if shown.isdecimal() else 0,
+        "again_url": _url(request),
+        "total": f"{total} app{'' if total == 1 else 's'}",
+    }
+
+
+def _choice(request: Visit, name: str, value: str, word: str, current: bool) -> dict[str, Any]:
+    return {"url": _url(request, **{name: value}), "word": word, "value": value, "current": current}
+
+
+def _url(request: Visit, **changed: str) -> str:
+    """This board with one filter changed; paging begins anew."""
+    kept = {name: request.GET.get(name, "") for name in ("project", "tag", "status", "q")}
+    return link("board") + query(request, **(kept | changed))
+
+
+def _fragment(request: Visit, name: str, **more: str) -> str:
+    kept = {key: request.GET.get(key, "") for key in ("project", "tag", "status", "q")}
+    values = {key: value for key, value in (kept | more).items() if value}
+    chosen = chosen_environment(request)
+    if chosen:
+        values["environment"] = chosen.name
+    return f"{link(name)}?{urlencode(values)}" if values else link(name)

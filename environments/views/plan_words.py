@@ -1,0 +1,159 @@
+"""A plan as its sheet says it: the hop, the gates, the changes and the button's words."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from django.utils import timezone
+
+from environments import statuses
+from environments.models import DeploymentKind, Environment, Plan
+from environments.planning import gates, history, stages
+from environments.views.board_words import who
+from projects.access import Actor, Permission, allows
+from projects.errors import Refused
+from projects.models import App, Release
+
+MOST_RELEASES = 50
+VERBS = {
+    DeploymentKind.DEPLOY: ("Deploy", "Deploy to"),
+    DeploymentKind.PROMOTION: ("Promote", "Promote to"),
+    DeploymentKind.REDEPLOY: ("Deploy again", "Deploy again to"),
+    DeploymentKind.ROLLBACK: ("Roll back", "Roll back in"),
+    DeploymentKind.REMOVAL: ("Remove", "Remove from"),
+}
+
+
+class Wish(Protocol):
+    kind: str
+    app: App
+    environment: Environment
+    release: Release | None
+    bypass: bool
+    reason: str
+    link: str
+
+
+def sheet(actor: Actor, wish: Any, plan: Plan | None, *, refusal: Refused | None) -> dict[str, Any]:
+    kind = DeploymentKind(plan.kind if plan else wish.kind or DeploymentKind.DEPLOY)
+    title, verb = VERBS[kind]
+    environment = wish.environment
+    judged = [_gate(gate) for gate in (plan.gates if plan else getattr(refusal, "errors", ()) or ()) if "code" in gate]
+    closed = [gate for gate in judged if not gate["passed"]]
+    release = plan.release if plan else wish.release
+    button = f"{verb} {environment.title}"
+    if kind == DeploymentKind.ROLLBACK and release:
+        button = f"Roll back to {release.version}"
+    chain = stages.applying(wish.app.project, wish.app.organization)
+    may_bypass = allows(
+        actor,
+        Permission.BYPASS,
+        project_id=wish.app.project_id,
+        environment_id=environment.id,
+        protected=environment.protected,
+    )
+    return {
+        "title": f"{title} {wish.app.name}",
+        "wish": wish,
+        "kind": kind.value,
+        "plan": plan,
+        "environment": environment,
+        "refusal": refusal,
+        "state": "blocked" if closed or plan is None else "ready-to-go",
+        "gates": judged,
+        "passed": f"{len(judged) - len(closed)} of {len(judged)} passed",
+        "why": closed[0]["sentence"] if closed else (refusal.detail if refusal and plan is None else ""),
+        "ready": plan is not None and not closed,
+        "button": button,
+        "danger": kind == DeploymentKind.REMOVAL,
+        "hop": _hop(kind, wish, plan, chain),
+        "releases": _releases(kind, wish, release),
+        "changes": [_change(change) for change in (plan.changes if plan else ())],
+        "configuration": plan.configuration_changes if plan else [],
+        "bypassable": may_bypass and any(gate["code"] == "stage" for gate in closed) and not wish.bypass,
+        "must_confirm": environment.protected,
+        "confirm_pattern": _exactly(environment.name),
+    }
+
+
+def _gate(gate: Any) -> dict[str, Any]:
+    passed = bool(gate["passed"])
+    return {
+        **gate,
+        "title": gates.TITLES.get(gate["code"], gate["code"].capitalize()),
+        "look": statuses.status_of("passed" if passed else "blocked"),
+        "word": "passed" if passed else "blocked",
+    }
+
+
+def _hop(kind: DeploymentKind, wish: Any, plan: Plan | None, chain: Any) -> dict[str, Any]:
+    """From where to where: two boxes, each with its environment, its version and a line below."""
+    environment = wish.environment
+    release = plan.release if plan else wish.release
+    now = plan.from_release if plan else None
+    here = {"name": environment.title, "level": _place(chain, environment), "environment": environment}
+    replaced = f"replaces {now.version}" if now and release and now.id != release.id else ""
+    after = {**here, "version": release.version if release else "Not deployed", "below": replaced or "nothing live now"}
+    if now and release and now.id == release.id:
+        after["below"] = "live now"
+    if kind in (DeploymentKind.ROLLBACK, DeploymentKind.REMOVAL):
+        before = {**here, "version": now.version if now else "Nothing", "below": "live now", "commit": _short(now)}
+        if kind == DeploymentKind.REMOVAL:
+            after["below"] = "its services stop, its addresses become free"
+        return {"before": before, "after": {**after, "commit": _short(release)}}
+    source = stages.before(chain, environment)
+    if source is not None and kind == DeploymentKind.PROMOTION:
+        places = [place.title for place in stages.environments_of(source)]
+        before = {"name": ", ".join(places), "level": _place(chain, stages.environments_of(source)[0])}
+        before["below"] = "the stage before"
+    else:
+        before = {"name": "Release", "level": None}
+        before["below"] = f"cut {_ago(release.created_at)} by {who(release.created_by)}" if release else ""
+    before |= {"version": release.version if release else "None chosen", "commit": _short(release)}
+    return {"before": before, "after": after}
+
+
+def _place(chain: Any, environment: Environment) -> int:
+    index = stages.standing(chain, environment)
+    return 0 if index is None else index + 1
+
+
+def _releases(kind: DeploymentKind, wish: Any, chosen: Release | None) -> list[dict[str, Any]]:
+    """What else could be chosen: any release for a deployment, what was live before for a rollback."""
+    found: list[Release] = []
+    if kind == DeploymentKind.ROLLBACK:
+        line = list(history.succeeded(wish.app, wish.environment))
+        live = line[-1].release if line else None
+        for deployment in reversed(history.earlier(line, live) if live else []):
+            if deployment.release is not None and deployment.release not in found:
+                found.append(deployment.release)
+    elif kind != DeploymentKind.REMOVAL:
+        found = list(Release.objects.filter(app=wish.app).order_by("-serial")[:MOST_RELEASES])
+    return [
+        {"id": release.id, "version": release.version, "chosen": chosen is not None and release.id == chosen.id}
+        for release in found
+    ]
+
+
+def _change(change: Any) -> dict[str, Any]:
+    cut = datetime.fromisoformat(change["created_at"])
+    lines = [
+        {"commit": str(line.get("commit", ""))[:7], "text": line.get("text") or line.get("message") or ""}
+        if isinstance(line, dict)
+        else {"commit": "", "text": str(line)}
+        for line in change["changes"]
+    ]
+    return {**change, "commit": change["commit"][:7], "lines": lines, "by": who(change["created_by"]), "ago": _ago(cut)}
+
+
+def _short(release: Release | None) -> str:
+    return release.commit[:7] if release else ""
+
+
+def _ago(moment: datetime) -> str:
+    age = statuses.age((timezone.now() - moment).total_seconds())
+    return "just now" if age == "now" else f"{age} ago"
+
+
+def _exactly(name: str) -> str:
+    """A pattern that only this name matches; of what a name may hold, the full stop alone means more than itself."""
+    return name.replace(".", "\\.")

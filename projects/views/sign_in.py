@@ -1,0 +1,82 @@
+"""Signing in and out, and the choices kept in cookies: theme and organization."""
+
+import uuid
+
+from django.contrib.auth import login, logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from projects import authentication, memberships
+from projects.errors import NotFound
+from projects.limits import TooMany
+from projects.views.signed_in import Visit, signed_in
+
+THEMES = {"light", "dark"}
+
+
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    following = _safe(request, request.POST.get("next") or request.GET.get("next"))
+    if request.method == "GET":
+        if request.user.is_authenticated:
+            return redirect(following)
+        return render(request, "sign_in.html", {"next": following})
+    username = request.POST.get("username", "")
+    try:
+        user = authentication.sign_in(
+            username=username,
+            password=request.POST.get("password", ""),
+            address=request.META.get("REMOTE_ADDR", ""),
+        )
+    except (authentication.NotAuthenticated, TooMany) as refusal:
+        shown = {"next": following, "username": username, "refusal": refusal.detail}
+        return render(request, "sign_in.html", shown, status=429 if isinstance(refusal, TooMany) else 422)
+    login(request, user)
+    return redirect(following)
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    return redirect("sign-in")
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Without script the switch is a form; the cookie is the same one the script writes."""
+    response = redirect(_safe(request, request.POST.get("next")))
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie("theme", chosen, max_age=31536000, samesite="Lax")
+    else:
+        response.delete_cookie("theme", samesite="Lax")
+    return response
+
+
+@require_POST
+@signed_in
+def organization_choice(request: Visit) -> HttpResponse:
+    chosen = memberships.of(request.actor.user).filter(pk=_uuid(request.POST.get("organization", ""))).first()
+    if chosen is None:
+        raise NotFound("There is no such workspace, or you are not a member of it.")
+    authentication.choose_organization(request, chosen)
+    return redirect("board")
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _safe(request: HttpRequest, address: str | None) -> str:
+    if address and url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
+        return address
+    return "/"

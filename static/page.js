@@ -1,0 +1,128 @@
+// What every page does beyond its HTML: theme, sheet, copy, search key, toasts, and arrow keys on the board.
+// Everything here has a way without it: links, forms and reloading.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const $ = id => document.getElementById(id);
+  const announce = text => { const place = $("announce"); if (place) place.textContent = text; };
+
+  // Theme: kept in a cookie, so that the server draws the next page in it.
+  addEventListener("submit", event => {
+    const form = event.target;
+    if (!form.matches("[data-theme-form]")) return;
+    event.preventDefault();
+    const dark = getComputedStyle(root).colorScheme.includes("light dark")
+      ? matchMedia("(prefers-color-scheme: dark)").matches : root.dataset.theme === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `theme=${root.dataset.theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  });
+
+  // Controls that need script are hidden until it runs.
+  const reveal = where => {
+    for (const control of where.querySelectorAll("[data-copy][hidden], [data-dismiss][hidden]")) control.hidden = false;
+    for (const control of where.querySelectorAll("[data-without-script]")) control.hidden = true;
+  };
+  const toast = text => {
+    const box = document.createElement("div"), words = document.createElement("p");
+    box.className = "toast is-bad"; box.dataset.toast = ""; words.textContent = text; box.append(words);
+    $("toasts")?.append(box); settle(box); announce(text);
+  };
+  const settle = box => { if (!box.matches(".is-bad")) setTimeout(() => box.remove(), 8000); else setTimeout(() => box.remove(), 20000); };
+
+  addEventListener("click", async event => {
+    const copy = event.target.closest("[data-copy]");
+    if (copy) {
+      const text = copy.dataset.copy || copy.previousElementSibling.textContent;
+      try { await navigator.clipboard.writeText(text); announce("Copied"); } catch {
+        const range = document.createRange(); range.selectNodeContents(copy.previousElementSibling);
+        getSelection().removeAllRanges(); getSelection().addRange(range);
+        announce("Selected. Copy it with your keyboard.");
+      }
+    }
+    event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove();
+    const close = event.target.closest("[data-close-sheet]");
+    if (close && close.closest("dialog")) { event.preventDefault(); close.closest("dialog").close(); }
+    const sheet = $("sheet");
+    if (sheet && event.target === sheet) sheet.close();
+  });
+
+  // The sheet: what is swapped into it opens it; focus returns to where it came from.
+  let cameFrom = null;
+  addEventListener("htmx:afterSwap", event => {
+    const sheet = $("sheet");
+    reveal(event.detail.target);
+    for (const box of document.querySelectorAll("[data-toast]:not([data-seen])")) { box.dataset.seen = ""; settle(box); }
+    if (event.detail.target !== sheet) return;
+    if (!sheet.open && sheet.childElementCount) { cameFrom = document.activeElement?.id || null; sheet.showModal(); }
+    const first = sheet.querySelector("[autofocus]") || sheet.querySelector("h2[tabindex]");
+    first?.focus();
+  });
+  addEventListener("htmx:oobAfterSwap", () => reveal(document.body));
+  addEventListener("close", event => {
+    if (event.target !== $("sheet")) return;
+    event.target.replaceChildren();
+    if (cameFrom) $(cameFrom)?.focus();
+  }, true);
+  addEventListener("sheet:close", () => $("sheet")?.close());
+
+  const refused = answer => {
+    if (!answer.responseText.includes("data-refused")) return "";
+    const part = new DOMParser().parseFromString(answer.responseText, "text/html");
+    return part.querySelector("[data-refused]")?.textContent.trim() || "";
+  };
+  // A refusal that belongs to no place on the page is a toast; a form that explains itself is swapped in as it is.
+  addEventListener("htmx:beforeSwap", event => {
+    const sentence = refused(event.detail.xhr);
+    if (sentence) { event.detail.shouldSwap = false; toast(sentence); }
+  });
+
+  // What the server refuses or cannot answer is said, never swallowed.
+  addEventListener("htmx:responseError", event => {
+    const answer = event.detail.xhr, sentence = refused(answer);
+    if (sentence) return;
+    toast(answer.status === 403 ? "You do not have the right to do this."
+      : answer.status === 404 ? "This is no longer there." : "The control plane could not answer. Try again.");
+  });
+  addEventListener("htmx:sendError", () => toast("The control plane cannot be reached. Try again."));
+
+  addEventListener("keydown", event => {
+    const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = document.querySelector("main [type=search]");
+      if (search) { event.preventDefault(); search.focus(); }
+    }
+    if (event.key === "Escape" && typing?.type === "search" && typing.value === "") typing.blur();
+    if (event.key.startsWith("Arrow") && !typing) walk(event);
+  });
+
+  // Arrow keys move between the board's cells.
+  const walk = event => {
+    const here = document.activeElement?.closest(".matrix td, .matrix tbody th");
+    const board = document.activeElement?.closest(".board");
+    if (!board) return;
+    const reach = cell => cell?.querySelector("a.state, a.app, a, button, input");
+    if (!here) {
+      if (document.activeElement !== board || event.key === "ArrowLeft" || event.key === "ArrowUp") return;
+      const first = reach(board.querySelector(".matrix tbody tr:not(.group) th"));
+      if (first) { event.preventDefault(); first.focus(); }
+      return;
+    }
+    const rows = [...board.querySelectorAll(".matrix tbody tr:not(.group)")].filter(row => row.checkVisibility());
+    const row = here.parentElement, at = rows.indexOf(row), column = [...row.children].indexOf(here);
+    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+    let [y, x] = [at, column];
+    for (;;) {
+      y += step[0]; x += step[1];
+      const cell = rows[y]?.children[x];
+      if (!cell) return;
+      const target = reach(cell);
+      if (target) { event.preventDefault(); target.focus(); return; }
+    }
+  };
+
+  addEventListener("DOMContentLoaded", () => {
+    reveal(document.body);
+    for (const box of document.querySelectorAll("[data-toast]")) { box.dataset.seen = ""; settle(box); }
+  });
+})();
