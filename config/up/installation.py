@@ -4,13 +4,14 @@ import fcntl
 import json
 import os
 import random
+import time
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO
 
-from config.up import keys, ports
+from config.up import keys, ports, voice
 from config.up.errors import CannotStart
 
 ENDPOINTS = 200
@@ -53,22 +54,36 @@ class Installation:
         keys.write(home / "installation.json", json.dumps(asdict(self), indent=2) + "\n")
 
 
-def lock(home: Path) -> IO[str]:
+def lock(home: Path, *, patience: float = 30.0) -> IO[str]:
     """Hold the home for as long as the returned file is open; the kernel lets go when the holder dies."""
     file = open(keys.directory(home) / "lock", "a+")  # noqa: SIM115 it stays open on purpose
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        raise CannotStart(
-            f"Towpath already runs from {home} (process {holder}). Stop it with Ctrl-C where it runs or with "
-            f"`kill {holder}`, or start a second installation with another TOWPATH_HOME."
-        ) from None
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
+    until = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            file.seek(0)
+            holder, _, stopping = file.read().strip().partition(" ")
+        if not stopping or time.monotonic() > until:
+            raise CannotStart(
+                f"Towpath already runs from {home} (process {holder}). Stop it with Ctrl-C where it runs or with "
+                f"`kill {holder}`, or start a second installation with another TOWPATH_HOME."
+            )
+        if not told:
+            voice.say(f"  ...  the one that runs from {home} is stopping; waiting for it")
+            told = True
+        time.sleep(0.2)
+    note(file, str(os.getpid()))
     return file
+
+
+def note(file: IO[str], text: str) -> None:
+    """Write into the lock's file who holds it, and whether only for a little longer."""
+    file.truncate(0)
+    file.write(text)
+    file.flush()
 
 
 def check_home(home: Path) -> None:

@@ -77,7 +77,7 @@ class Parent:
         with voice.step("tables and static files"):
             self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_owner()})
         with voice.step("first sign-in"):
-            self.python("manage.py", "first_run", environment={**basic, **chosen.for_application()})
+            self.python("manage.py", "first_run", "--skip-checks", environment={**basic, **chosen.for_application()})
         with voice.step("web, scheduler, control worker"):
             for group in ("web", "scheduler", "control"):
                 self.supervisor.start_group(group)
@@ -123,7 +123,7 @@ class Parent:
         while time.monotonic() < until:
             try:
                 with urllib.request.urlopen(f"{self.record.url}/readyz", timeout=3) as answer:
-                    if answer.status == 200:
+                    if answer.status == 200 and self.all_run():
                         return
             except urllib.error.HTTPError as refusal:
                 word = f"{refusal.code} {refusal.read(400).decode(errors='replace')}"
@@ -134,6 +134,9 @@ class Parent:
                     raise CannotStart(f"{info['name']} does not stay up:\n{self.last_lines(info['group'])}")
             time.sleep(0.2)
         raise CannotStart(f"The web does not answer at {self.record.url}/readyz ({word}):\n{self.last_lines('web')}")
+
+    def all_run(self) -> bool:
+        return all(info["statename"] == RUNNING for info in self.look())
 
     def last_lines(self, group: str) -> str:
         log = self.home / "logs" / f"{group}.log"
@@ -192,6 +195,7 @@ class Parent:
 
     def stop(self) -> None:
         """Stop everything, whatever happens: what does not stop when asked is killed."""
+        installation.note(self.lock, f"{os.getpid()} stopping")
         signal.signal(signal.SIGINT, lambda *_: survivors.end(self.record.id, gentle=0))
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -104,7 +104,12 @@ def server_programs(record: Installation, server: Mapping[str, str]) -> list[Pro
             count=2,
             priority=300,
         ),
-        Program(name="scheduler", command=[python, "manage.py", "scheduler"], environment=server, priority=400),
+        Program(
+            name="scheduler",
+            command=[python, "manage.py", "scheduler", "--skip-checks"],
+            environment=server,
+            priority=400,
+        ),
         Program(
             name="control",
             command=[
