@@ -85,7 +85,10 @@ class Deployment(models.Model):
 
 
 class Slot(models.Model):
-    """One app in one environment. `services`, as last observed: `[{name, state, pid, port, restarts, exit, line}]`."""
+    """One app in one environment. `services`, as last observed: `[{name, state, pid, port, restarts, exit, line}]`.
+
+    `astray_since`: from when on something else was observed than what should be live.
+    """
 
     class Condition(models.TextChoices):
         OK = "ok"
@@ -107,6 +110,7 @@ class Slot(models.Model):
     condition = models.CharField(max_length=10, choices=Condition.choices, default=Condition.OK)
     condition_reason = models.TextField(blank=True, default="")
     condition_since = models.DateTimeField(null=True, blank=True)
+    astray_since = models.DateTimeField(null=True, blank=True)
     placement = models.ForeignKey(Host, null=True, blank=True, on_delete=models.PROTECT)
     last_number = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)

@@ -83,6 +83,7 @@ class Run(models.Model):
     specification = models.JSONField(default=dict)
     reason = models.TextField(blank=True, default="")
     last_lines = models.JSONField(default=list)
+    log_size = models.PositiveIntegerField(default=0)
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)

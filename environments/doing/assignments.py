@@ -1,0 +1,189 @@
+"""What a worker is told: the specification of a run at its claim, and what is desired on its host."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from environments.doing.directories import Directories
+from environments.models import (
+    UNFINISHED,
+    Deployment,
+    DeploymentKind,
+    Endpoint,
+    Environment,
+    Run,
+    RunKind,
+    Slot,
+    State,
+    Worker,
+)
+from environments.planning import addresses
+from environments.runs import claim, desires, steps
+from projects import events
+from projects.models import App, Artifact, Release
+
+# In these the worker keeps its session and has nothing to run.
+AT_REST = (State.SLEEPING, State.HIBERNATING, State.STOPPING, State.STOPPED)
+
+
+@events.operation
+def take(worker: Worker, claim_key: str) -> dict[str, Any]:
+    """Claim the next run for a worker: `{"run": specification | None, "desired_version": int}`."""
+    run = claim.by_worker(worker, claim_key)
+    if run is None:
+        return {"run": None, "desired_version": desires.version(worker.environment_id)}
+    if run.deployment_id and run.host_id:
+        _give_addresses(run)
+    answer = specification(run)
+    steps.lay_out(run, _page_steps(answer))
+    return {"run": answer, "desired_version": desires.version(worker.environment_id)}
+
+
+def specification(run: Run) -> dict[str, Any]:
+    """The shape of docs/worker-protocol.md, with what the deployment pinned."""
+    run = _whole(run)
+    assert run.app is not None and run.environment is not None
+    slot = _slots(Slot.objects.filter(app=run.app, environment=run.environment)).first()
+    deployment = run.deployment or (slot.live if slot else None)
+    removal = run.deployment is not None and run.deployment.kind == DeploymentKind.REMOVAL
+    known = Directories.of(run.environment_id, [run.app_id])
+    told = _told(run.app, run.environment, deployment, _endpoints(run.environment_id, [run.app_id])[run.app_id])
+    told["env"]["TOWPATH_RUN"] = str(run.pk)
+    return told | {
+        "id": str(run.pk),
+        "attempt": run.attempt,
+        "kind": run.kind,
+        "action": "restart" if run.kind == RunKind.RESTART else "remove" if removal else "deploy",
+        "deadline_at": run.deadline_at.isoformat() if run.deadline_at else None,
+        "deployment": _deployment(run.deployment) if run.deployment else None,
+        "steps": [{"n": n, **step} for n, step in enumerate(_manifest(deployment, "steps"), start=1)],
+        "reuse": known.reuse(run.deployment),
+        "keep": known.keep(run.app_id, run.deployment),
+        "service": run.service or None,
+    }
+
+
+def desired(worker: Worker) -> dict[str, Any]:
+    """What should run on the worker's host: one entry for each app that has business there, in constant statements."""
+    environment = Environment.objects.get(pk=worker.environment_id)
+    slots = list(
+        _slots(Slot.objects.filter(environment=environment, placement=worker.host_id)).order_by("app__name", "id")
+    )
+    on_their_way = set(
+        Run.objects.filter(environment=environment, kind=RunKind.DEPLOY, phase__in=UNFINISHED).values_list(
+            "app_id", flat=True
+        )
+    )
+    apps = [slot.app_id for slot in slots]
+    endpoints, known = _endpoints(environment.pk, apps), Directories.of(environment.pk, apps)
+    runs = dict(Run.objects.filter(deployment__in=[slot.live_id for slot in slots]).values_list("deployment_id", "pk"))
+    listed = []
+    for slot in slots:
+        if slot.live is None and slot.app_id not in on_their_way:
+            continue
+        live = None
+        if slot.live is not None:
+            live = _told(slot.app, environment, slot.live, endpoints[slot.app_id])
+            live["env"]["TOWPATH_RUN"] = str(runs.get(slot.live_id, ""))
+            live["reuse"] = known.reuse(slot.live)
+        listed.append(
+            {
+                "app": {"id": str(slot.app_id), "name": slot.app.name},
+                "project": {"id": str(slot.app.project_id), "key": slot.app.project.key},
+                "live": live,
+                "keep": known.keep(slot.app_id, None),
+            }
+        )
+    return {
+        "version": environment.desired_version,
+        "wanted": "stopped" if environment.state in AT_REST else "running",
+        "slots": listed,
+    }
+
+
+def _told(
+    app: App, environment: Environment, deployment: Deployment | None, endpoints: Iterable[Endpoint]
+) -> dict[str, Any]:
+    release = deployment.release if deployment else None
+    return {
+        "deployment": _deployment(deployment) if deployment else None,
+        "app": {"id": str(app.pk), "name": app.name},
+        "project": {"id": str(app.project_id), "key": app.project.key},
+        "environment": {"id": str(environment.pk), "name": environment.name},
+        "release": {"id": str(release.pk), "version": release.version, "commit": release.commit} if release else None,
+        "artifact": _artifact(release.artifact) if release and release.artifact else None,
+        "services": _manifest(deployment, "services"),
+        "env": _env(app, environment, deployment, release),
+        "endpoints": {one.service: {"port": one.port, "url": one.url} for one in endpoints},
+    }
+
+
+def _env(app: App, environment: Environment, deployment: Deployment | None, release: Release | None) -> dict[str, str]:
+    """The environment's own variables as they were pinned; ours cannot be overridden."""
+    pinned = deployment.env_vars if deployment else {}
+    return {name: str(value) for name, value in pinned.items()} | {
+        "TOWPATH_VERSION": release.version if release else "",
+        "TOWPATH_RELEASE": str(release.pk) if release else "",
+        "TOWPATH_ENVIRONMENT": environment.name,
+        "TOWPATH_APP": app.name,
+    }
+
+
+def _deployment(deployment: Deployment) -> dict[str, Any]:
+    return {"id": str(deployment.pk), "number": deployment.number, "kind": deployment.kind}
+
+
+def _artifact(artifact: Artifact) -> dict[str, Any]:
+    return {
+        "id": str(artifact.pk),
+        "sha256": artifact.sha256,
+        "size": artifact.size,
+        "filename": artifact.filename,
+        "url": f"/api/v1/artifacts/{artifact.pk}/content",
+    }
+
+
+def _manifest(deployment: Deployment | None, part: str) -> list[dict[str, Any]]:
+    release = deployment.release if deployment else None
+    return list(release.manifest.get(part, [])) if release else []
+
+
+def _page_steps(told: dict[str, Any]) -> list[tuple[str, bool]]:
+    """The steps that the run's page shows, in order."""
+    if told["action"] == "remove":
+        return [("Drain", False), ("Free", False)]
+    if told["action"] == "restart":
+        return [("Restart", False), ("Health check", False)]
+    own = [(step["name"], bool(step.get("once"))) for step in told["steps"]]
+    first = "Reuse" if told["reuse"] else "Fetch"
+    return [(first, False), *own, ("Start", False), ("Health check", False), ("Switch", False), ("Drain", False)]
+
+
+def _give_addresses(run: Run) -> None:
+    """An app that is placed by its first claim gets its addresses from that host now."""
+    run = _whole(run)
+    release = run.deployment.release if run.deployment else None
+    if release is not None and run.host is not None and run.app is not None and run.environment is not None:
+        addresses.allocate(run.app, run.environment, release, host=run.host)
+
+
+def _endpoints(environment_id: uuid.UUID | None, apps: Iterable[uuid.UUID | None]) -> dict[Any, list[Endpoint]]:
+    found: dict[Any, list[Endpoint]] = defaultdict(list)
+    for one in (
+        Endpoint.objects.filter(environment_id=environment_id, app_id__in=list(apps), released_at=None)
+        .select_related("host")
+        .order_by("service")
+    ):
+        found[one.app_id].append(one)
+    return found
+
+
+def _slots(slots: Any) -> Any:
+    return slots.select_related("app__project", "live__release__artifact")
+
+
+def _whole(run: Run) -> Run:
+    return Run.objects.select_related(
+        "app__project", "environment", "host", "deployment__release__artifact", "deployment__returns_to"
+    ).get(pk=run.pk)

@@ -1,0 +1,97 @@
+"""A run's end and what it means, in one transaction."""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from django.db.models import F
+
+from environments.models import LIFECYCLE_KINDS, Environment, Phase, Run, RunKind, Slot, Worker
+from environments.runs import desires, expire, hints, queue, steps
+from environments.runs import finish as ends
+from projects import events
+
+Consequence = Callable[[Run, Phase, str], None]
+# What the end of each kind of run means; called after the run's row has its end.
+CONSEQUENCES: dict[RunKind, Consequence] = {}
+_OPEN_STEPS = {Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
+
+
+@events.operation
+def finish(
+    run_id: uuid.UUID,
+    attempt: int,
+    holder: Worker | str,
+    outcome: Phase | str,
+    reason: str = "",
+    last_lines: Sequence[str] = (),
+) -> bool:
+    """End the run as its holder says; False where it has said so before, LeaseLost where it is not the holder."""
+    run = _locked(run_id)
+    outcome = Phase(outcome)
+    if outcome == Phase.CANCELLED and run.cancel_asked_at is None:
+        outcome, reason = Phase.ERRORED, reason or "The worker gave it up, though nobody had asked for that."
+    if outcome == Phase.CANCELLED and not reason:
+        reason = f"Cancelled by {run.cancel_asked_by}."
+    if not ends.finish(run_id, attempt, holder, outcome=outcome, reason=reason, last_lines=last_lines):
+        return False
+    if isinstance(holder, Worker):
+        Worker.objects.filter(pk=holder.pk).update(tasks_processed=F("tasks_processed") + 1)
+    _conclude(run)
+    return True
+
+
+@events.operation
+def settle(run_id: uuid.UUID, *, lost: bool = False) -> None:
+    """Give a run that nobody carries any more its verdict: back into the queue, or an end.
+
+    `lost`: its holder is known to be gone, the lease need not run out.
+    """
+    run = _locked(run_id)
+    verdict = expire.verdict(run, lost=lost)
+    if verdict is None:
+        return
+    if verdict.outcome is None:
+        expire.send_back(run)
+        hints.changed(run)
+    else:
+        _give_up(run, verdict.outcome, verdict.reason)
+
+
+@events.operation
+def abandon(run_id: uuid.UUID, *, outcome: Phase = Phase.ERRORED, reason: str) -> None:
+    """End a run whoever holds it, also behind its point of no return: what it worked in is being taken away."""
+    _give_up(_locked(run_id), outcome, reason)
+
+
+def _give_up(run: Run, outcome: Phase, reason: str) -> None:
+    if ends.give_up(run, outcome=outcome, reason=reason):
+        _conclude(run)
+
+
+def _conclude(run: Run) -> None:
+    run.refresh_from_db()
+    outcome = Phase(run.phase)
+    steps.close(run, phase=_OPEN_STEPS.get(outcome, "cancelled"))
+    if consequence := CONSEQUENCES.get(RunKind(run.kind)):
+        consequence(run, outcome, run.reason)
+    for follower in Run.objects.filter(after=run, phase=Phase.QUEUED).order_by("created_at", "id"):
+        if outcome == Phase.SUCCEEDED:
+            queue.announce(follower)
+        else:
+            verdict = expire.verdict(follower)
+            if verdict is not None and verdict.outcome is not None:
+                _give_up(follower, verdict.outcome, verdict.reason)
+    if run.environment_id and run.carried_by == Run.CarriedBy.WORKER:
+        desires.raise_version(run.environment_id)
+    hints.changed(run)
+
+
+def _locked(run_id: uuid.UUID) -> Run:
+    """The run, locked after what it is about: slots, environment, runs, in the order the whole house keeps."""
+    about = list(Run.objects.filter(pk=run_id) | Run.objects.filter(after_id=run_id, phase=Phase.QUEUED))
+    for environment_id, app_id in sorted({(one.environment_id, one.app_id) for one in about if one.app_id}, key=str):
+        Slot.objects.select_for_update(no_key=True).filter(environment_id=environment_id, app_id=app_id).first()
+    run = Run.objects.get(pk=run_id)
+    if run.kind in LIFECYCLE_KINDS and run.environment_id:
+        Environment.objects.select_for_update(no_key=True).get(pk=run.environment_id)
+    return Run.objects.select_for_update(no_key=True).get(pk=run_id)

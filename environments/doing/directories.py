@@ -1,0 +1,61 @@
+"""Which release directories a worker keeps for an app, and which one a deployment returns to."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from environments.models import Deployment, DeploymentKind, Phase
+
+KEPT = 3
+LOOKED_AT = 60  # deployments of an app; an older directory is gone for certain
+
+
+@dataclass(frozen=True)
+class Directories:
+    """`lines`: what went live for each app, newest first."""
+
+    lines: dict[uuid.UUID, list[Deployment]]
+
+    @classmethod
+    def of(cls, environment_id: uuid.UUID | None, apps: Iterable[uuid.UUID | None]) -> "Directories":
+        lines: dict[uuid.UUID, list[Deployment]] = defaultdict(list)
+        went_live = Q(run__phase=Phase.SUCCEEDED) & ~Q(kind=DeploymentKind.REMOVAL)
+        for deployment in (
+            Deployment.objects.filter(went_live, environment_id=environment_id, app_id__in=list(apps))
+            .only("id", "app_id", "number", "kind", "returns_to_id")
+            .order_by("-number")
+        ):
+            lines[deployment.app_id].append(deployment)
+        return cls(lines)
+
+    def root(self, deployment: Deployment) -> uuid.UUID:
+        """The deployment whose directory this one runs from: a rollback runs from the one it returned to."""
+        known = {one.pk: one.returns_to_id for one in self.lines.get(deployment.app_id, [])}
+        found, back = deployment.pk, deployment.returns_to_id
+        while back is not None:
+            found, back = back, known.get(back)
+        return found
+
+    def reuse(self, deployment: Deployment | None) -> str | None:
+        if deployment is None or deployment.returns_to_id is None:
+            return None
+        return str(self.root(deployment))
+
+    def keep(self, app_id: uuid.UUID | None, coming: Deployment | None) -> list[str]:
+        """The directories of the three releases that ran last, `coming` counted, under every name they may have."""
+        line = list(self.lines.get(app_id, []))[:LOOKED_AT] if app_id else []
+        if coming is not None and coming.kind != DeploymentKind.REMOVAL:
+            line = [coming, *(one for one in line if one.pk != coming.pk)]
+        roots: list[uuid.UUID] = []
+        kept: list[str] = []
+        for deployment in line:
+            root = self.root(deployment)
+            if root not in roots:
+                if len(roots) == KEPT:
+                    continue
+                roots.append(root)
+            kept += [str(one) for one in (deployment.pk, root) if str(one) not in kept]
+        return kept

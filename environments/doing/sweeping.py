@@ -1,0 +1,55 @@
+"""What nobody reports: leases that ran out, workers that fell silent, measurements that grew old."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.db.models import Window
+from django.db.models.functions import Now, RowNumber
+
+from environments.doing import conclusions
+from environments.models import UNFINISHED, Run, Sample, ServiceLogChunk, Worker
+from environments.runs import expire, sessions
+from projects import events
+
+logger = logging.getLogger(__name__)
+
+SAMPLES_KEPT = timedelta(hours=24)
+SERVICE_CHUNKS_KEPT = 400  # of one service of one deployment
+
+
+def sweep() -> None:
+    """Repair by looking at the rows; called every few seconds by the scheduler, by any number of them."""
+    _each(expire.due(), conclusions.settle)
+    _each(sessions.lost(), _note_lost)
+
+
+def settle_runs_of(worker: Worker) -> None:
+    """The worker's process is gone for certain: its runs need not wait for their leases."""
+    for run_id in Run.objects.filter(worker=worker, phase__in=UNFINISHED).values_list("pk", flat=True):
+        conclusions.settle(run_id, lost=True)
+
+
+def prune() -> None:
+    """Forget old measurements and the oldest output of services; called every minute or so."""
+    Sample.objects.filter(at__lt=Now() - SAMPLES_KEPT).delete()
+    ranked = ServiceLogChunk.objects.annotate(
+        age=Window(RowNumber(), partition_by=["deployment", "service"], order_by="-offset")
+    )
+    old = list(ranked.filter(age__gt=SERVICE_CHUNKS_KEPT).values_list("pk", flat=True)[:5000])
+    ServiceLogChunk.objects.filter(pk__in=old).delete()
+
+
+@events.operation
+def _note_lost(worker_id: uuid.UUID) -> None:
+    sessions.note_lost(worker_id)
+
+
+def _each(ids: list[uuid.UUID], act: Callable[[uuid.UUID], object]) -> None:
+    """One that cannot be settled must not keep the others waiting."""
+    for one in ids:
+        try:
+            act(one)
+        except Exception:
+            logger.exception("%s could not be swept; it is tried again", one)

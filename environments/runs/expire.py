@@ -1,0 +1,96 @@
+"""What becomes of a run whose holder was not heard of in time: the verdicts, and the way back into the queue.
+
+`doing.sweeping` finds such runs, asks for the verdict and adds what an end means.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Q
+
+from environments.models import UNFINISHED, Phase, Run, RunStep
+from environments.runs import queue
+from environments.runs.clock import ClockTime
+
+# A holder watches its own deadline; the control plane ends what went on regardless.
+GRACE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`outcome` is None where the run goes back into the queue."""
+
+    outcome: Phase | None
+    reason: str
+
+
+def due(*, limit: int = 200) -> list[uuid.UUID]:
+    """Runs that need a verdict: lease over, far past the deadline, cancelled in the queue, or waiting in vain."""
+    now = ClockTime()
+    lost = Q(phase=Phase.RUNNING, lease_until__lt=now)
+    late = Q(phase=Phase.RUNNING, deadline_at__lt=now - GRACE, sealed_at__isnull=True)
+    unwanted = Q(phase=Phase.QUEUED, cancel_asked_at__isnull=False)
+    in_vain = Q(phase=Phase.QUEUED, after__phase__in=[Phase.FAILED, Phase.ERRORED, Phase.CANCELLED])
+    return list(
+        Run.objects.filter(lost | late | unwanted | in_vain).order_by("created_at").values_list("pk", flat=True)[:limit]
+    )
+
+
+def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
+    """What becomes of this run (locked by the caller); None where it needs no verdict any more.
+
+    `lost` says that its holder is gone for sure, so that its lease need not run out first.
+    """
+    if run.phase == Phase.QUEUED:
+        return _of_queued(run)
+    if run.phase not in UNFINISHED:
+        return None
+    over = lost or Run.objects.filter(pk=run.pk, lease_until__lt=ClockTime()).exists()
+    if not over:
+        late = Run.objects.filter(pk=run.pk, deadline_at__lt=ClockTime() - GRACE, sealed_at__isnull=True).exists()
+        return Verdict(Phase.ERRORED, f"It took longer than {_span(run.timeout_seconds)}.") if late else None
+    if run.sealed_at:
+        return Verdict(None, "The worker was lost after the point of no return; the same host goes forward.")
+    if run.cancel_asked_at:
+        return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
+    once = RunStep.objects.filter(run=run, attempt=run.attempt, once=True, started_at__isnull=False).first()
+    if once:
+        return Verdict(Phase.ERRORED, f"The worker was lost, and the step {once.name} must not be repeated.")
+    if run.attempt >= run.max_attempts:
+        return Verdict(Phase.ERRORED, f"The worker was lost in attempt {run.attempt} of {run.max_attempts}.")
+    return Verdict(None, f"The worker was lost in attempt {run.attempt}; the next begins.")
+
+
+def _of_queued(run: Run) -> Verdict | None:
+    if run.cancel_asked_at and not run.sealed_at:
+        return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
+    before = run.after
+    if before is not None and before.phase not in UNFINISHED and before.phase != Phase.SUCCEEDED:
+        why = before.reason or f"it was {before.phase}"
+        return Verdict(
+            Phase.ERRORED, f"What it waited for ({before.get_kind_display().lower()}) did not succeed: {why}"
+        )
+    return None
+
+
+def send_back(run: Run) -> None:
+    """Into the queue again: the attempt that was is over, and nobody holds the run. It stays on its host."""
+    Run.objects.filter(pk=run.pk, phase=Phase.RUNNING).update(
+        phase=Phase.QUEUED,
+        claimant="",
+        claim_key="",
+        worker=None,
+        lease_until=None,
+    )
+    RunStep.objects.filter(run=run, attempt=run.attempt, phase__in=["pending", "running"]).update(
+        phase="cancelled", detail="The worker was lost.", finished_at=ClockTime()
+    )
+    run.refresh_from_db()
+    queue.announce(run)
+
+
+def _span(seconds: int) -> str:
+    if seconds % 3600 == 0:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 60} min" if seconds >= 60 else f"{seconds} s"

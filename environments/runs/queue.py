@@ -1,0 +1,88 @@
+"""Runs enter the queue: the row is the queue."""
+
+from datetime import datetime
+from typing import Any
+
+from environments.models import Deployment, Environment, Host, Phase, Run, RunKind
+from projects import bell
+from projects.access import Actor
+from projects.models import App, Artifact, Organization, Project
+
+# How often an attempt may be lost before the run is errored.
+ATTEMPTS = {
+    RunKind.PROVISION: 5,
+    RunKind.START: 5,
+    RunKind.STOP: 5,
+    RunKind.TERMINATE: 5,
+    RunKind.PREPARE: 5,
+    RunKind.DEPLOY: 3,
+    RunKind.FETCH: 3,
+    RunKind.RESTART: 1,
+}
+
+
+def enqueue(
+    *,
+    kind: RunKind | str,
+    by: Actor,
+    organization: Organization,
+    environment: Environment | None = None,
+    project: Project | None = None,
+    app: App | None = None,
+    deployment: Deployment | None = None,
+    artifact: Artifact | None = None,
+    service: str = "",
+    after: Run | None = None,
+    host: Host | None = None,
+    carried_by: Run.CarriedBy | str = "",
+    priority: int | None = None,
+    max_attempts: int | None = None,
+    timeout_seconds: int = 3600,
+    not_before: datetime | None = None,
+    specification: dict[str, Any] | None = None,
+) -> Run:
+    """Write a queued run and ring whoever can claim it. Runs of kind deploy and restart are carried by a worker."""
+    kind = RunKind(kind)
+    worker_carries = kind in (RunKind.DEPLOY, RunKind.RESTART)
+    run = Run.objects.create(
+        kind=kind,
+        organization=organization,
+        environment=environment,
+        project=project or (app.project if app else None),
+        app=app,
+        deployment=deployment,
+        artifact=artifact,
+        service=service,
+        after=after,
+        host=host,
+        carried_by=carried_by or (Run.CarriedBy.WORKER if worker_carries else Run.CarriedBy.CONTROL),
+        priority=priority if priority is not None else (environment.priority if environment else 5),
+        max_attempts=max_attempts or ATTEMPTS[kind],
+        timeout_seconds=timeout_seconds,
+        not_before=not_before,
+        specification=specification or {},
+        created_by=by.label,
+    )
+    run.refresh_from_db(fields=["number"])
+    announce(run)
+    return run
+
+
+def requeue(run: Run, *, attempts: int | None = None) -> None:
+    """Put a finished run back into the queue: the same run, a new attempt, nothing left of the old end."""
+    granted = attempts or ATTEMPTS[RunKind(run.kind)]
+    run.phase = Phase.QUEUED
+    run.max_attempts = run.attempt + granted
+    run.claimant = run.claim_key = run.cancel_asked_by = run.reason = ""
+    run.worker = None
+    run.lease_until = run.cancel_asked_at = run.sealed_at = run.deadline_at = None
+    run.started_at = run.finished_at = run.not_before = None
+    run.last_lines = []
+    run.save()
+    announce(run)
+
+
+def announce(run: Run) -> None:
+    """Say after commit that there is more to claim: lost, it costs a few seconds."""
+    if run.carried_by == Run.CarriedBy.WORKER and run.environment_id:
+        bell.ring(bell.WORKERS, environment=run.environment_id)
