@@ -12,7 +12,6 @@ from config.up import installation, voice
 from config.up.errors import CannotStart
 from config.up.parent import Interrupted, Parent, interrupt
 
-
 # prctl(PR_SET_PDEATHSIG): tell this process when the one that started it dies.
 TELL_WHEN_PARENT_DIES = 1
 
