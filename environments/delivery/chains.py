@@ -1,0 +1,195 @@
+"""Promotion chains: which stages a release travels through, and which environments stand in each."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from environments import lifecycle
+from environments.models import Chain, Environment, Stage, StageEnvironment
+from environments.planning.stages import applying, applying_chain, stages_of
+from projects import access, events
+from projects.access import Actor, Permission
+from projects.errors import Conflict, Invalid, NotFound
+from projects.models import Project
+
+__all__ = ["applying", "applying_chain", "begin", "create", "delete", "find", "stages_of", "update", "visible"]
+
+MOST_STAGES = 20
+MOST_ENVIRONMENTS = 50
+FIRST = (("Development", "development"), ("Staging", "staging"), ("Production", "production"))
+
+
+class ChainExists(Conflict):
+    code = "chain-exists"
+
+
+@events.operation
+def begin(*, by: Actor) -> Chain:
+    """The first chain in one click: development, staging, and a production that is protected."""
+    access.require(by, Permission.MANAGE_CHAINS)
+    known = {environment.name.lower() for environment in lifecycle.visible(by)}
+    for _, name in FIRST:
+        if name not in known:
+            lifecycle.create(by=by, name=name, tier=name, protected=name == "production")
+    stages = [{"name": title, "environments": [name]} for title, name in FIRST]
+    return create(by=by, name="Default", stages=stages)
+
+
+@events.operation
+def create(
+    *,
+    by: Actor,
+    name: str,
+    stages: Sequence[Mapping[str, Any]],
+    project: Project | None = None,
+    create_missing: bool = False,
+) -> Chain:
+    """The organization's default chain, or the own one of `project`; `stages` is `[{name, environments: [...]}]`.
+
+    Environments are named by name or id. With `create_missing` those that do not exist yet are created.
+    """
+    access.require(by, Permission.MANAGE_CHAINS, project_id=project.id if project else None)
+    places = _checked(stages, by=by, create_missing=create_missing)
+    try:
+        with transaction.atomic():
+            chain = Chain.objects.create(
+                organization=by.organization, project=project, name=_name(name, "name"), created_by=by.label
+            )
+    except IntegrityError:
+        whose = f"{project.key} has" if project else "The organization has"
+        raise ChainExists(f"{whose} a promotion chain already; change that one.") from None
+    _write(chain, places)
+    _record("chain.created", chain, by=by)
+    return chain
+
+
+@events.operation
+def update(
+    chain: Chain,
+    *,
+    by: Actor,
+    name: str | None = None,
+    stages: Sequence[Mapping[str, Any]] | None = None,
+    create_missing: bool = False,
+) -> Chain:
+    """Change what is given; `stages` replaces all of them. Nothing that runs is touched by it."""
+    access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
+    chain = Chain.objects.select_for_update(no_key=True).get(pk=chain.pk)
+    if name is not None:
+        chain.name = _name(name, "name")
+    chain.save(update_fields=["name", "updated_at"])
+    if stages is not None:
+        places = _checked(stages, by=by, create_missing=create_missing)
+        chain.stages.all().delete()
+        _write(chain, places)
+    _record("chain.updated", chain, by=by)
+    return chain
+
+
+@events.operation
+def delete(chain: Chain, *, by: Actor) -> None:
+    """The environments stay; the apps follow the organization's default chain, if there is one."""
+    access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
+    _record("chain.deleted", chain, by=by)
+    Chain.objects.filter(pk=chain.pk).delete()
+
+
+def visible(actor: Actor) -> QuerySet[Chain]:
+    """Oldest first; a project's own chain to those who see the project."""
+    found = Chain.objects.filter(organization=actor.organization).select_related("project")
+    if actor.visible_projects is not None:
+        found = found.exclude(project__isnull=False) | found.filter(project_id__in=actor.visible_projects)
+    return found.order_by("created_at", "id")
+
+
+def find(actor: Actor, ident: str | uuid.UUID) -> Chain:
+    """By id, or by name regardless of case where only one bears it."""
+    try:
+        found = list(visible(actor).filter(pk=uuid.UUID(str(ident))))
+    except ValueError:
+        found = list(visible(actor).filter(name__iexact=str(ident))[:2])
+    if len(found) != 1:
+        raise NotFound("There is no such chain.")
+    return found[0]
+
+
+def _checked(
+    stages: Sequence[Mapping[str, Any]], *, by: Actor, create_missing: bool
+) -> list[tuple[str, list[Environment]]]:
+    """Names resolved to environments; every complaint names its place, `stages.1.environments`."""
+    if not stages:
+        raise Invalid.field("stages", "a chain has at least one stage.")
+    if len(stages) > MOST_STAGES:
+        raise Invalid.field("stages", f"a chain has at most {MOST_STAGES} stages.")
+    checked: list[tuple[str, list[Environment]]] = []
+    seen_stages: set[str] = set()
+    seen: set[uuid.UUID] = set()
+    for index, stage in enumerate(stages):
+        title = _name(str(stage.get("name") or ""), f"stages.{index}.name")
+        if title.casefold() in seen_stages:
+            raise Invalid.field(f"stages.{index}.name", f"two stages are called {title}.")
+        seen_stages.add(title.casefold())
+        field = f"stages.{index}.environments"
+        named = list(stage.get("environments") or [])
+        if not 0 < len(named) <= MOST_ENVIRONMENTS:
+            raise Invalid.field(field, f"a stage holds 1 to {MOST_ENVIRONMENTS} environments.")
+        found = [_environment(str(each), field, by=by, create_missing=create_missing) for each in named]
+        for environment in found:
+            if environment.id in seen:
+                raise Invalid.field(field, f"{environment.title} stands in this chain twice.")
+            seen.add(environment.id)
+        checked.append((title, found))
+    return checked
+
+
+def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> Environment:
+    try:
+        environment = lifecycle.find(by, ident)
+    except NotFound:
+        if not create_missing:
+            raise Invalid.field(field, f"there is no environment {ident}; create it, or say create_missing.") from None
+        try:
+            return lifecycle.create(by=by, name=ident)
+        except Invalid as refusal:
+            raise Invalid.field(field, f"{ident}: {refusal.detail}") from None
+    if environment.kind != Environment.Kind.PERMANENT:
+        raise Invalid.field(field, f"{environment.title} is ephemeral; a stage holds permanent environments.")
+    # A deletion locks the row too and then looks for chains: one of the two comes first and the other is refused.
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    if environment.deleted_at is not None:
+        raise Invalid.field(field, f"{environment.title} is being deleted.")
+    return environment
+
+
+def _write(chain: Chain, places: Sequence[tuple[str, Sequence[Environment]]]) -> None:
+    made = Stage.objects.bulk_create(
+        [Stage(chain=chain, position=index, name=title) for index, (title, _) in enumerate(places)]
+    )
+    StageEnvironment.objects.bulk_create(
+        StageEnvironment(chain=chain, stage=stage, environment=environment, position=position)
+        for stage, (_, environments) in zip(made, places, strict=True)
+        for position, environment in enumerate(environments)
+    )
+
+
+def _name(name: str, field: str) -> str:
+    name = " ".join(name.split())
+    if not 0 < len(name) <= 100:
+        raise Invalid.field(field, "1 to 100 characters.")
+    return name
+
+
+def _record(kind: str, chain: Chain, *, by: Actor) -> None:
+    events.record(
+        kind,
+        by=by,
+        object={"kind": "chain", "id": chain.id, "name": chain.name},
+        project_id=chain.project_id,
+        stages=[
+            f"{stage.name}: {', '.join(place.environment.title for place in stage.places.all())}"
+            for stage in stages_of(chain)
+        ],
+    )

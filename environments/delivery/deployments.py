@@ -1,0 +1,197 @@
+"""Carrying a plan out: under the slot's lock it becomes a deployment and a run, or is refused with the reason."""
+
+import uuid
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from environments import tasks
+from environments.models import (
+    Account,
+    Deployment,
+    DeploymentKind,
+    Endpoint,
+    Environment,
+    Host,
+    Plan,
+    Run,
+    RunKind,
+    Slot,
+)
+from environments.planning import addresses, gates, holding, plans, telling
+from environments.planning.proposals import Proposal
+from environments.runs import queue
+from projects import events
+from projects.access import Actor
+from projects.errors import Conflict, Invalid, NotFound
+
+# What a deployment may take beyond its steps and the patience of its health checks: fetching, switching, draining.
+MARGIN = 900
+
+
+class Superseded(Conflict):
+    code = "superseded"
+
+
+@events.operation
+def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None) -> Deployment:
+    """Make the planned deployment. Raises Invalid for a wrong or missing `confirm`, Blocked and Stale with the gates.
+
+    Everything is read again under the locks of slot and environment (in this order), so that of two people who carry
+    out plans for one app in one environment one wins and the other reads why.
+    """
+    plan = locked(plan)
+    plans.require_right(plan, by=by)
+    check_confirmation(confirm, name=plan.environment.name, required=plan.environment.protected)
+    proposal = plans.check(plan, by=by)
+    slot = proposal.slot
+    # Nowhere yet, where workers join by command and none has: the first claim then decides, and gives the addresses.
+    host = addresses.host_for(plan.environment, slot)
+    deployment = Deployment.objects.create(
+        organization=plan.organization,
+        app=plan.app,
+        environment=plan.environment,
+        number=slot.last_number + 1,
+        kind=proposal.kind,
+        release=proposal.release,
+        previous_release=proposal.from_release,
+        returns_to=proposal.returns_to,
+        plan=plan,
+        bypass=gates.bypassed(proposal),
+        env_vars=proposal.env_vars,
+        reason=plan.reason,
+        link=plan.link,
+        created_by=by.label,
+    )
+    Slot.objects.filter(pk=slot.pk).update(target=deployment, last_number=deployment.number, placement=host)
+    _lift_hold(proposal)
+    if proposal.release is not None and host is not None:
+        addresses.allocate(plan.app, plan.environment, proposal.release, host=host)
+    run = _enqueue(deployment, by=by, host=host)
+    telling.record("deployment.asked", deployment, by=by, run=run, reason=plan.reason, link=plan.link)
+    return deployment
+
+
+def locked(plan: Plan) -> Plan:
+    """The plan read afresh behind the locks of its slot and environment."""
+    Slot.objects.select_for_update(no_key=True).get(app_id=plan.app_id, environment_id=plan.environment_id)
+    Environment.objects.select_for_update(no_key=True).get(pk=plan.environment_id)
+    return Plan.objects.select_related(
+        "organization",
+        "app__project",
+        "app__organization",
+        "environment__host",
+        "release__artifact",
+        "from_release",
+        "returns_to",
+    ).get(pk=plan.pk)
+
+
+def check_confirmation(confirm: str | None, *, name: str, required: bool) -> None:
+    if confirm is None and not required:
+        return
+    if (confirm or "").strip() != name:
+        raise Invalid.field("confirm", f"type {name} to confirm.")
+
+
+def check_retry(run: Run) -> None:
+    """A retry is a new attempt of the same run, refused once something newer was deployed there or is on its way."""
+    deployment = run.deployment
+    if deployment is None:
+        return
+    newer = (
+        Deployment.objects.filter(
+            app_id=deployment.app_id, environment_id=deployment.environment_id, number__gt=deployment.number
+        )
+        .select_related("release", "environment")
+        .order_by("number")
+        .last()
+    )
+    if newer is not None:
+        what = f"{newer.release.version}" if newer.release else "a removal"
+        raise Superseded(
+            f"Something newer was asked for in {newer.environment.title} since: {what} by {newer.created_by}; "
+            "plan a new deployment instead."
+        )
+
+
+def _lift_hold(proposal: Proposal) -> None:
+    hold = holding.active(proposal.slot) if proposal.enters else None
+    if hold is not None:
+        holding.take_off(hold, by=proposal.by, reason=proposal.reason)
+
+
+def _enqueue(deployment: Deployment, *, by: Actor, host: Host | None) -> Run:
+    return queue.enqueue(
+        kind=RunKind.DEPLOY,
+        by=by,
+        organization=deployment.organization,
+        environment=deployment.environment,
+        app=deployment.app,
+        deployment=deployment,
+        host=host,
+        after=_prepared(deployment, by=by, host=host),
+        timeout_seconds=_patience(deployment),
+    )
+
+
+def _prepared(deployment: Deployment, *, by: Actor, host: Host | None) -> Run | None:
+    """The control run that makes the project's place and the new addresses, where the control plane has the hands."""
+    environment, project = deployment.environment, deployment.app.project
+    if environment.provisioner != "process" or deployment.kind == DeploymentKind.REMOVAL:
+        return None
+    ready = Account.objects.filter(
+        environment=environment, project=project, prepared_at__isnull=False, removed_at=None
+    ).exists()
+    unlinked = Endpoint.objects.filter(
+        environment=environment, app=deployment.app, released_at=None, linked_at=None
+    ).exists()
+    if ready and not unlinked:
+        return None
+    run = queue.enqueue(
+        kind=RunKind.PREPARE,
+        by=by,
+        organization=deployment.organization,
+        environment=environment,
+        app=deployment.app,
+        host=host,
+    )
+    tasks.ring(run)
+    return run
+
+
+def _patience(deployment: Deployment) -> int:
+    manifest = deployment.release.manifest if deployment.release else {"steps": [], "services": []}
+    steps = sum(step.get("timeout", 600) for step in manifest["steps"])
+    services = manifest["services"]
+    healthy = max(((service.get("health") or {}).get("within", 60) for service in services), default=0)
+    drained = max((service.get("stop_timeout", 10) for service in services), default=0)
+    return int(steps + healthy + drained + MARGIN)
+
+
+def visible(actor: Actor) -> QuerySet[Deployment]:
+    """Newest first."""
+    found = Deployment.objects.filter(organization=actor.organization)
+    if actor.visible_projects is not None:
+        found = found.filter(app__project_id__in=actor.visible_projects)
+    if actor.visible_environments is not None:
+        found = found.filter(environment_id__in=actor.visible_environments)
+    return found.select_related("app", "environment", "release", "previous_release", "run").order_by(
+        "-created_at", "-id"
+    )
+
+
+def find(actor: Actor, ident: str | uuid.UUID) -> Deployment:
+    try:
+        return visible(actor).get(pk=uuid.UUID(str(ident)))
+    except (ValueError, Deployment.DoesNotExist):
+        raise NotFound("There is no such deployment.") from None
+
+
+def live_in(actor: Actor, release_id: uuid.UUID) -> QuerySet[Environment]:
+    """The environments in which a release is live, among those the actor sees."""
+    found = Environment.objects.filter(
+        Exists(Slot.objects.filter(environment=OuterRef("pk"), live__release_id=release_id)), deleted_at=None
+    )
+    if actor.visible_environments is not None:
+        found = found.filter(Q(pk__in=actor.visible_environments))
+    return found.order_by("created_at", "id")

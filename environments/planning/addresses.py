@@ -1,0 +1,94 @@
+"""Addresses of apps: (environment, app, service) keeps one port of its host for life."""
+
+from django.db.models import F, Max, QuerySet
+from django.db.models.functions import Now
+
+from environments.models import Endpoint, Environment, Host, Slot, Worker
+from projects.errors import Exhausted
+from projects.models import App, Release
+
+
+def host_for(environment: Environment, slot: Slot | None) -> Host | None:
+    """Where the app lives, or would: its placement, the environment's host, else that of a worker alive there."""
+    if slot is not None and slot.placement is not None:
+        return slot.placement
+    if environment.host is not None:
+        return environment.host
+    worker = (
+        Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=Now(), host__isnull=False)
+        .select_related("host")
+        .order_by("registered_at", "id")
+        .first()
+    )
+    return None if worker is None else worker.host
+
+
+def wanting(app: App, environment: Environment, release: Release) -> list[str]:
+    """The release's services that listen and have no address there yet."""
+    listening = [service["name"] for service in release.manifest["services"] if service.get("port", True)]
+    have = set(
+        Endpoint.objects.filter(app=app, environment=environment, released_at=None).values_list("service", flat=True)
+    )
+    return [name for name in listening if name not in have]
+
+
+def free(host: Host) -> int:
+    """How many addresses the host has left."""
+    return host.endpoint_count - _taken(host).count()
+
+
+def allocate(app: App, environment: Environment, release: Release, *, host: Host) -> list[Endpoint]:
+    """Give every listening service of the release its address; Exhausted when the host's range is used up.
+
+    The host's row is locked, so that two deployments cannot take one port. Ports that were never used come first and
+    the longest released after them: a bookmark of a removed app leads nowhere rather than to another app.
+    """
+    names = wanting(app, environment, release)
+    if not names:
+        return []
+    Host.objects.select_for_update(no_key=True).get(pk=host.pk)
+    taken = set(_taken(host).values_list("port", flat=True))
+    released = dict(
+        Endpoint.objects.filter(host=host, released_at__isnull=False)
+        .values("port")
+        .annotate(last=Max("released_at"))
+        .values_list("port", "last")
+    )
+    ports = [port for port in range(host.endpoint_first, host.endpoint_first + host.endpoint_count)]
+    ports = sorted(set(ports) - taken, key=lambda port: (port in released, released.get(port), port))
+    if len(ports) < len(names):
+        raise Exhausted(used_up(host, wanted=len(names)), code="addresses-used-up")
+    return Endpoint.objects.bulk_create(
+        [
+            Endpoint(
+                organization_id=app.organization_id,
+                environment=environment,
+                app=app,
+                service=name,
+                host=host,
+                port=port,
+            )
+            for name, port in zip(names, ports, strict=False)
+        ]
+    )
+
+
+def used_up(host: Host, *, wanted: int) -> str:
+    return (
+        f"All {host.endpoint_count} addresses of {host.name} are in use and {wanted} more are needed; "
+        "remove an app, or restart Towpath, which lays out more."
+    )
+
+
+def release_all(app: App, environment: Environment) -> int:
+    """Free the app's addresses there; the next app may be given them."""
+    return Endpoint.objects.filter(app=app, environment=environment, released_at=None).update(released_at=Now())
+
+
+def _taken(host: Host) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(
+        host=host,
+        released_at=None,
+        port__gte=F("host__endpoint_first"),
+        port__lt=F("host__endpoint_first") + F("host__endpoint_count"),
+    )

@@ -1,0 +1,219 @@
+"""What stands between a proposal and its deployment: each gate is one sentence that says what would open it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.db.models.functions import Now
+
+from environments.models import DeploymentKind, Environment, State, Worker
+from environments.planning import addresses, history, holding, stages
+from environments.planning.proposals import Proposal
+from projects.errors import Conflict
+from projects.models import Artifact
+
+
+@dataclass(frozen=True)
+class Gate:
+    """`fix_url` is the page on which a person can open it, empty where waiting is all there is to do."""
+
+    code: str
+    passed: bool
+    sentence: str
+    fix_url: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Closed(Conflict):
+    """One gate is closed."""
+
+    code = "blocked"
+
+    def __init__(self, sentence: str, *, fix_url: str = "") -> None:
+        super().__init__(sentence)
+        self.fix_url = fix_url
+
+
+def judge(proposal: Proposal) -> list[Gate]:
+    """Every gate that concerns this kind of proposal, in the order in which a person would work through them."""
+    gates = []
+    for code, check in CHECKS.items():
+        try:
+            sentence = check(proposal)
+        except Closed as closed:
+            gates.append(Gate(code, False, closed.detail, closed.fix_url))
+        else:
+            if sentence:
+                gates.append(Gate(code, True, sentence))
+    return gates
+
+
+def can(code: str, proposal: Proposal) -> bool:
+    """The shadow of one check."""
+    try:
+        CHECKS[code](proposal)
+    except Closed:
+        return False
+    return True
+
+
+def check_artifact(proposal: Proposal) -> str:
+    artifact = proposal.release.artifact if proposal.release else None
+    if artifact is None:
+        return ""
+    if artifact.status == Artifact.Status.FETCHING:
+        raise Closed(f"The source of {proposal.what} is still being fetched; it takes a moment.")
+    if artifact.status == Artifact.Status.FAILED:
+        raise Closed(f"The source of {proposal.what} could not be fetched: {artifact.reason or 'no reason is known'}.")
+    return f"The artifact of {proposal.what} is stored."
+
+
+def check_environment(proposal: Proposal) -> str:
+    environment = proposal.environment
+    if environment.state != State.RUNNING:
+        state = State(environment.state).label.lower()
+        raise Closed(
+            f"{environment.title} is {state}; {_remedy(environment)}.", fix_url=f"/environments/{environment.id}"
+        )
+    alive = Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=Now()).count()
+    if not alive:
+        return f"{environment.title} is ready; no worker is online at the moment, the run will wait for one."
+    return f"{environment.title} is running, {alive} {'worker' if alive == 1 else 'workers'} online."
+
+
+def _remedy(environment: Environment) -> str:
+    if environment.state in (State.PENDING, State.PROVISIONING):
+        return "it can be used when provisioning is done"
+    if environment.state == State.ERROR:
+        return "retry its provisioning first"
+    if environment.state == State.TERMINATING:
+        return "nothing can be done in it any more"
+    return "start it first"
+
+
+def check_restriction(proposal: Proposal) -> str:
+    """Only entering is restricted: what lives elsewhere already may still be repeated, rolled back and removed."""
+    project, environment = proposal.app.project, proposal.environment
+    if environment.project_id not in (None, project.id) and proposal.enters:
+        raise Closed(f"{environment.title} belongs to another project than {proposal.app.name}.")
+    only = project.restrict_to_environment_id
+    if only is None or not proposal.enters:
+        return ""
+    if only == environment.id:
+        return f"{project.key} may deploy to {environment.title} only."
+    allowed = Environment.objects.filter(pk=only, organization_id=project.organization_id).first()
+    raise Closed(
+        f"{project.key} may deploy to {allowed.title if allowed else 'one other environment'} only.",
+        fix_url=f"/projects/{project.id}",
+    )
+
+
+def check_stage(proposal: Proposal) -> str:
+    """Into a later stage: the release succeeded in every environment of the one before, not rolled back there since."""
+    environment, release = proposal.environment, proposal.release
+    if not proposal.enters or release is None:
+        return ""
+    source = stages.before(proposal.stages, environment)
+    if source is None:
+        standing = stages.standing(proposal.stages, environment)
+        where = "is in no stage" if standing is None else "is the first stage"
+        return f"{environment.title} {where} and takes any release."
+    places = stages.environments_of(source)
+    missing = history.proven(proposal.app, release, places)
+    if not missing:
+        return f"{proposal.what} succeeded in {_listed([place.title for place in places])}."
+    never = [place.title for place in places if missing.get(place.id) == "never"]
+    rolled_back = [place.title for place in places if missing.get(place.id) == "rolled-back"]
+    said = []
+    if never:
+        said.append(f"has not succeeded in {_listed(never)} yet")
+    if rolled_back:
+        said.append(f"was rolled back in {_listed(rolled_back)}")
+    why = f"{proposal.what} {' and '.join(said)}"
+    if proposal.bypass:
+        return f"Bypassed by {proposal.by.label}: {proposal.reason}. {why}."
+    first = next(place for place in places if place.id in missing)
+    raise Closed(f"{why}; deploy it there first.", fix_url=f"/environments/{first.id}")
+
+
+def bypassed(proposal: Proposal) -> bool:
+    """Whether the proposal passes only because somebody bypasses the gate of the stage before."""
+    if not proposal.bypass or not proposal.enters or proposal.release is None:
+        return False
+    source = stages.before(proposal.stages, proposal.environment)
+    return source is not None and bool(history.proven(proposal.app, proposal.release, stages.environments_of(source)))
+
+
+def check_hold(proposal: Proposal) -> str:
+    """A rollback is never blocked. A token needs to say that it lifts the hold; a person is told."""
+    hold = holding.active(proposal.slot)
+    if hold is None:
+        return ""
+    held = f"{proposal.app.name} is held in {proposal.environment.title} by {hold.created_by}"
+    held += f": {hold.reason}" if hold.reason else ""
+    held = held.rstrip(".")
+    if proposal.kind == DeploymentKind.ROLLBACK:
+        return f"{held}. A rollback is never blocked."
+    if proposal.enters and (proposal.lift_hold or proposal.by.is_person):
+        return f"{held}. This {proposal.kind} lifts the hold."
+    if proposal.by.is_person:
+        return f"{held}. The hold stays."
+    if proposal.enters:
+        raise Closed(f"{held}. Lift the hold, or say lift_hold.", fix_url=f"/apps/{proposal.app.id}")
+    raise Closed(f"{held}. Lift the hold first.", fix_url=f"/apps/{proposal.app.id}")
+
+
+def check_in_flight(proposal: Proposal) -> str:
+    run = history.unfinished(proposal.app, proposal.environment)
+    if run is None:
+        return ""
+    deployment = run.deployment
+    assert deployment is not None
+    name, where = proposal.app.name, proposal.environment.title
+    version = deployment.release.version if deployment.release else ""
+    sentence = {
+        DeploymentKind.ROLLBACK: f"{name} is being rolled back to {version} in {where}",
+        DeploymentKind.REMOVAL: f"{name} is being removed from {where}",
+    }.get(DeploymentKind(deployment.kind), f"{name} {version} is on its way to {where}")
+    raise Closed(
+        f"{sentence}, asked by {deployment.created_by} (run {run.number}); wait for it or cancel it.",
+        fix_url=f"/runs/{run.id}",
+    )
+
+
+def check_addresses(proposal: Proposal) -> str:
+    if proposal.release is None:
+        return ""
+    host = addresses.host_for(proposal.environment, proposal.slot)
+    wanting = addresses.wanting(proposal.app, proposal.environment, proposal.release)
+    if host is None or not wanting:
+        return ""
+    if addresses.free(host) < len(wanting):
+        raise Closed(addresses.used_up(host, wanted=len(wanting)))
+    return f"{_listed(wanting).capitalize()} {'gets an address' if len(wanting) == 1 else 'get addresses'} for life."
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+CHECKS: dict[str, Callable[[Proposal], str]] = {
+    "artifact": check_artifact,
+    "environment": check_environment,
+    "restriction": check_restriction,
+    "stage": check_stage,
+    "hold": check_hold,
+    "in-flight": check_in_flight,
+    "addresses": check_addresses,
+}
+TITLES = {
+    "artifact": "Artifact",
+    "environment": "Target",
+    "restriction": "Project",
+    "stage": "Stage before",
+    "hold": "Hold",
+    "in-flight": "Other deployments",
+    "addresses": "Addresses",
+}

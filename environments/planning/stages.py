@@ -1,0 +1,46 @@
+"""Which promotion chain applies, and where an environment stands in it."""
+
+from collections.abc import Sequence
+
+from django.db.models import F, Prefetch, Q
+
+from environments.models import Chain, Environment, Stage, StageEnvironment
+from projects.models import Organization, Project
+
+
+def applying_chain(project: Project | None, organization: Organization) -> Chain | None:
+    """The project's own chain, else the organization's default, else nothing."""
+    return (
+        Chain.objects.filter(Q(project=project) | Q(project=None), organization=organization)
+        .order_by(F("project_id").asc(nulls_last=True))
+        .first()
+    )
+
+
+def applying(project: Project | None, organization: Organization) -> list[Stage]:
+    """The stages of the chain that applies, in order, each with its environments: three statements, any size."""
+    chain = applying_chain(project, organization)
+    return [] if chain is None else stages_of(chain)
+
+
+def stages_of(chain: Chain) -> list[Stage]:
+    places = StageEnvironment.objects.select_related("environment").order_by("position", "id")
+    return list(chain.stages.order_by("position").prefetch_related(Prefetch("places", places)))
+
+
+def environments_of(stage: Stage) -> list[Environment]:
+    return [place.environment for place in stage.places.all()]
+
+
+def standing(stages: Sequence[Stage], environment: Environment) -> int | None:
+    """The index of the stage in which the environment stands, `None` where it stands outside."""
+    for index, stage in enumerate(stages):
+        if any(place.environment_id == environment.id for place in stage.places.all()):
+            return index
+    return None
+
+
+def before(stages: Sequence[Stage], environment: Environment) -> Stage | None:
+    """The stage a promotion into the environment comes from, `None` for the first stage and outside the chain."""
+    index = standing(stages, environment)
+    return stages[index - 1] if index else None
