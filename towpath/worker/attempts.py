@@ -1,0 +1,118 @@
+"""One attempt at a run: what it holds, whether it still may go on, and its way to report."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from towpath.worker.control_plane import NotWelcome, Refused, Unreachable
+from towpath.worker.run_log import RunLog
+from towpath.worker.session import Session, now
+from towpath.worker.specification import Specification
+
+# The server gives the run to somebody else 30 s after the last renewal it saw: be gone well before.
+KILL_AFTER = 20.0
+
+
+class LeaseLost(Exception):
+    """This attempt is no longer ours: end its processes and say nothing more."""
+
+
+class Cancelled(Exception):
+    """Somebody asked for the run to be cancelled."""
+
+
+class Failed(Exception):
+    """The work said no; the text is the reason that people read."""
+
+    def __init__(self, reason: str, last_lines: list[str] | None = None) -> None:
+        super().__init__(reason)
+        self.last_lines = last_lines or []
+
+
+class Errored(Exception):
+    """We could not do the work; the text says why."""
+
+
+class Attempt:
+    def __init__(self, session: Session, specification: Specification, *, claimed_at: float) -> None:
+        self.session = session
+        self.specification = specification
+        self.run = specification.run
+        self.number = specification.attempt
+        self.log = RunLog(self.run, self.number)
+        self.renewed_at = claimed_at  # when the last request that succeeded was SENT
+        self.lost = threading.Event()
+        self.cancelled = threading.Event()
+        self.sealed = False
+        self.step = 0
+
+    def check(self) -> None:
+        """Called often while work goes on."""
+        if now() - self.renewed_at > KILL_AFTER:
+            self.lost.set()
+        if self.lost.is_set():
+            raise LeaseLost
+        if self.cancelled.is_set() and not self.sealed:
+            raise Cancelled
+
+    def wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while True:
+            self.check()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(0.2, left))
+
+    def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Say something about the run, again and again while nobody answers and the lease lasts."""
+        pause = 0.2
+        while True:
+            self.check()
+            try:
+                return self.session.call(path, {"attempt": self.number, **body}, timeout=8)
+            except (Unreachable, NotWelcome):
+                self.wait(pause)
+                pause = min(3.0, pause * 2)
+            except Refused as refusal:
+                if refusal.code == "cancelled":
+                    self.cancelled.set()
+                    raise Cancelled from refusal
+                if refusal.status in (404, 409, 410):
+                    self.lost.set()
+                    raise LeaseLost from refusal
+                raise
+
+    def report(self, n: int, name: str, phase: str, *, detail: str = "", exit_code: int | None = None) -> None:
+        self.step = n
+        moment = datetime.now(UTC).isoformat()
+        step = {"n": n, "name": name, "phase": phase, "detail": detail, "exit_code": exit_code}
+        step |= {"started_at" if phase == "running" else "finished_at": moment}
+        answer = self.ask(f"/runs/{self.run}/reports", {"step": step})
+        if answer.get("cancel"):
+            self.cancelled.set()
+
+    def seal(self) -> None:
+        """The point of no return: after it nobody can cancel, and whoever goes on goes forward."""
+        self.ask(f"/runs/{self.run}/seal", {})
+        self.sealed = True
+
+    def note(self, text: str) -> None:
+        self.log.add(step=self.step, stream="note", text=text)
+
+    def conclude(self, outcome: str, reason: str = "", last_lines: list[str] | None = None) -> None:
+        self.log.flush(self.session, within=10)
+        body = {"outcome": outcome, "reason": reason, "last_lines": last_lines or []}
+        self.ask(f"/runs/{self.run}/conclusion", body)
+
+    def doing(self, n: int, name: str, work: Callable[[], str | None]) -> None:
+        """One step of the run page: running, then how it ended. What `work` answers is shown beside it."""
+        self.report(n, name, "running")
+        try:
+            detail = work()
+        except Failed as failure:
+            self.report(n, name, "failed", detail=str(failure))
+            raise
+        self.report(n, name, "succeeded", detail=detail or "")

@@ -1,0 +1,50 @@
+"""Wait for services that have just been started, no longer than they were given."""
+
+import time
+from collections.abc import Callable
+
+from towpath.worker import health
+from towpath.worker.attempts import Failed
+from towpath.worker.lines import output_of
+from towpath.worker.routes import Instance
+from towpath.worker.supervisors import Supervisor
+
+EXITS_ALLOWED = 3  # more than that will not get better by waiting
+WITHOUT_HEALTH = 30.0  # seconds for a service that names no health check
+LAST_LINES = 20
+
+
+def until_healthy(supervisor: Supervisor, instance: Instance, *, wait: Callable[[float], None]) -> str:
+    """Wait until every service is well; answers a sentence, or raises Failed with the reason and last lines."""
+    began = time.monotonic()
+    waiting = dict(instance.services)
+    pause = 0.1
+    while True:
+        look = supervisor.look()
+        for name, kept in list(waiting.items()):
+            program = look.get(instance.program(name))
+            trouble = health.probe(supervisor, instance, name, program)
+            if trouble is None:
+                del waiting[name]
+                continue
+            spent = time.monotonic() - began
+            within = kept["health"]["within"] if kept["health"] else WITHOUT_HEALTH
+            if program and program["exit_count"] >= EXITS_ALLOWED:
+                last = last_output(supervisor, instance, name)
+                raise Failed(f"{name} ended {program['exit_count']} times: {health.describe_exit(program)}", last)
+            if spent > within:
+                last = last_output(supervisor, instance, name)
+                raise Failed(f"{name} was not healthy within {within:g} s: {trouble}", last)
+        if not waiting:
+            return f"Healthy after {time.monotonic() - began:.1f} s"
+        wait(pause)
+        pause = min(1.0, pause * 1.4)
+
+
+def last_output(supervisor: Supervisor, instance: Instance, service: str) -> list[str]:
+    """The last lines of a service, so that the reason stands where the failure is read."""
+    found: list[str] = []
+    for follower in output_of(supervisor.layout, instance.program(service)).values():
+        while lines := follower.read():
+            found = [*found, *lines][-LAST_LINES:]
+    return found[-LAST_LINES:]

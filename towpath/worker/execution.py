@@ -1,0 +1,47 @@
+"""`towpath exec --instance DIR`: become the one program that DIR describes, with its environment and nothing else."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from towpath.worker import housekeeping, unpacking
+
+# The first process of a pid namespace: it must not be the program itself, because the kernel drops signals that a
+# first process has no handler for. The program is in the same process group and gets its TERM from the supervisor.
+FIRST_PROCESS = (
+    '/bin/sh -c "$1" & child=$!; trap : TERM INT HUP; '
+    'while :; do wait "$child"; code=$?; kill -0 "$child" 2>/dev/null || exit "$code"; done'
+)
+PLAIN_DUTIES: dict[str, Callable[[dict[str, Any]], int]] = {
+    "unpack": unpacking.unpack_from_spec,
+    "delete": housekeeping.delete_from_spec,
+    "measure": housekeeping.measure_from_spec,
+    "create": housekeeping.create_from_spec,
+}
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) != 2 or arguments[0] != "--instance":
+        sys.exit("towpath exec --instance DIRECTORY: starts the program that the directory's spec.json describes")
+    with open(os.path.join(arguments[1], "spec.json"), encoding="utf-8") as file:
+        spec = json.load(file)
+    os.umask(0o022)
+    if spec["kind"] in PLAIN_DUTIES:
+        os.environ.clear()
+        sys.exit(PLAIN_DUTIES[spec["kind"]](spec))
+    become(spec)
+
+
+def become(spec: dict[str, Any]) -> None:
+    """Never returns: this process is replaced, with an environment that was made from nothing."""
+    environment = {str(name): str(value) for name, value in spec["env"].items()}
+    try:
+        os.chdir(spec["directory"])
+    except OSError as error:
+        sys.exit(f"The release's directory cannot be entered: {error.strerror}")
+    wrapper = [str(word) for word in spec.get("wrapper", [])]
+    shell = ["/bin/sh", "-c", spec["run"]]
+    command = [*wrapper, "/bin/sh", "-c", FIRST_PROCESS, "towpath", spec["run"]] if wrapper else shell
+    os.execvpe(command[0], command, environment)

@@ -1,0 +1,163 @@
+"""Programs in a project's supervisor: written as a specification, added, watched to their end, removed."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from towpath.worker.layout import safe_name
+from towpath.worker.preparing import program_line
+from towpath.worker.supervisors import Supervisor
+
+STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40, 100, 200
+ENDED = {STOPPED, EXITED, FATAL}
+ALIVE = {STARTING, RUNNING, STOPPING}
+
+PROGRAM = """[program:{name}]
+command = {command}
+autostart = {autostart}
+autorestart = {autorestart}
+startsecs = {startsecs}
+startretries = 100000
+stopwaitsecs = {stop_timeout}
+stopasgroup = true
+killasgroup = true
+stdout_logfile = ../logs/{name}.out
+stderr_logfile = ../logs/{name}.err
+stdout_logfile_maxbytes = {log_bytes}
+stderr_logfile_maxbytes = {log_bytes}
+stdout_logfile_backups = 1
+stderr_logfile_backups = 1
+"""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What `towpath exec` is told, and how the supervisor keeps it."""
+
+    name: str
+    spec: dict[str, Any]
+    kept: bool = False  # a service is kept running and comes back by itself; a job runs once
+    stop_timeout: int = 5
+    tied: bool = True  # ends with its supervisor: nothing is ever doubled by the next one
+    keep_files: bool = False  # what lies in its directory already belongs to it
+
+
+def write(supervisor: Supervisor, program: Program) -> Path:
+    """Put the specification where the project can read it and nobody else; whole or not at all."""
+    directory = supervisor.layout.specs / safe_name(program.name)
+    fresh = directory.with_name(f".{program.name}")
+    shutil.rmtree(fresh, ignore_errors=True)
+    if program.keep_files and directory.is_dir():
+        directory.rename(fresh)
+    else:
+        fresh.mkdir()
+    os.chmod(fresh, 0o2750)  # the directory's group is the project's
+    texts = {"spec.json": json.dumps(program.spec), "program.conf": configuration(program)}
+    for name, text in texts.items():
+        descriptor = os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            os.fchmod(file.fileno(), 0o640)
+            file.write(text)
+    shutil.rmtree(directory, ignore_errors=True)
+    fresh.rename(directory)
+    return directory
+
+
+def configuration(program: Program) -> str:
+    command = [sys.executable, "-P", "-m", "towpath", "exec", "--instance", f"../specs/{program.name}"]
+    setpriv = shutil.which("setpriv")
+    if setpriv and program.tied:
+        command = [setpriv, "--pdeathsig", "KILL", *command]
+    return PROGRAM.format(
+        name=program.name,
+        command=program_line(command),
+        autostart="true" if program.kept else "false",
+        autorestart="true" if program.kept else "false",
+        startsecs=1 if program.kept else 0,
+        stop_timeout=program.stop_timeout,
+        log_bytes="10MB" if program.kept else "64MB",
+    )
+
+
+def add(supervisor: Supervisor, program: Program) -> None:
+    write(supervisor, program)
+    supervisor.add(program.name)
+
+
+def remove(supervisor: Supervisor, name: str, *, within: float, now: bool = False) -> bool:
+    """Stop a program (at once with `now`) and take away all that it had; false when it would not end in time."""
+    # First the file: a supervisor that restarts meanwhile must not bring the program back.
+    shutil.rmtree(supervisor.layout.specs / safe_name(name), ignore_errors=True)
+    if now:
+        supervisor.kill(name)
+    supervisor.stop(name)
+    until = time.monotonic() + within
+    pause = 0.02
+    while True:
+        state = supervisor.state(name)
+        if state is None or (state["state"] in ENDED and supervisor.remove(name)):
+            return True
+        if time.monotonic() > until:
+            if now:
+                return False
+            now = True
+            until = time.monotonic() + 5
+            supervisor.kill(name)
+        time.sleep(pause)
+        pause = min(0.25, pause * 1.5)
+
+
+@dataclass(frozen=True)
+class Finished:
+    exit_code: int
+    timed_out: bool = False
+
+
+def run_job(
+    supervisor: Supervisor,
+    program: Program,
+    *,
+    timeout: float,
+    meanwhile: Callable[[], None] = lambda: None,
+    at_end: Callable[[], None] = lambda: None,
+) -> Finished:
+    """Run a program once and wait for its end. `meanwhile` is called often and may raise: the program is then killed.
+
+    `at_end` is called once after the end, while its output is still there.
+    """
+    until = time.monotonic() + timeout
+    finished = False
+    try:
+        add(supervisor, program)
+        supervisor.start(program.name)
+        pause = 0.03
+        while True:
+            state = supervisor.state(program.name)
+            if state is None or state["state"] in ENDED:
+                finished = True
+                at_end()
+                return Finished(-1 if state is None or state["state"] == FATAL else int(state["exitstatus"]))
+            meanwhile()
+            if time.monotonic() > until:
+                supervisor.kill(program.name)
+                at_end()
+                return Finished(-1, timed_out=True)
+            time.sleep(pause)
+            pause = min(0.2, pause * 1.3)
+    finally:
+        remove(supervisor, program.name, within=5, now=not finished)
+
+
+def read_spec(supervisor: Supervisor, name: str) -> dict[str, Any] | None:
+    """The specification that a program was written with."""
+    try:
+        value = json.loads((supervisor.layout.specs / safe_name(name) / "spec.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,0 +1,165 @@
+"""Make what runs here what is desired here: at the start, when rung, and every thirty seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from towpath.worker import draining, programs, releases, starting
+from towpath.worker.attempts import Failed
+from towpath.worker.coming_up import until_healthy
+from towpath.worker.journal import say
+from towpath.worker.ports import PortsUsedUp
+from towpath.worker.routes import Instance, Overtaken
+from towpath.worker.session import now
+from towpath.worker.specification import Specification, read
+from towpath.worker.supervisors import Supervisor, SupervisorAway
+
+if TYPE_CHECKING:
+    from towpath.worker.working import Worker
+
+EVERY = 30.0
+
+
+class Reconciler:
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.worksite = worker.worksite
+        self.missing: list[str] = []
+        self.wanted = "running"
+        self.known = False  # whether we have ever been told what is desired
+
+    def loop(self) -> None:
+        """Until the control plane has answered, what was live stays: a supervisor brings its services back itself."""
+        for project in self.worksite.present_projects():
+            self.worksite.answering(project)
+        pause = 0.0
+        while not self.worker.stop.is_set():
+            self.worker.rung.wait(pause)
+            self.worker.rung.clear()
+            if self.worker.stop.is_set():
+                return
+            answered = self.worker.survive(self.once)
+            pause = EVERY if answered else 3.0
+
+    def once(self) -> None:
+        asked_at = now()
+        desired = self.worker.session.call("/workers/me/desired", {})
+        self.worker.desired_version = int(desired.get("version") or 0)
+        self.wanted, self.known = str(desired.get("wanted") or "running"), True
+        if self.wanted == "stopped":
+            self.stop_everything(forget=False)
+            return
+        missing: list[str] = []
+        slots = {str(slot["app"]["id"]): slot for slot in desired.get("slots", [])}
+        for app, slot in slots.items():
+            with self.worksite.turn(app) as mine:
+                # A run that ended since we asked has changed what is desired: the next answer will know.
+                if mine and self.worksite.last_turn.get(app, 0) < asked_at:
+                    self._tend(app, slot, missing)
+        for app in self.worksite.routes.apps():
+            if app in slots:
+                continue
+            with self.worksite.turn(app) as mine:
+                if mine and self.worksite.last_turn.get(app, 0) < asked_at:
+                    self._has_no_business(app)
+        self.missing = missing
+        self.worker.watcher.hurry.set()
+
+    def _tend(self, app: str, slot: dict[str, Any], missing: list[str]) -> None:
+        try:
+            keep = [str(deployment) for deployment in slot.get("keep") or []]
+            if slot.get("live"):
+                self._make_live(read(slot["live"]), keep, missing)
+            supervisor = self.worksite.answering(str(slot["project"]["key"]))
+            if supervisor is None:
+                return
+            draining.drain(self.worksite, supervisor, app, keep=keep)
+            kept = {
+                str(entry.get("deployment"))
+                for name, entry in self.worksite.routes.releases(app).items()
+                if entry.get("complete") and (supervisor.layout.releases / name).is_dir()
+            }
+            ours = {str(entry.get("deployment")) for entry in self.worksite.routes.releases(app).values()}
+            missing.extend(deployment for deployment in keep if deployment in ours and deployment not in kept)
+        except (SupervisorAway, PortsUsedUp, Overtaken, OSError) as error:
+            say(f"{app}: {error}")
+
+    def _make_live(self, live: Specification, keep: list[str], missing: list[str]) -> None:
+        current = self.worksite.routes.current(live.app)
+        if current is not None and current.number > live.number:
+            return  # switched and not yet concluded: its run will be taken up again and told
+        supervisor = self.worksite.supervisor(live.project, within=15)
+        if current is not None and current.deployment == live.deployment:
+            self._keep_running(supervisor, current, live)
+            return
+        release = releases.returnable(self.worksite, supervisor, live.app, live.deployment)
+        if release is None and live.reuse:
+            release = releases.returnable(self.worksite, supervisor, live.app, live.reuse)
+        if release is None:
+            missing.append(live.deployment)
+            return
+        say(f"{live.app_name}: starting deployment {live.number} again")
+        attempt = self.worksite.routes.next_attempt(live.app, live.number)
+        instance = starting.begin(self.worksite, supervisor, live, release=release, attempt=attempt)
+        try:
+            until_healthy(supervisor, instance, wait=self._wait)
+        except Failed as failure:
+            say(f"{live.app_name}: {failure}")
+            if current is not None:
+                # Something answers there: better an old release than one that is not well.
+                starting.end(self.worksite, supervisor, instance)
+                return
+        self.worker.endpoints.make(live)
+        self.worksite.routes.switch(instance)
+
+    def _wait(self, seconds: float) -> None:
+        if self.worker.stop.wait(seconds):
+            raise Failed("the worker was stopped meanwhile")
+
+    def _keep_running(self, supervisor: Supervisor, current: Instance, live: Specification) -> None:
+        """The right one is current: bring back what of it does not run and nobody has stopped."""
+        self.worker.endpoints.make(live)
+        for service in live.services:
+            if service.name not in current.services:
+                continue
+            name = current.program(service.name)
+            state = supervisor.state(name)
+            if state is None or programs.read_spec(supervisor, name) is None:
+                starting.ensure_program(supervisor, current, live, service)
+                supervisor.start(name)
+            elif state["state"] in programs.ENDED:
+                supervisor.start(name)
+            self.worksite.routes.point(current, service.name, current.services[service.name]["port"])
+
+    def _has_no_business(self, app: str) -> None:
+        """An app that is not listed is stopped and its address freed."""
+        instances = self.worksite.routes.instances(app)
+        projects = {instance.project for instance in instances} | {
+            str(kept.get("project")) for kept in self.worksite.routes.releases(app).values()
+        }
+        if not projects:
+            return
+        say(f"{app}: not desired here, stopping it")
+        newest = max((instance.order for instance in instances), default=(0, 0))
+        try:
+            self.worksite.routes.close(app, number=newest[0], attempt=newest[1])
+            for instance in instances:
+                starting.end(self.worksite, self.worksite.supervisor(instance.project), instance)
+            self.worker.endpoints.free(app)
+            for project in projects:
+                names = [n for n, kept in self.worksite.routes.releases(app).items() if kept.get("project") == project]
+                releases.delete(self.worksite, self.worksite.supervisor(project), app, names)
+        except (Overtaken, SupervisorAway, OSError) as error:
+            say(f"{app}: {error}")
+
+    def stop_everything(self, *, forget: bool) -> None:
+        """Services end; what is current stays written down unless it is to be forgotten."""
+        for app in self.worksite.routes.apps():
+            for instance in self.worksite.routes.instances(app):
+                supervisor = self.worksite.answering(instance.project)
+                if supervisor is None:
+                    continue
+                try:
+                    starting.end(self.worksite, supervisor, instance, forget=forget)
+                except (SupervisorAway, OSError) as error:
+                    say(f"{instance.app_name}: {error}")

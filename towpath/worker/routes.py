@@ -1,0 +1,162 @@
+"""Which instance of an app gets its traffic: one link per app, and one address file for each service of an instance."""
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from towpath.worker.layout import Layout, read_json, sync_directory, write_atomically
+
+INSTANCE = re.compile(r"(\d+)-(\d+)")
+
+
+class Overtaken(Exception):
+    """A newer deployment has been switched to meanwhile."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One release running (or about to run, or ending) for an app; written down before its first program starts."""
+
+    app: str
+    app_name: str
+    project: str
+    deployment: str
+    number: int
+    attempt: int
+    release: str  # the name of its directory under the project's `releases`
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)  # name -> {"port", "stop_timeout", "health"}
+    run: str = ""
+    sealed: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}-{self.attempt}"
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return self.number, self.attempt
+
+    def program(self, service: str) -> str:
+        return f"{self.app}.{self.name}.{service}"
+
+
+class Routes:
+    def __init__(self, layout: Layout) -> None:
+        self.root = layout.routes
+
+    def apps(self) -> list[str]:
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir())
+
+    def instances(self, app: str) -> list[Instance]:
+        """All that are written down, oldest first."""
+        found = []
+        for path in self._instances(app).glob("*/instance.json"):
+            if INSTANCE.fullmatch(path.parent.name) and (value := read_json(path)):
+                found.append(Instance(**value))
+        return sorted(found, key=lambda instance: instance.order)
+
+    def current(self, app: str) -> Instance | None:
+        """What the link names: the truth about which instance has the traffic."""
+        try:
+            name = os.path.basename(os.readlink(self.root / app / "current"))
+        except OSError:
+            return None
+        value = read_json(self._instances(app) / name / "instance.json")
+        return Instance(**value) if value else None
+
+    def record(self, instance: Instance) -> None:
+        path = self._instances(instance.app) / instance.name
+        path.mkdir(parents=True, exist_ok=True)
+        write_atomically(path / "instance.json", json.dumps(asdict(instance)) + "\n")
+
+    def seal(self, instance: Instance) -> Instance:
+        sealed = replace(instance, sealed=True)
+        self.record(sealed)
+        return sealed
+
+    def forget(self, instance: Instance) -> None:
+        shutil.rmtree(self._instances(instance.app) / instance.name, ignore_errors=True)
+
+    def next_attempt(self, app: str, number: int) -> int:
+        """For an instance that no run has numbered: higher than every one there was."""
+        known = [instance.attempt for instance in self.instances(app) if instance.number == number]
+        highest = self._highest(app)
+        return max([*known, highest[1] if highest[0] == number else 0, 0]) + 1
+
+    def point(self, instance: Instance, service: str, port: int | None) -> None:
+        """Say where a service answers; without a port its address shows the page that says so."""
+        path = self._instances(instance.app) / instance.name / f"{service}.address"
+        wanted = f"127.0.0.1:{port}" if port else None
+        try:
+            present = path.read_text()
+        except FileNotFoundError:
+            present = None
+        if wanted == present:
+            return
+        if wanted is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, wanted, mode=0o644)
+
+    def switch(self, instance: Instance) -> None:
+        """Give the traffic to this instance: one rename, never back to an older one."""
+        with self._locked(instance.app):
+            if instance.order < self._highest(instance.app):
+                raise Overtaken
+            write_atomically(self.root / instance.app / "highest", instance.name + "\n")
+            link = self.root / instance.app / f".current.{os.urandom(4).hex()}"
+            os.symlink(f"instances/{instance.name}", link)
+            os.rename(link, self.root / instance.app / "current")
+            sync_directory(self.root / instance.app)
+
+    def close(self, app: str, *, number: int, attempt: int) -> None:
+        """Give the traffic to nobody: the app is removed. No older deployment can take it again."""
+        with self._locked(app):
+            if (number, attempt) < self._highest(app):
+                raise Overtaken
+            write_atomically(self.root / app / "highest", f"{number}-{attempt}\n")
+            (self.root / app / "current").unlink(missing_ok=True)
+            sync_directory(self.root / app)
+
+    def releases(self, app: str) -> dict[str, dict[str, Any]]:
+        """Release directories of this app by name: {"deployment", "project", "complete"}."""
+        return {path.stem: read_json(path) for path in (self.root / app / "releases").glob("*.json")}
+
+    def record_release(self, app: str, name: str, *, deployment: str, project: str, complete: bool) -> None:
+        directory = self.root / app / "releases"
+        directory.mkdir(parents=True, exist_ok=True)
+        value = {"deployment": deployment, "project": project, "complete": complete}
+        write_atomically(directory / f"{name}.json", json.dumps(value) + "\n")
+
+    def forget_release(self, app: str, name: str) -> None:
+        (self.root / app / "releases" / f"{name}.json").unlink(missing_ok=True)
+
+    def _highest(self, app: str) -> tuple[int, int]:
+        names = []
+        with suppress(OSError):
+            names.append((self.root / app / "highest").read_text().strip())
+        with suppress(OSError):
+            names.append(os.path.basename(os.readlink(self.root / app / "current")))
+        matches = [match for name in names if (match := INSTANCE.fullmatch(name))]
+        return max(((int(match[1]), int(match[2])) for match in matches), default=(0, 0))
+
+    def _instances(self, app: str) -> Path:
+        return self.root / app / "instances"
+
+    @contextmanager
+    def _locked(self, app: str) -> Iterator[None]:
+        directory = self.root / app
+        directory.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,140 @@
+"""Talk to a project's supervisor through its socket, and only to one that really runs as the project."""
+
+import http.client
+import json
+import os
+import socket
+import struct
+import threading
+import time
+import xmlrpc.client
+from typing import Any
+
+from towpath.worker.layout import ProjectLayout
+
+ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
+HARMLESS = {ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED}
+
+
+class SupervisorAway(Exception):
+    """The project's supervisor does not answer (yet)."""
+
+
+class Connection(http.client.HTTPConnection):
+    def __init__(self, layout: ProjectLayout, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.layout = layout
+
+    def connect(self) -> None:
+        # A socket's path may be 107 bytes long and ours is often longer: reach it through its open directory.
+        directory = os.open(self.layout.run, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.sock.settimeout(self.timeout)
+            self.sock.connect(f"/proc/self/fd/{directory}/supervisor.sock")
+        finally:
+            os.close(directory)
+        _, uid, _ = struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        # The project may put another project's socket, or a link to it, in this place.
+        if uid != self.layout.uid:
+            raise PermissionError("the socket is answered by another user")
+
+
+class Transport(xmlrpc.client.Transport):
+    def __init__(self, layout: ProjectLayout, timeout: float) -> None:
+        super().__init__()
+        self.layout = layout
+        self.timeout = timeout
+
+    def make_connection(self, host: Any) -> Connection:
+        return Connection(self.layout, self.timeout)
+
+
+class Supervisor:
+    """One project's supervisor. Every call opens a connection of its own, so threads never wait for each other."""
+
+    def __init__(self, layout: ProjectLayout) -> None:
+        self.layout = layout
+        self.configuring = threading.Lock()
+        self._wrapper: list[str] | None = None
+
+    def call(self, method: str, *arguments: Any, timeout: float = 10) -> Any:
+        proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=Transport(self.layout, timeout))
+        try:
+            with proxy:
+                return getattr(proxy, method)(*arguments)
+        except xmlrpc.client.Fault:
+            raise
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+            raise SupervisorAway(f"The supervisor of {self.layout.root.name} does not answer: {error}") from error
+
+    def quietly(self, method: str, *arguments: Any) -> Any:
+        """A call whose wish may have come true already (stopped, started, added, gone)."""
+        try:
+            return self.call(method, *arguments)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode in HARMLESS:
+                return False
+            raise
+
+    def wait_until_ready(self, within: float) -> None:
+        until = time.monotonic() + within
+        while True:
+            try:
+                self.call("towpath.abilities", timeout=3)
+                return
+            except SupervisorAway:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
+    @property
+    def wrapper(self) -> list[str]:
+        """The words that put a program in a pid namespace of its own here; none where that does not work."""
+        if self._wrapper is None:
+            self._wrapper = [str(word) for word in json.loads(self.call("towpath.abilities"))["wrapper"]]
+        return self._wrapper
+
+    def look(self) -> dict[str, dict[str, Any]]:
+        """Every program by name: state, pid, started, exits, use, ports (see Attendant.look)."""
+        programs = json.loads(self.call("towpath.look"))["programs"]
+        return programs if isinstance(programs, dict) else {}
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        try:
+            answer = self.call("supervisor.getProcessInfo", f"{name}:{name}")
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == BAD_NAME:
+                return None
+            raise
+        return answer if isinstance(answer, dict) else None
+
+    def add(self, name: str) -> None:
+        """Take in a program whose specification has been written; one with `autostart` starts."""
+        with self.configuring:
+            self.call("supervisor.reloadConfig")
+            self.quietly("supervisor.addProcessGroup", name)
+
+    def start(self, name: str) -> None:
+        self.quietly("supervisor.startProcess", f"{name}:{name}", False)
+
+    def stop(self, name: str) -> None:
+        """Ask the program to end; after its stop timeout it is killed."""
+        self.quietly("supervisor.stopProcess", f"{name}:{name}", False)
+
+    def kill(self, name: str) -> None:
+        self.call("towpath.kill", name)
+
+    def kill_older_attempts(self, run: str, attempt: int) -> int:
+        return int(self.call("towpath.kill_marked", run, attempt, timeout=20))
+
+    def remove(self, name: str) -> bool:
+        """Forget a program that has stopped; false while it still runs."""
+        try:
+            self.quietly("supervisor.removeProcessGroup", name)
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == STILL_RUNNING:
+                return False
+            raise
+        self.call("towpath.forget", name)
+        return True

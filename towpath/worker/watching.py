@@ -1,0 +1,214 @@
+"""Watch what runs: states from the supervisors, health by asking, use from the processes; tell the control plane."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from towpath.worker import health, processes, programs
+from towpath.worker.journal import say
+from towpath.worker.routes import Instance
+from towpath.worker.service_logs import ServiceLogs
+from towpath.worker.storage import Storage
+from towpath.worker.supervisors import Supervisor, SupervisorAway
+
+if TYPE_CHECKING:
+    from towpath.worker.working import Worker
+
+LOOK_EVERY = 1.5
+TELL_EVERY = 5.0
+PROBE_EVERY = 5.0
+COMMAND_EVERY = 15.0
+CRASH_LOOP_EXITS, CRASH_LOOP_SECONDS = 3, 300.0
+UNHEALTHY_AFTER = 60.0
+
+
+@dataclass
+class Watched:
+    """What is remembered of one program between two looks."""
+
+    first_seen: float = field(default_factory=time.monotonic)
+    probed_at: float = 0.0
+    well_at: float = 0.0
+    trouble: str | None = "not asked yet"
+    probing: Future[str | None] | None = None
+    state: str = "starting"
+    since: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+    cpu_seconds: float = 0.0
+    cpu_at: float = 0.0
+    pid: int = 0
+    cpu: float = 0.0
+    exits_before: int = 0
+    exits_seen: int = 0
+
+    def use(self, look: dict[str, Any]) -> None:
+        moment = time.monotonic()
+        if look["pid"] == self.pid and moment > self.cpu_at:
+            self.cpu = max(0.0, (look["cpu_seconds"] - self.cpu_seconds) / (moment - self.cpu_at))
+        self.pid, self.cpu_seconds, self.cpu_at = look["pid"], look["cpu_seconds"], moment
+
+    def exits(self, look: dict[str, Any]) -> int:
+        """How often it ended by itself, counted on over a restart of its supervisor."""
+        if look["exit_count"] < self.exits_seen:
+            self.exits_before += self.exits_seen
+        self.exits_seen = look["exit_count"]
+        return self.exits_before + self.exits_seen
+
+
+def judge(watched: Watched, look: dict[str, Any] | None, within: float, *, wall: float, clock: float) -> str:
+    """One word for a service: from its supervisor's view, its exits and its last answers."""
+    if look is None or look["state"] in programs.ENDED:
+        return "stopped"
+    if len([at for at, _ in look["exits"] if wall - at < CRASH_LOOP_SECONDS]) >= CRASH_LOOP_EXITS:
+        return "crash-looping"
+    if look["state"] == programs.BACKOFF:
+        return "backoff"
+    if watched.trouble is None:
+        return "running"
+    if watched.well_at:
+        return "unhealthy" if clock - watched.well_at > UNHEALTHY_AFTER else "running"
+    return "unhealthy" if clock - watched.first_seen > max(within, UNHEALTHY_AFTER) else "starting"
+
+
+class Watcher:
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.worksite = worker.worksite
+        self.hurry = threading.Event()
+        self.watched: dict[str, Watched] = {}
+        self.logs = ServiceLogs(worker.worksite)
+        self.storage = Storage(worker.worksite)
+        self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
+
+    def loop(self) -> None:
+        told_at, told = 0.0, None
+        while not self.worker.stop.is_set():
+            try:
+                observed = self.look()
+                changed = essence(observed) != told
+                due = changed or time.monotonic() - told_at >= TELL_EVERY
+                if due and self.worker.survive(partial(self._tell, observed)):
+                    told_at, told = time.monotonic(), essence(observed)
+                self.worker.survive(lambda: self.logs.send(self.worker.session))
+            except Exception as error:  # watching goes on whatever one look ran into
+                say(f"watching: {type(error).__name__}: {error}")
+            self.hurry.wait(LOOK_EVERY)
+            self.hurry.clear()
+
+    def look(self) -> dict[str, Any]:
+        looks: dict[str, dict[str, dict[str, Any]]] = {}
+        supervisors: dict[str, Supervisor] = {}
+        cpu, memory = 0.0, 0
+        for project in self.worksite.present_projects():
+            supervisor = self.worksite.answering(project)
+            if supervisor is None:
+                continue
+            try:
+                looks[project], supervisors[project] = supervisor.look(), supervisor
+            except SupervisorAway:
+                continue
+            for name, look in looks[project].items():
+                watched = self.watched.setdefault(name, Watched())
+                watched.use(look)
+                cpu, memory = cpu + watched.cpu, memory + look["memory"]
+        known = {name for look in looks.values() for name in look}
+        self.watched = {name: watched for name, watched in self.watched.items() if name in known}
+        slots = []
+        for app in self.worksite.routes.apps():
+            for instance in self.worksite.routes.instances(app):
+                if supervisor := supervisors.get(instance.project):
+                    self.logs.collect(supervisor, instance)
+            current = self.worksite.routes.current(app)
+            if current is not None:
+                slots.append(self._slot(supervisors.get(current.project), current, looks.get(current.project, {})))
+        resources = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
+        return {"slots": slots, "resources": resources, "missing": list(self.worker.reconciler.missing)}
+
+    def _slot(
+        self, supervisor: Supervisor | None, current: Instance, look: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
+        services = []
+        for name in current.services:
+            program = current.program(name)
+            services.append(self._service(supervisor, current, name, look.get(program)))
+        return {
+            "app_id": current.app,
+            "deployment_id": current.deployment,
+            "number": current.number,
+            "services": services,
+        }
+
+    def _service(
+        self, supervisor: Supervisor | None, current: Instance, name: str, look: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        kept = current.services[name]
+        watched = self.watched.setdefault(current.program(name), Watched())
+        if supervisor is not None and look is not None:
+            self._probe(supervisor, current, name, watched, look)
+        within = kept["health"]["within"] if kept["health"] else 30.0
+        state = judge(watched, look, within, wall=time.time(), clock=time.monotonic())
+        if state != watched.state:
+            watched.state, watched.since = state, datetime.now(UTC).isoformat()
+        self._guard_address(current, name, kept["port"], look)
+        return {
+            "name": name,
+            "state": state,
+            "pid": look["pid"] if look else None,
+            "port": kept["port"],
+            "restarts": watched.exits(look) if look else watched.exits_before,
+            "exit": health.describe_exit(look) if look and look["exits"] else None,
+            "line": self.logs.last_line(current, name),
+            "trouble": watched.trouble if state in ("unhealthy", "crash-looping", "backoff") else None,
+            "since": watched.since,
+            "cpu": round(watched.cpu, 4),
+            "memory": look["memory"] if look else 0,
+        }
+
+    def _probe(
+        self, supervisor: Supervisor, current: Instance, name: str, watched: Watched, look: dict[str, Any]
+    ) -> None:
+        clock = time.monotonic()
+        if watched.probing is not None:
+            if not watched.probing.done():
+                return
+            error = watched.probing.exception()
+            watched.trouble = str(error) if error else watched.probing.result()
+            watched.probing = None
+            if watched.trouble is None:
+                watched.well_at = clock
+        wanted = current.services[name]["health"]
+        every = COMMAND_EVERY if wanted and wanted["kind"] == "command" else PROBE_EVERY
+        if clock - watched.probed_at >= (every if watched.trouble is None else min(every, 2.0)):
+            watched.probed_at = clock
+            watched.probing = self.pool.submit(health.probe, supervisor, current, name, look)
+
+    def _guard_address(self, current: Instance, name: str, port: int | None, look: dict[str, Any] | None) -> None:
+        """The address must never lead to somebody else's process that took the port."""
+        if not port:
+            return
+        if look is not None and port in look["ports"]:
+            self.worksite.routes.point(current, name, port)
+        elif look is None or any(listening == port for listening, _ in processes.listening_sockets()):
+            self.worksite.routes.point(current, name, None)
+
+    def _tell(self, observed: dict[str, Any]) -> None:
+        self.worker.notice_version(self.worker.session.call("/workers/me/observations", observed))
+
+
+def essence(observed: dict[str, Any]) -> list[Any]:
+    """What is told at once when it changes; measurements wait for their turn."""
+    return [
+        observed["missing"],
+        [
+            (
+                slot["deployment_id"],
+                [(service["name"], service["state"], service["restarts"]) for service in slot["services"]],
+            )
+            for slot in observed["slots"]
+        ],
+    ]

@@ -1,0 +1,115 @@
+"""Everything a run works with on this machine, gathered once: directories, supervisors, routes, ports."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from towpath.worker.host import Host
+from towpath.worker.layout import Layout
+from towpath.worker.ports import Ports
+from towpath.worker.preparing import prepare_project
+from towpath.worker.routes import Routes
+from towpath.worker.session import now
+from towpath.worker.supervisors import Supervisor, SupervisorAway
+
+
+@dataclass
+class Worksite:
+    layout: Layout
+    host: Host
+    routes: Routes
+    ports: Ports
+    last_turn: dict[str, float] = field(default_factory=dict)  # app -> when the last turn on it ended
+    draining: set[tuple[str, str]] = field(default_factory=set)  # (app, instance) that are being stopped
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _supervisors: dict[str, Supervisor] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turns: dict[str, threading.Lock] = field(default_factory=dict)
+    _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @classmethod
+    def at(cls, layout: Layout, host: Host) -> "Worksite":
+        routes = Routes(layout)
+        return cls(layout, host, routes, Ports(host, routes))
+
+    def supervisor(self, project: str, *, within: float = 30) -> Supervisor:
+        """The project's supervisor, answering. A joined worker starts it; elsewhere whoever placed us does."""
+        with self._lock:
+            supervisor = self._supervisors.setdefault(project, Supervisor(self.layout.project(project)))
+        if not self.host.builtin:
+            with self._lock:
+                self._start_supervisor(project, supervisor)
+        supervisor.wait_until_ready(within)
+        return supervisor
+
+    def present_projects(self) -> list[str]:
+        """Projects whose directories are ready: those that have (or are about to have) a supervisor."""
+        return sorted(path.name for path in self.layout.projects.iterdir() if (path / "run").is_dir())
+
+    def answering(self, project: str) -> Supervisor | None:
+        """The project's supervisor if it answers at once."""
+        try:
+            return self.supervisor(project, within=0 if self.host.builtin else 10)
+        except (SupervisorAway, OSError):
+            return None
+
+    @contextmanager
+    def turn(self, app: str, *, wait: Callable[[], None] | None = None) -> Iterator[bool]:
+        """Runs and the reconciling of one app take turns. Without `wait` a turn that is taken is not waited for."""
+        with self._lock:
+            lock = self._turns.setdefault(app, threading.Lock())
+        mine = lock.acquire(blocking=False)
+        while not mine and wait is not None:
+            wait()
+            mine = lock.acquire(timeout=0.2)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self.last_turn[app] = now()
+                lock.release()
+
+    def _start_supervisor(self, project: str, supervisor: Supervisor) -> None:
+        try:
+            supervisor.call("towpath.abilities", timeout=2)
+            return
+        except (SupervisorAway, OSError):
+            pass
+        prepared = prepare_project(self.layout.root, project=project, tied=False)
+        layout = self.layout.project(project)
+        end_frozen(layout.run / "supervisord.pid")
+        with open(layout.logs / "start.log", "ab") as log:
+            # A session of its own: services keep running while the worker is restarted.
+            self._children = [child for child in self._children if child.poll() is None]
+            self._children.append(
+                subprocess.Popen(
+                    prepared["command"],
+                    cwd=prepared["directory"],
+                    env=prepared["environment"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+
+
+def end_frozen(pidfile: os.PathLike[str]) -> None:
+    """A supervisor that runs without answering holds ports and services: end it, its programs end with it."""
+    try:
+        with open(pidfile, encoding="ascii") as file:
+            pid = int(file.read())
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if b"supervisor.supervisord" in file.read() and os.stat(f"/proc/{pid}").st_uid == os.getuid():
+                os.kill(pid, signal.SIGKILL)
+    except (OSError, ValueError):
+        return
+
+
+def free_bytes(layout: Layout) -> int:
+    return shutil.disk_usage(layout.root).free
