@@ -74,13 +74,29 @@ def binaries() -> Path:
 
 @functools.cache
 def unprivileged(directory: Path) -> tuple[str, ...]:
-    """The words before a PostgreSQL command that make it run without uid 0, which it refuses."""
-    if os.geteuid() != 0:
+    """The words before a PostgreSQL command that make it run under a name and without uid 0, which it refuses."""
+    if os.geteuid() != 0 and has_name(os.geteuid()):
         return ()
-    mapped = ("unshare", "--user", "--map-user=1000", "--map-group=1000", "--")
-    if shutil.which("unshare") and subprocess.run([*mapped, "true"], capture_output=True).returncode == 0:
-        return mapped
+    # In a namespace of its own it believes to be that account; on disk everything stays the caller's.
+    account = next((entry for entry in pwd.getpwall() if entry.pw_uid != 0), None)
+    if account and shutil.which("unshare"):
+        mapped = ("unshare", "--user", f"--map-user={account.pw_uid}", f"--map-group={account.pw_gid}", "--")
+        if subprocess.run([*mapped, "true"], capture_output=True).returncode == 0:
+            return mapped
+    if os.geteuid() != 0:
+        raise CannotStart(
+            f"Uid {os.geteuid()} has no name on this machine, which PostgreSQL wants, and user namespaces "
+            "are blocked. Add the user to /etc/passwd, or set DATABASE_URL."
+        )
     return as_account(directory)
+
+
+def has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def as_account(directory: Path) -> tuple[str, ...]:
