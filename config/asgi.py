@@ -1,0 +1,85 @@
+"""The one ASGI application: the front door, the async doors behind it, and Django in a pool of threads."""
+
+import asyncio
+import re
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from config.wsgi import application as django_application  # isort: skip  (sets Django up before models are imported)
+
+from django.conf import settings
+
+from config.front.bodies import Limit
+from config.front.door import FrontDoor, Large, Route
+from config.front.pool import Pool
+from environments.stream.asgi import Receive, Scope, Send
+from environments.stream.crossing import across
+from environments.stream.hub import hub
+from environments.stream.visitors import of_bearer
+from environments.views import live
+
+ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+def _route(method: str, path: str, door: Any, only: Callable[[Scope], bool] | None = None) -> Route:
+    return Route(method, re.compile(path), door, only)
+
+
+ROUTES = [
+    _route("GET", "/live", live.changes),
+    _route("GET", f"/live/runs/(?P<run>{ID})/log", live.run_log),
+    _route("GET", f"/live/environments/(?P<environment>{ID})/service-log", live.service_log),
+]
+
+
+async def _known(scope: Scope) -> None:
+    await across(of_bearer, scope)
+
+
+door = FrontDoor(
+    routes=ROUTES,
+    pages=Pool(django_application),
+    small=Limit(settings.TOWPATH_BODY_BYTES),
+    large=[
+        Large(
+            re.compile(r"/api/v1/apps/[^/]+/artifacts"),
+            Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, grace=20.0, rate=32_000),
+            _known,
+        )
+    ],
+)
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+    else:
+        await door(scope, receive, send)
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    await receive()
+    _leave_at_once()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await hub.stop()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _leave_at_once() -> None:
+    """The server waits for open answers when it is told to end, so the streams must hear of it first."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = signal.getsignal(number)
+
+        def told(number: int, frame: FrameType | None, before: Any = before) -> None:
+            loop.call_soon_threadsafe(hub.close)
+            if callable(before):
+                before(number, frame)
+
+        try:
+            signal.signal(number, told)
+        except ValueError:  # not the main thread: whoever runs it there also ends it
+            return

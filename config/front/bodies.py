@@ -1,0 +1,119 @@
+"""Bodies are taken in here, counted and timed, before any thread waits for them."""
+
+import asyncio
+import io
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO
+
+from environments.stream.asgi import Malformed, Message, Receive, Scope, header
+from projects.errors import Refused
+
+IN_MEMORY = 64 * 1024
+files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="files")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `size` bytes, after `grace` seconds never slower on average than `rate` bytes a second."""
+
+    size: int
+    grace: float = 10.0
+    rate: int = 20_000
+    longest: float = 3600.0
+
+    def until(self, received: int) -> float:
+        return min(self.grace + received / self.rate, self.longest)
+
+
+class TooLarge(Refused):
+    """The body is larger than this address takes."""
+
+    code = "too-large"
+    title = "Too large"
+    http_status = 413
+
+
+class TooSlow(Refused):
+    """The body came slower than anybody's line is."""
+
+    code = "too-slow"
+    title = "Too slow"
+    http_status = 408
+
+
+class Body:
+    """A whole body: a few kilobytes in memory, more in a file that nobody else can open."""
+
+    def __init__(self) -> None:
+        self.file: IO[bytes] = io.BytesIO()
+        self.size = 0
+        self._on_disk = False
+
+    async def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if not self._on_disk and self.size > IN_MEMORY:
+            kept, self._on_disk = self.file, True
+            self.file = tempfile.TemporaryFile(prefix="towpath-body-")  # noqa: SIM115
+            self.file.write(kept.getvalue())  # type: ignore[attr-defined]
+        if self.size > 1_000_000:
+            # A disk that is busy must hold up this upload alone.
+            await asyncio.get_running_loop().run_in_executor(files, self.file.write, chunk)
+        else:
+            self.file.write(chunk)
+
+    def receive(self, then: Receive) -> Receive:
+        """The body as one message, for doors that read it from ASGI; what comes after it is `then`'s to tell."""
+        given = False
+
+        async def message() -> Message:
+            nonlocal given
+            if given:
+                return await then()
+            given = True
+            return {"type": "http.request", "body": self.file.read(), "more_body": False}
+
+        return message
+
+    def close(self) -> None:
+        self.file.close()
+
+
+def announced(scope: Scope) -> bool:
+    """Whether this request has a body at all."""
+    return header(scope, b"content-length") not in {"", "0"} or bool(header(scope, b"transfer-encoding"))
+
+
+async def take_in(scope: Scope, receive: Receive, limit: Limit) -> Body:
+    """The whole body, rewound; the caller closes it."""
+    body = Body()
+    if not announced(scope):
+        return body
+    length = header(scope, b"content-length")
+    if length.isdigit() and int(length) > limit.size:
+        raise _too_large(limit)
+    begun = time.monotonic()
+    try:
+        while True:
+            async with asyncio.timeout(max(0.0, begun + limit.until(body.size) - time.monotonic())):
+                message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Malformed("The request ended before its body did.")
+            await body.add(message.get("body", b""))
+            if body.size > limit.size:
+                raise _too_large(limit)
+            if not message.get("more_body"):
+                body.file.seek(0)
+                return body
+    except TimeoutError:
+        body.close()
+        raise TooSlow("The request's body came too slowly; send it again over a faster line.") from None
+    except BaseException:
+        body.close()
+        raise
+
+
+def _too_large(limit: Limit) -> TooLarge:
+    return TooLarge(f"The request's body is larger than {limit.size:,} bytes, the most this address takes.")

@@ -1,0 +1,143 @@
+"""The front door: host, request id, size and pace of bodies, and every refusal of an async door told in one way."""
+
+import logging
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+from django.conf import settings
+from django.http.request import split_domain_port, validate_host
+
+from config import refusals
+from config.front import bodies, pool
+from config.front.bodies import Limit
+from environments.stream.asgi import Application, Headers, Malformed, Message, Receive, Scope, Send, answer, header
+from projects.errors import Refused
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+PROBLEM = b"application/problem+json"
+
+
+@dataclass(frozen=True)
+class Route:
+    """An async door: where it stands, and whether it takes this request (`only`)."""
+
+    method: str
+    path: re.Pattern[str]
+    door: Application
+    only: Callable[[Scope], bool] | None = None
+
+    def takes(self, scope: Scope) -> dict[str, str] | None:
+        found = self.path.fullmatch(scope["path"]) if scope["method"] == self.method else None
+        if found is None or (self.only and not self.only(scope)):
+            return None
+        return found.groupdict()
+
+
+@dataclass(frozen=True)
+class Large:
+    """An address that takes large bodies, from those that `admit` lets in before a byte is read."""
+
+    path: re.Pattern[str]
+    limit: Limit
+    admit: Callable[[Scope], Awaitable[None]]
+
+
+class Away(Refused):
+    code = "unavailable"
+    http_status = 503
+
+
+class Broken(Refused):
+    code = "internal"
+    http_status = 500
+
+
+class FrontDoor:
+    """The one ASGI application: async doors by `routes`, everything else by `pages`."""
+
+    def __init__(self, *, routes: list[Route], pages: Application, small: Limit, large: list[Large]) -> None:
+        self._routes, self._pages, self._small, self._large = routes, pages, small, large
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        given = header(scope, b"x-request-id")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["headers"] = [
+            *((name, value) for name, value in scope["headers"] if name != b"x-request-id"),
+            (b"x-request-id", request_id.encode()),
+        ]
+        told = False
+
+        async def tell(message: Message) -> None:
+            nonlocal told
+            if message["type"] == "http.response.start":
+                told = True
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._let_in(scope, receive, tell)
+        except Refused as refusal:
+            if not told:
+                await _refuse(refusal, scope, tell)
+        except refusals.AWAY as error:
+            logger.warning("The database does not answer: %s", type(error).__name__)
+            if not told:
+                await _refuse(Away(refusals.AWAY_SENTENCE), scope, tell)
+        except Exception:
+            logger.exception("Request %s failed", request_id)
+            if told:
+                raise
+            await _refuse(Broken(f"Something went wrong here; it is logged as request {request_id}."), scope, tell)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not _host_allowed(header(scope, b"host")):
+            raise Malformed("This server does not answer under the host name that was asked for.")
+        body = await bodies.take_in(scope, receive, await self._limit(scope))
+        try:
+            for route in self._routes:
+                parts = route.takes(scope)
+                if parts is not None:
+                    scope["path_params"] = parts
+                    await route.door(scope, body.receive(receive), send)
+                    return
+            scope[pool.BODY] = body
+            await self._pages(scope, receive, send)
+        finally:
+            body.close()
+
+    async def _limit(self, scope: Scope) -> Limit:
+        if scope["method"] == "POST" and bodies.announced(scope):
+            for place in self._large:
+                if place.path.fullmatch(scope["path"]):
+                    await place.admit(scope)
+                    return place.limit
+        return self._small
+
+
+@lru_cache(maxsize=256)
+def _host_allowed(host: str) -> bool:
+    return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+
+
+async def _refuse(refusal: Refused, scope: Scope, send: Send) -> None:
+    """A problem for programs, a sentence for people; the connection ends, because its body may not be at its end."""
+    status = refusals.status(refusal)
+    headers: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+    if status in {400, 408, 413}:
+        headers.append((b"connection", b"close"))
+    if status == 503:
+        headers.append((b"retry-after", str(refusals.AWAY_SECONDS).encode()))
+    headers += [(name.lower().encode(), value.encode()) for name, value in refusals.headers(refusal).items()]
+    if scope["path"].startswith(("/api/", "/live")):
+        await answer(send, status, orjson.dumps(refusals.problem(refusal)), PROBLEM, headers)
+    else:
+        await answer(send, status, f"{refusal.detail}\n".encode(), b"text/plain; charset=utf-8", headers)

@@ -1,0 +1,94 @@
+"""Following an organization's log for one reader: what they may see, in order, for as long as they may see it."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.db import DatabaseError
+
+from environments.stream.crossing import across
+from environments.stream.cursors import Cursor
+from environments.stream.feeds import Audience, Feed, Lost
+from environments.stream.sse import Stream
+from projects.access import Actor
+from projects.errors import Refused
+from projects.models import Event
+
+BEAT = 10.0
+RECHECK = 30.0
+Tell = Callable[[list[Event], list[dict[str, Any]], Cursor], Awaitable[None]]
+
+
+def sees(actor: Actor, event: Event) -> bool:
+    return actor.sees(project_id=event.project_id, environment_id=event.environment_id)
+
+
+def may_hear(actor: Actor, hint: dict[str, Any]) -> bool:
+    """A hint names its environment and project among its subjects; who may not see all must see one and each."""
+    projects, environments = actor.visible_projects, actor.visible_environments
+    if projects is None and environments is None:
+        return True
+    named = [str(subject).partition(":") for subject in hint["subjects"]]
+    asked = [
+        value in {str(one) for one in seen}
+        for noun, seen in (("project", projects), ("environment", environments))
+        if seen is not None
+        for name, _, value in named
+        if name == noun
+    ]
+    return bool(asked) and all(asked)
+
+
+async def follow(
+    stream: Stream, feed: Feed, *, actor: Actor, again: Callable[[], Actor], cursor: Cursor, wait: float, tell: Tell
+) -> None:
+    """Tell what follows `cursor` until the reader leaves. `again` finds the actor anew; a refusal ends the stream.
+
+    `wait` is the longest time in seconds over which changes are gathered into one telling.
+    """
+    audience = Audience()
+    feed.audiences.add(audience)
+    beat = check = time.monotonic()
+    check += RECHECK * random.uniform(0.7, 1.0)
+    try:
+        await stream.tell("ready", str(cursor), id=cursor)
+        while True:
+            if stream.ending:
+                return
+            events = await feed.after(cursor)
+            if events:
+                cursor = Cursor(feed.epoch, events[-1].number)
+            hints = [hint for hint in audience.take() if may_hear(actor, hint)]
+            seen = [event for event in events if sees(actor, event)]
+            if seen or hints:
+                await tell(seen, hints, cursor)
+                beat = time.monotonic()
+            if cursor != feed.position:
+                continue
+            now = time.monotonic()
+            if now >= check:
+                actor = await _still(actor, again)
+                check = now + RECHECK
+            if now >= beat + BEAT:
+                await stream.tell("beat", str(cursor), id=cursor)
+                beat = now
+            if await stream.sleep(min(beat + BEAT, check) - now) and wait:
+                await asyncio.sleep(wait * random.uniform(0.6, 1.0))
+    except Lost:
+        await stream.tell("reset", str(feed.position), id=feed.position)
+    except Refused as refusal:
+        await stream.tell("end", refusal.detail)
+    finally:
+        feed.audiences.discard(audience)
+
+
+async def _still(actor: Actor, again: Callable[[], Actor]) -> Actor:
+    try:
+        now = await across(again)
+    except DatabaseError:
+        return actor
+    if now.organization.pk != actor.organization.pk:
+        raise Lost
+    return now

@@ -1,0 +1,144 @@
+"""The hub of one web process: it hears the bells, looks by itself every few seconds, and wakes whom it concerns."""
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from django.db import DatabaseError
+
+from environments.stream import bells
+from environments.stream.crossing import across
+from environments.stream.feeds import Feed, positions
+from environments.stream.waiting import Waiting
+from projects import bell
+from projects.models import Organization
+
+logger = logging.getLogger(__name__)
+
+LOOK = 3.0
+# What else is looked for without being told: given the names waited for, it answers those that have something.
+Look = Callable[[Iterable[str]], Iterable[str]]
+
+
+class Hub:
+    def __init__(self) -> None:
+        self.waiting = Waiting()
+        self.feeds: dict[uuid.UUID, Feed] = {}
+        self.closing = False
+        self._looks: dict[str, Look] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reads: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to listen; at the first listener of the process, so that nothing happens where nobody does."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(bells.listen(self._heard, self._look_soon)),
+                asyncio.create_task(self._look_by_itself()),
+            ]
+
+    def close(self) -> None:
+        """Send every stream and long poll home. The process is about to end."""
+        self.closing = True
+        self.waiting.ring_everybody()
+
+    async def stop(self) -> None:
+        self.close()
+        for task in [*self._tasks, *self._reads]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._reads, return_exceptions=True)
+        self._tasks = []
+
+    def also_look(self, prefix: str, look: Look) -> None:
+        """From now on ask `look` every few seconds about the names with this prefix that somebody waits for."""
+        self._looks[prefix] = look
+
+    @asynccontextmanager
+    async def feed(self, organization: Organization) -> AsyncIterator[Feed]:
+        """This organization's feed, read up to now, kept while anybody listens."""
+        self.start()
+        feed = self.feeds.get(organization.pk)
+        if feed is None:
+            feed = self.feeds[organization.pk] = Feed(organization)
+        feed.listeners += 1
+        try:
+            if feed.last < 0:
+                await self._compare([feed])
+            else:
+                await self._read(feed)
+            yield feed
+        finally:
+            feed.listeners -= 1
+            if not feed.listeners:
+                self.feeds.pop(organization.pk, None)
+
+    async def _read(self, feed: Feed) -> None:
+        if await feed.read():
+            self.waiting.ring([f"organization:{feed.organization.pk}"])
+
+    async def _compare(self, feeds: list[Feed]) -> None:
+        """One look at all counters; a feed whose log was put back by a restore stands anew where it is now."""
+        found = await across(positions, [feed.organization.pk for feed in feeds])
+        for feed in feeds:
+            position = found.get(feed.organization.pk)
+            if position is None or position == feed.position:
+                continue
+            if feed.last < 0 or position.epoch != feed.epoch or position.number < feed.last:
+                feed.begin(position)
+                self.waiting.ring([f"organization:{feed.organization.pk}"])
+            else:
+                await self._read(feed)
+
+    def _heard(self, channel: str, message: dict[str, Any]) -> None:
+        if channel == bell.EVENTS:
+            feed = self._feed_of(message.get("organization"))
+            if feed is None:
+                return
+            if message.get("subjects"):
+                feed.hint(message)
+                self.waiting.ring([f"organization:{feed.organization.pk}"])
+            else:
+                self._soon(self._read(feed))
+        else:
+            kind = "claims:" if channel == bell.WORKERS else ""
+            self.waiting.ring(f"{kind}{noun}:{value}" for noun, value in message.items())
+
+    def _feed_of(self, organization: Any) -> Feed | None:
+        try:
+            return self.feeds.get(uuid.UUID(str(organization)))
+        except ValueError:
+            return None
+
+    def _look_soon(self) -> None:
+        self._soon(self._look())
+
+    def _soon(self, work: Any) -> None:
+        task = asyncio.create_task(self._quietly(work))
+        self._reads.add(task)
+        task.add_done_callback(self._reads.discard)
+
+    async def _quietly(self, work: Any) -> None:
+        """A database that is away is looked for again in a few seconds, by everybody who waits."""
+        try:
+            await work
+        except DatabaseError as error:
+            logger.warning("The live hub could not look: %s", type(error).__name__)
+
+    async def _look_by_itself(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK * random.uniform(0.8, 1.2))
+            await self._quietly(self._look())
+
+    async def _look(self) -> None:
+        if feeds := list(self.feeds.values()):
+            await self._compare(feeds)
+        for prefix, look in self._looks.items():
+            if names := self.waiting.named(prefix):
+                self.waiting.ring(prefix + name for name in await across(look, names))
+
+
+hub = Hub()

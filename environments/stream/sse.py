@@ -1,0 +1,91 @@
+"""One Server-Sent-Events answer: its messages, its heartbeat, and the moment the other side is gone."""
+
+import asyncio
+from contextlib import suppress
+from types import TracebackType
+
+from environments.stream.asgi import Headers, Receive, Send
+from environments.stream.hub import Hub
+
+HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+RETRY_MS = 1500
+# A reader who takes nothing for so long is gone, whatever its connection says.
+PATIENCE = 20.0
+
+
+class Gone(Exception):
+    """The reader has left."""
+
+
+class Stream:
+    """`async with Stream(...)` starts the answer; it sleeps on `names` and ends with the reader or the process."""
+
+    def __init__(self, receive: Receive, send: Send, hub: Hub, *names: str) -> None:
+        self._receive, self._send, self._hub = receive, send, hub
+        self._sleeping = hub.waiting.on(*names)
+        self._left = False
+
+    async def __aenter__(self) -> "Stream":
+        self._hub.start()
+        self._wake = self._sleeping.__enter__()
+        self._watch = asyncio.create_task(self._watch_leaving())
+        await self._send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+        await self._write(f"retry: {RETRY_MS}\n\n")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._sleeping.__exit__(None, None, None)
+        self._watch.cancel()
+        if not self._left and kind in (None, Gone):
+            with suppress(TimeoutError, OSError):
+                async with asyncio.timeout(1):
+                    await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return kind is Gone
+
+    @property
+    def ending(self) -> bool:
+        return self._left or self._hub.closing
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def sleep(self, seconds: float) -> bool:
+        """Until something is rung (True) or the time is over (False); Gone when there is nobody to tell."""
+        rung = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._wake.wait()
+                rung = True
+        self._wake.clear()
+        if self.ending:
+            raise Gone
+        return rung
+
+    async def tell(self, event: str, data: str, *, id: object = None) -> None:
+        lines = [f"event: {event}"] if event else []
+        if id is not None:
+            lines.append(f"id: {id}")
+        lines += [f"data: {line}" for line in data.split("\n")]
+        await self._write("\n".join(lines) + "\n\n")
+
+    async def _write(self, text: str) -> None:
+        if self._left:
+            raise Gone
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+        except (TimeoutError, OSError) as error:
+            self._left = True
+            raise Gone from error
+
+    async def _watch_leaving(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self._left = True
+        self._wake.set()
