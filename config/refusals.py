@@ -26,6 +26,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "Too slow",
     409: "Conflict",
     410: "Gone",
     412: "Changed meanwhile",
@@ -49,6 +50,8 @@ def status(refusal: errors.Refused) -> int:
 
 def headers(refusal: errors.Refused) -> dict[str, str]:
     found: dict[str, str] = {}
+    if status(refusal) == 503:
+        found["Retry-After"] = str(AWAY_SECONDS)
     if isinstance(refusal, NotAuthenticated):
         found["WWW-Authenticate"] = "Bearer"
     if isinstance(refusal, TooMany):

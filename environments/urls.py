@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import apps, board, chains, environments, holds, plans, runs, switcher
+from environments.views import apps, board, chains, environments, holds, live, plans, runs, switcher
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -45,4 +45,9 @@ urlpatterns = [
     path("apps/<uuid:app_id>/releases/new", apps.new_release, name="release-new"),
     path("releases/<uuid:release_id>", apps.release, name="release"),
     path("sample", apps.sample, name="sample"),
+    path("live", live.through_the_front_door, name="live"),
+    path("live/runs/<uuid:run_id>/log", live.through_the_front_door, name="live-run-log"),
+    path(
+        "live/environments/<uuid:environment_id>/service-log", live.through_the_front_door, name="live-service-log"
+    ),
 ]
