@@ -84,9 +84,11 @@ def candidates() -> Iterator[Path]:
 
 
 def as_user(uid: int | None) -> list[str]:
+    """The words before a command that is carried out with nothing of ours, as that user."""
     if uid is None:
-        return []
-    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--"]
+        return ["env", "-i"]
+    # setpriv still has root's reach when it executes; only what `env` executes is looked up as the user.
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--", "env", "-i"]
 
 
 def runs(python: Path, program: str, uid: int | None) -> bool:
@@ -95,7 +97,7 @@ def runs(python: Path, program: str, uid: int | None) -> bool:
     try:
         for text in (recent, program):
             outcome = subprocess.run(
-                [*as_user(uid), str(python), "-I", "-c", text], capture_output=True, cwd="/", env={}, timeout=20
+                [*as_user(uid), str(python), "-I", "-c", text], capture_output=True, cwd="/", timeout=20
             )
             if outcome.returncode:
                 return False
