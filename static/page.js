@@ -54,6 +54,7 @@
     reveal(event.detail.target);
     for (const box of document.querySelectorAll("[data-toast]:not([data-seen])")) { box.dataset.seen = ""; settle(box); }
     if (event.detail.target !== sheet) return;
+    if (sheet.open && !sheet.childElementCount) return sheet.close();
     if (!sheet.open && sheet.childElementCount) { cameFrom = document.activeElement?.id || null; sheet.showModal(); }
     const first = sheet.querySelector("[autofocus]") || sheet.querySelector("h2[tabindex]");
     first?.focus();

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from environments import board as boards
 from environments import statuses
 from environments.views.board_words import Words, link
+from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment, query
 from projects import lifecycle
 from projects.access import Permission, allows
@@ -52,21 +53,22 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     found = boards.board(request.actor, filters)
     if not found.rows:
         raise Http404
-    before = request.headers.get("If-None-Match", "").strip('W/"')
+    etag = request.headers.get("If-None-Match", "").strip('W/"')
     live = "Towpath-Live" in request.headers
+    known = request.GET.get("known", "") if live else ""
     words = Words(request.actor, query=_query(request), now=timezone.now())
     beside = request.GET.get("beside") == "1"
-    prepared = words.row(found.rows[0], beside=beside, before=before if live else "")
-    etag = f'"{prepared["mark"]}"'
-    if before and before == prepared["mark"]:
-        return HttpResponseNotModified(headers={"ETag": etag})
+    prepared = words.row(found.rows[0], beside=beside, before=known)
+    if etag == prepared["mark"]:
+        return HttpResponseNotModified(headers={"ETag": f'"{etag}"'})
     response = render(request, "board/_row.html", {"row": prepared, "beside": beside})
-    response["ETag"] = etag
+    response["ETag"] = f'"{prepared["mark"]}"'
     return response
 
 
 @require_safe
 @signed_in
+@conditional
 def column(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = boards.board(request.actor, _filters(request, _project(request), limit=0))
     words = Words(request.actor, query=_query(request), now=timezone.now())
@@ -78,6 +80,7 @@ def column(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 
 @require_safe
 @signed_in
+@conditional
 def chips(request: Visit) -> HttpResponse:
     """The counts; where the page shows fewer or more apps than there are now, also the offer to look again."""
     project = _project(request)

@@ -81,16 +81,20 @@ class Words:
             for cell, mark, old in zip(cells, marks, seen, strict=False):
                 cell["css"] += " changed" if mark != old else ""
         runs = "".join(f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight)
+        mark = "-".join(marks)
         return {
             "id": row.app_id,
             "name": row.name,
             "url": link("app", row.app_id) + self.query,
             "note": f"Newest {row.newest_version}" if row.newest_version else "No release yet",
-            "src": link("board-row", row.app_id) + self.query + ("&" if self.query else "?") + f"beside={int(beside)}",
+            "src": link("board-row", row.app_id)
+            + self.query
+            + ("&" if self.query else "?")
+            + f"beside={int(beside)}&known={mark}",
             "live": f"app:{row.app_id}{runs}",
             "cells": cells,
             "elsewhere": [self._beside(cell) for cell in row.elsewhere],
-            "mark": "-".join(marks),
+            "mark": mark,
         }
 
     def cell(self, row: Row, cell: Cell) -> Prepared:
@@ -134,15 +138,16 @@ class Words:
             if news.total and news.phase == Phase.RUNNING:
                 word += f" {news.done} of {news.total}"
             serving = f"{cell.version} live" if cell.version else ""
-            parts = [age, serving]
+            parts = [statuses.duration((self.now - cell.since).total_seconds()) if cell.since else "", serving]
             if news.phase == Phase.QUEUED and news.kind == "removal":
                 word = "Removal queued"
             version, commit = (news.version, news.commit) if news.version else (cell.version, cell.commit)
-            return version, commit, word, _joined(parts), _joined([word, serving, who(news.by)])
+            return version, commit[:7], word, _joined(parts), _joined([word, serving, who(news.by)])
         if news is not None:
             failed = f"{look.word} {news.version}".strip() if cell.version else look.word
             version, commit = (cell.version, cell.commit) if cell.version else (news.version, news.commit)
-            return version, commit, failed, _joined([cell.reason, age]), _joined([failed, cell.reason, who(news.by)])
+            said = _joined([failed, cell.reason, who(news.by)])
+            return version, commit[:7], failed, _joined([cell.reason, age]), said
         word = f"{look.word}, bypassed" if cell.bypassed else look.word
         reason = cell.reason if cell.status in {"degraded", "drifted"} else ""
         rest = _joined([reason, age, "" if reason else who(cell.by)])
