@@ -1,0 +1,1 @@
+"""`make bench`: figures as ratios to floors measured in the same run; over a gate it exits 1."""

@@ -1,0 +1,165 @@
+"""Rows to measure on: an organization of ten and one of 100,000 environments, with 500 apps in six stages."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils import timezone
+
+from environments.models import (
+    Chain,
+    Deployment,
+    DeploymentKind,
+    Environment,
+    Plan,
+    Run,
+    Slot,
+    Stage,
+    StageEnvironment,
+)
+from projects import organizations
+from projects.models import App, Grant, Membership, Organization, Project, Release, Role, User
+
+STAGES = ("Development", "Integration", "Test", "Staging", "Production US", "Production EU")
+APPS_A_PROJECT = 50
+
+
+@dataclass(frozen=True)
+class Seeded:
+    organization: Organization
+    users: list[User]
+
+
+def organization(name: str, *, environments: int, apps: int, users: int = 1) -> Seeded:
+    """Everything is written in bulk; only the organization, its owner and their rights come from the rooms."""
+    people = [User.objects.create_user(f"{name}-{n}", password=None) for n in range(users)]
+    made = organizations.create(name=name, owner=people[0])
+    for person in people[1:]:
+        membership = Membership.objects.create(organization=made, user=person)
+        Grant.objects.create(membership=membership, role=Role.VIEWER)
+    stages = _chain(made)
+    _environments(made, environments - len(stages))
+    _apps(made, stages, apps)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return Seeded(made, people)
+
+
+def _chain(organization: Organization) -> list[Environment]:
+    chain = Chain.objects.create(organization=organization, name="Default", created_by="system")
+    found = []
+    for position, title in enumerate(STAGES):
+        environment = Environment.objects.create(
+            organization=organization,
+            name=title.lower().replace(" ", "-"),
+            display_name=title,
+            namespace=f"{organization.id}-{position}",
+            state="running",
+            protected=position >= 4,
+            created_by="system",
+        )
+        stage = Stage.objects.create(chain=chain, position=position, name=title)
+        StageEnvironment.objects.create(chain=chain, stage=stage, environment=environment)
+        found.append(environment)
+    return found
+
+
+def _environments(organization: Organization, count: int) -> None:
+    states = ("running", "running", "running", "stopped", "error", "provisioning")
+    for start in range(0, count, 5000):
+        Environment.objects.bulk_create(
+            Environment(
+                organization=organization,
+                name=f"environment-{n:06}",
+                namespace=f"{organization.id}-e{n}",
+                state=states[n % len(states)],
+                error_message="a step failed" if states[n % len(states)] == "error" else "",
+                tags=["bench"] if n % 10 == 0 else [],
+                created_by="user:bench",
+            )
+            for n in range(start, min(start + 5000, count))
+        )
+
+
+def _apps(organization: Organization, stages: list[Environment], count: int) -> None:
+    now = timezone.now()
+    projects = [
+        Project(organization=organization, key=f"P{n:03}", name=f"Project {n}", created_by="system")
+        for n in range(max(1, count // APPS_A_PROJECT))
+    ]
+    Project.objects.bulk_create(projects)
+    apps = [
+        App(organization=organization, project=projects[n % len(projects)], name=f"app-{n:04}") for n in range(count)
+    ]
+    App.objects.bulk_create(apps)
+    releases = [
+        Release(
+            serial=serial,
+            organization=organization,
+            app=app,
+            version=f"1.{serial}.0",
+            commit=uuid.uuid4().hex[:12],
+            manifest={"steps": [], "services": [], "requires": {}},
+            created_by="user:bench",
+        )
+        for app in apps
+        for serial in (1, 2, 3)
+    ]
+    Release.objects.bulk_create(releases, batch_size=2000)
+    plans, deployments, slots, runs = [], [], [], []
+    for n, app in enumerate(apps):
+        for position, environment in enumerate(stages):
+            release = releases[n * 3 + max(0, 2 - (position + n) % 3)]
+            plan = Plan(
+                organization=organization,
+                app=app,
+                environment=environment,
+                kind=DeploymentKind.PROMOTION,
+                release=release,
+                blocked=False,
+                digest="0" * 64,
+                created_by="user:bench",
+                expires_at=now,
+            )
+            deployment = Deployment(
+                organization=organization,
+                app=app,
+                environment=environment,
+                number=1,
+                kind=DeploymentKind.PROMOTION,
+                release=release,
+                plan=plan,
+                created_by="user:bench",
+            )
+            plans.append(plan)
+            deployments.append(deployment)
+            slots.append(
+                Slot(
+                    organization=organization,
+                    app=app,
+                    environment=environment,
+                    target=deployment,
+                    live=deployment,
+                    live_since=now,
+                    last_number=1,
+                    observed=deployment,
+                    observed_at=now,
+                )
+            )
+            runs.append(
+                Run(
+                    organization=organization,
+                    environment=environment,
+                    app=app,
+                    deployment=deployment,
+                    kind="deploy",
+                    carried_by="worker",
+                    phase="failed" if (n + position) % 40 == 7 else "succeeded",
+                    attempt=1,
+                    created_by="user:bench",
+                    started_at=now,
+                    finished_at=now,
+                )
+            )
+    for rows in (plans, deployments, slots, runs):
+        type(rows[0]).objects.bulk_create(rows, batch_size=2000)

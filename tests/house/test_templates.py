@@ -1,0 +1,36 @@
+"""What templates may not do: style or run anything inline, mark as safe, or pay for a tag in a cell."""
+
+import re
+
+from tests.house.sources import ROOT, templates
+
+INLINE = re.compile(
+    r"\sstyle=|<style|<script(?![^>]*\bsrc=)[^>]*>|\son[a-z]+=|\shx-on|\|\s*safe\b|autoescape off|javascript:"
+)
+
+
+def test_no_template_styles_or_runs_anything_inline() -> None:
+    found = {f"{path}: {match.group()}" for path, text in templates().items() for match in INLINE.finditer(text)}
+    assert found == set()
+
+
+def test_no_template_builds_addresses_or_dates_in_a_board_cell() -> None:
+    for path in ("templates/board/_cell.html", "templates/board/_row.html"):
+        if (ROOT / path).exists():
+            text = (ROOT / path).read_text()
+            assert "{% url" not in text and "|date" not in text and "{% ago" not in text, path
+
+
+def test_every_live_fragment_has_an_id_and_an_address() -> None:
+    element = re.compile(r"<[a-z]+[^>]*\sdata-live=[^>]*>", re.S)
+    for path, text in templates().items():
+        for match in element.finditer(text):
+            assert " id=" in match.group() and "data-src=" in match.group(), f"{path}: {match.group()[:80]}"
+
+
+def test_every_form_that_changes_something_carries_its_csrf_token() -> None:
+    form = re.compile(r"<form\b[^>]*method=\"post\".*?</form>", re.S)
+    bare = [
+        path for path, text in templates().items() for match in form.finditer(text) if "csrf_token" not in match.group()
+    ]
+    assert bare == []
