@@ -1,4 +1,4 @@
-"""A small control plane for the worker's tests: a real HTTP server that speaks the protocol and remembers all it heard."""
+"""A small control plane for the worker's tests: a real HTTP server that speaks the protocol and remembers."""
 
 import json
 import threading

@@ -1,12 +1,22 @@
 """Deployments by a real worker with real processes."""
 
+import sys
+import threading
+import time
 import uuid
 
-from tests.towpath.conftest import deployment
+import psutil
+import pytest
+
+from tests.towpath.conftest import deployment, eventually, web
 
 
-def test_a_release_is_deployed_and_answers(site, control_plane):
-    app = str(uuid.uuid4())
+@pytest.fixture
+def app():
+    return str(uuid.uuid4())
+
+
+def test_a_release_is_deployed_and_answers(site, control_plane, app):
     run = control_plane.submit(deployment(app, "1.0"))
 
     record = control_plane.wait(run)
@@ -17,3 +27,211 @@ def test_a_release_is_deployed_and_answers(site, control_plane):
         "Fetch", "write", "Start", "Health check", "Switch", "Drain",
     ]  # fmt: skip
     assert "written" in control_plane.lines(run)
+
+
+def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    steps = [{"n": 1, "name": "install", "run": "echo looking; echo no such version >&2; exit 3", "timeout": 20}]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "2.0", steps=steps)))
+
+    assert record["phase"] == "failed"
+    assert record["conclusion"]["reason"] == "install ended with exit code 3"
+    assert record["conclusion"]["last_lines"][-1] == "no such version"
+    assert site.get(app) == "1.0"
+    assert len(list(site.layout.project("SHOP").releases.iterdir())) == 1
+
+
+def test_a_step_that_takes_too_long_is_ended_with_all_it_started(site, control_plane, app, tmp_path):
+    mark = f"sleep 98{time.time_ns() % 10**6}"
+    steps = [{"n": 1, "name": "hang", "run": f"{mark} & {mark}", "timeout": 1}]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "1.0", steps=steps)))
+
+    assert record["phase"] == "failed"
+    assert record["conclusion"]["reason"] == "hang took longer than 1 s"
+    assert not running(mark)
+
+
+def test_an_unhealthy_release_never_gets_the_traffic(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    services = [web(health={"type": "http", "path": "/broken", "within": 2})]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "2.0", services=services)))
+
+    assert record["phase"] == "failed"
+    assert "web was not healthy within 2 s: GET /broken answered 500" in record["conclusion"]["reason"]
+    assert "serving 2.0" in record["conclusion"]["last_lines"]
+    assert site.get(app) == "1.0"
+    assert len(site.routes.instances(app)) == 1
+
+
+def test_a_release_that_ends_at_once_fails_with_its_last_words(site, control_plane, app):
+    services = [web(run="echo cannot find the database >&2; exit 4")]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
+
+    assert record["phase"] == "failed"
+    assert record["conclusion"]["reason"] == "web ended 3 times: exit code 4"
+    assert record["conclusion"]["last_lines"][-1] == "cannot find the database"
+    assert site.address(app) is None
+
+
+def test_a_promotion_under_load_loses_no_request(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    seen: set[str] = set()
+    failures: list[str] = []
+    stop = threading.Event()
+
+    def load() -> None:
+        while not stop.is_set():
+            try:
+                seen.add(site.get(app))
+            except Exception as error:
+                failures.append(repr(error))
+            time.sleep(0.002)
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        for version in ("2.0", "3.0"):
+            assert control_plane.wait(control_plane.submit(deployment(app, version)))["phase"] == "succeeded"
+        time.sleep(0.3)
+    finally:
+        stop.set()
+        thread.join()
+
+    assert failures == []
+    assert seen == {"1.0", "2.0", "3.0"}
+    eventually(lambda: len(site.routes.instances(app)) == 1, 20)
+
+
+def test_a_rollback_returns_to_the_kept_directory_without_its_steps(site, control_plane, app):
+    first = deployment(app, "1.0")
+    control_plane.wait(control_plane.submit(first))
+    second = deployment(app, "2.0", keep=[first["deployment"]["id"]])
+    second["keep"].append(second["deployment"]["id"])
+    control_plane.wait(control_plane.submit(second))
+    back = deployment(app, "1.0", reuse=first["deployment"]["id"], keep=second["keep"])
+
+    record = control_plane.wait(control_plane.submit(back))
+
+    assert record["phase"] == "succeeded"
+    assert site.get(app) == "1.0"
+    assert record["steps"][1]["name"] == "Reuse"
+    assert record["steps"][2]["phase"] == "skipped"
+
+
+def test_only_the_directories_to_keep_stay(site, control_plane, app):
+    ids = []
+    for version in ("1", "2", "3"):
+        submitted = deployment(app, version)
+        ids.append(submitted["deployment"]["id"])
+        submitted["keep"] = ids[-2:]
+        control_plane.wait(control_plane.submit(submitted))
+
+    releases = site.layout.project("SHOP").releases
+    eventually(lambda: {path.name.rpartition("-")[0] for path in releases.iterdir()} == set(ids[-2:]), 20)
+
+
+def test_a_removal_stops_the_services_and_takes_everything_away(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    port = int(site.address(app).rpartition(":")[2])
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "", action="remove")))
+
+    assert record["phase"] == "succeeded", record
+    assert site.address(app) is None
+    assert list(site.layout.project("SHOP").releases.iterdir()) == []
+    assert not [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
+
+
+def test_a_service_is_restarted_on_its_port(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    address = site.address(app)
+    restart = {**deployment(app, "1.0"), "action": "restart", "deployment": None, "service": "web"}
+
+    record = control_plane.wait(control_plane.submit(restart))
+
+    assert record["phase"] == "succeeded", record
+    assert (site.get(app), site.address(app)) == ("1.0", address)
+    eventually(lambda: sum("serving 1.0" in line for line in service_lines(control_plane)) == 2)
+
+
+def test_a_cancelled_run_ends_its_step_at_once(site, control_plane, app):
+    mark = f"sleep 97{time.time_ns() % 10**6}"
+    run = control_plane.submit(deployment(app, "1.0", steps=[{"n": 1, "name": "wait", "run": mark, "timeout": 60}]))
+    control_plane.wait_step(run, "wait", "running")
+    eventually(lambda: running(mark))
+
+    control_plane.runs[run]["cancel"] = True
+
+    assert control_plane.wait(run)["phase"] == "cancelled"
+    assert not running(mark)
+
+
+def test_two_apps_are_deployed_side_by_side(site, control_plane):
+    slow = [{"n": 1, "name": "wait", "run": "sleep 5", "timeout": 60}]
+    waiting = control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=slow, services=[]))
+    control_plane.wait(waiting, "running")
+
+    assert control_plane.wait(control_plane.submit(deployment(str(uuid.uuid4()), "1.0")))["phase"] == "succeeded"
+    assert control_plane.runs[waiting]["phase"] == "running"
+
+
+def test_a_step_knows_its_release_and_nothing_of_the_worker(site, control_plane, app):
+    steps = [{"n": 1, "name": "env", "run": "env", "timeout": 20, "env": {"COLOR": 'blue; "red" 100%\nsecond'}}]
+
+    run = control_plane.submit(deployment(app, "1.0", steps=steps, services=[]))
+    control_plane.wait(run)
+
+    lines = control_plane.lines(run)
+    names = {line.partition("=")[0] for line in lines if "=" in line}
+    assert "TOWPATH_VERSION=1.0" in lines
+    assert 'COLOR=blue; "red" 100%' in lines and "second" in lines
+    assert names <= {
+        "COLOR", "HOME", "LANG", "PATH", "PWD", "OLDPWD", "SHLVL", "_", "TMPDIR",
+        "TOWPATH_VERSION", "TOWPATH_RUN", "TOWPATH_ATTEMPT",
+    }  # fmt: skip
+
+
+def test_what_a_service_started_ends_with_it(site, control_plane, app):
+    mark = f"sleep 96{time.time_ns() % 10**6}"
+    services = [web(run=f"setsid {mark} & exec {sys.executable} app.py")]
+    control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
+    assert running(mark)
+
+    control_plane.wait(control_plane.submit(deployment(app, "", action="remove")))
+
+    assert not running(mark)
+
+
+def test_a_command_can_say_that_a_service_is_well(site, control_plane, app):
+    health = {"type": "command", "run": "test -f ready", "within": 20}
+    services = [
+        {"name": "jobs", "run": "sleep 1; touch ready; sleep 600", "port": False, "stop_timeout": 1, "health": health}
+    ]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "1.0", steps=[], services=services)))
+
+    assert record["phase"] == "succeeded", record
+
+
+def test_an_answer_that_got_lost_changes_nothing(site, control_plane, app):
+    control_plane.break_after = {"/reports": 2, "/seal": 1, "/conclusion": 1, "/log-chunks": 1, "/claims": 1}
+
+    run = control_plane.submit(deployment(app, "1.0"))
+
+    assert control_plane.wait(run)["phase"] == "succeeded"
+    assert control_plane.lines(run).count("written") == 1
+    eventually(lambda: site.get(app) == "1.0")
+
+
+def running(mark: str) -> bool:
+    """Whether a process with exactly these arguments runs."""
+    words = mark.split()
+    return any(process.info["cmdline"] == words for process in psutil.process_iter(["cmdline"]))
+
+
+def service_lines(control_plane) -> list[str]:
+    return [line for kept in control_plane.service_lines.values() for _, line in sorted(kept.items())]
