@@ -60,6 +60,7 @@
     first?.focus();
   });
   addEventListener("htmx:oobAfterSwap", () => reveal(document.body));
+  addEventListener("towpath:swapped", event => reveal(event.target));
   addEventListener("close", event => {
     if (event.target !== $("sheet")) return;
     event.target.replaceChildren();
