@@ -23,6 +23,12 @@ DOCS = "/api/v1/docs"
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'").replace(
     "script-src 'self'", "script-src 'self' 'unsafe-inline'"
 )
+PLAIN = {
+    400: ("The request cannot be read.", "malformed"),
+    404: ("There is no such thing here, or you may not see it.", "not-found"),
+    405: ("This address does not take this method.", "method-not-allowed"),
+    413: ("The body is too large.", "too-large"),
+}
 Answer = Callable[[HttpRequest], HttpResponse]
 
 
@@ -51,7 +57,28 @@ class Refusals:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if request.path.startswith("/api/") and response.status_code in PLAIN:
+            return self.problem_for(response)
+        return response
+
+    def problem_for(self, response: HttpResponse) -> HttpResponse:
+        """What was answered before any operation was found is told like everything else of the API."""
+        if response.headers.get("Content-Type", "").startswith("application/problem"):
+            return response
+        status = response.status_code
+        detail, code = PLAIN[status]
+        body = {
+            "type": "about:blank",
+            "title": refusals.TITLES[status],
+            "status": status,
+            "detail": detail,
+            "code": code,
+        }
+        told = JsonResponse(body | {"errors": []}, status=status, content_type="application/problem+json")
+        if "Allow" in response.headers:
+            told.headers["Allow"] = response.headers["Allow"]
+        return told
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, refusals.AWAY):
@@ -104,7 +131,13 @@ class Refusals:
         sentence = refusals.AWAY_SENTENCE
         if request.path.startswith("/api/"):
             response: HttpResponse = JsonResponse(
-                {"type": "about:blank", "title": "Unavailable", "status": 503, "detail": sentence, "code": "unavailable"},
+                {
+                    "type": "about:blank",
+                    "title": "Unavailable",
+                    "status": 503,
+                    "detail": sentence,
+                    "code": "unavailable",
+                },
                 status=503,
                 content_type="application/problem+json",
             )

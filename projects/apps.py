@@ -79,9 +79,10 @@ def archive(app: App, *, by: Actor) -> App:
     return app
 
 
-def visible(actor: Actor) -> QuerySet[App]:
-    """The apps an actor may see, oldest first, without archived ones."""
-    found = App.objects.filter(organization=actor.organization, archived_at=None).select_related("project")
+def visible(actor: Actor, *, archived: bool = False) -> QuerySet[App]:
+    """The apps an actor may see, oldest first; archived ones only when asked for, and then they alone."""
+    found = App.objects.filter(organization=actor.organization, archived_at__isnull=not archived)
+    found = found.select_related("project")
     ids = actor.visible_projects
     return (found if ids is None else found.filter(project__in=ids)).order_by("created_at", "id")
 
@@ -106,6 +107,11 @@ def find(actor: Actor, ident: str | uuid.UUID) -> App:
     if found is None:
         raise NotFound("There is no such app.")
     return found
+
+
+def locked(app: App) -> App:
+    """The app as it is now, held until the operation ends."""
+    return App.objects.select_for_update(no_key=True, of=("self",)).select_related("project").get(pk=app.pk)
 
 
 def check_open(app: App) -> None:

@@ -55,9 +55,7 @@ def _of_session(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         raise NotAuthenticated("Sign in to see this page.")
-    memberships = list(
-        Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id")
-    )
+    memberships = list(Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id"))
     if not memberships:
         raise NotFound("You are not a member of any organization; ask an owner to add you.")
     wanted = request.session.get(SESSION_ORGANIZATION)

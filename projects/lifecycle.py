@@ -129,6 +129,11 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Project:
     return found
 
 
+def locked(project: Project) -> Project:
+    """The project as it is now, held until the operation ends."""
+    return Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+
+
 def _name(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= 100:

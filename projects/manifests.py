@@ -73,7 +73,9 @@ class _Reader:
             "run": self.command(node, parts, field),
             "port": port,
             "env": self.env(parts.get("env"), f"{field}.env"),
-            "stop_timeout": self.seconds(parts.get("stop_timeout"), f"{field}.stop_timeout", STOP_TIMEOUT, LONGEST_STOP),
+            "stop_timeout": self.seconds(
+                parts.get("stop_timeout"), f"{field}.stop_timeout", STOP_TIMEOUT, LONGEST_STOP
+            ),
             "health": self.health(parts.get("health"), f"{field}.health", port=port),
         }
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from projects import access, events
 from projects.access import RANK, Actor, Permission
-from projects.errors import Conflict, Invalid, NotAllowed
+from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Grant, Membership, Organization, Project, Role, User
 
 
@@ -115,3 +115,14 @@ def visible(actor: Actor) -> QuerySet[Membership]:
 def of(user: User) -> QuerySet[Organization]:
     """The organizations a person belongs to, oldest first."""
     return Organization.objects.filter(memberships__user=user).order_by("created_at", "id")
+
+
+def find(actor: Actor, ident: str | uuid.UUID) -> Membership:
+    """The membership with this id or user name."""
+    try:
+        found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
+    except ValueError:
+        found = visible(actor).filter(user__username__iexact=str(ident)).first()
+    if found is None:
+        raise NotFound("There is no such member.")
+    return found

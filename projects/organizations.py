@@ -1,11 +1,13 @@
 """Making organizations, and which ones an actor sees."""
 
+import uuid
+
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from projects import access, events
 from projects.access import Actor
-from projects.errors import Conflict, Invalid
+from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Grant, Membership, Organization, Role, User
 
 
@@ -41,3 +43,14 @@ def visible(actor: Actor) -> QuerySet[Organization]:
     if actor.is_person and actor.user:
         own = Organization.objects.filter(memberships__user=actor.user)
     return own.order_by("created_at", "id")
+
+
+def find(actor: Actor, ident: str | uuid.UUID) -> Organization:
+    """The organization with this id or name."""
+    try:
+        found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
+    except ValueError:
+        found = visible(actor).filter(name__iexact=str(ident)).first()
+    if found is None:
+        raise NotFound("There is no such organization.")
+    return found

@@ -104,7 +104,8 @@ def find(actor: Actor, ident: str | uuid.UUID, *, app: App | None = None) -> Rel
 def _check(version: str, commit: str, notes: str, link: str) -> None:
     if not VERSION.fullmatch(version):
         raise Invalid.field(
-            "version", "1 to 64 letters, digits, dots, underscores, plus signs and hyphens, beginning with a letter or digit"
+            "version",
+            "1 to 64 letters, digits, dots, underscores, plus signs and hyphens, beginning with a letter or digit",
         )
     if not COMMIT.fullmatch(commit):
         raise Invalid.field("commit", "at most 64 letters, digits, dots, slashes, underscores and hyphens")

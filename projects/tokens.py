@@ -69,9 +69,7 @@ def create(
     return token, secret
 
 
-def _within(
-    by: Actor, role: Role, projects: frozenset[uuid.UUID], environments: frozenset[uuid.UUID]
-) -> bool:
+def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments: frozenset[uuid.UUID]) -> bool:
     """Whether one right of the maker covers all that the token would have."""
 
     def covers(right: Right) -> bool:

@@ -1,0 +1,110 @@
+"""The REST API: every router, who may call it, and how it answers."""
+
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
+from ninja.renderers import BaseRenderer
+from ninja.security import HttpBearer
+
+from config import refusals
+from environments.api.routers import ROUTERS as UPPER
+from projects import authentication
+from projects.access import Actor
+from projects.api.routers import ROUTERS as LOWER
+from projects.errors import NotFound, Refused
+from projects.rest import problems
+from projects.rest.conventions import conventional
+
+
+class Renderer(BaseRenderer):
+    media_type = "application/json"
+
+    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
+        return orjson.dumps(data, default=str)
+
+
+class StrictParser(Parser):
+    """JSON without NUL or half characters, which the database could not keep."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        body = orjson.loads(request.body)
+        if b"\\u0000" in request.body and _has_nul(body):
+            raise ValueError("NUL")
+        return body
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul(part) for name, part in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(part) for part in value)
+    return isinstance(value, str) and "\0" in value
+
+
+class AccessTokenAuth(HttpBearer):
+    """`Authorization: Bearer <access token>` (or `UserKey <access token>`)."""
+
+    def __call__(self, request: HttpRequest) -> Actor:
+        known: Actor | None = getattr(request, "actor", None)
+        if known is None:
+            header = request.headers.get("Authorization", "")
+            if header.partition(" ")[2].strip().startswith(("tpw_", "tps_")):
+                # A worker's credential reaches the worker's own doors; for it there is nothing else.
+                raise NotFound("There is no such thing here, or you may not see it.")
+            known = authentication.actor_of_bearer(header, address=request.META.get("REMOTE_ADDR", ""))
+            setattr(request, "actor", known)  # noqa: B010
+        return known
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor:
+        return self(request)
+
+
+class TowpathAPI(NinjaAPI):
+    def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
+        """Every operation may refuse; say once how."""
+        schema = super().get_openapi_schema(**kwargs)
+        schema["components"].setdefault("schemas", {})["Problem"] = PROBLEM
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        for operations in schema["paths"].values():
+            for operation in operations.values():
+                operation["responses"]["default"] = {"description": "A refusal", "content": content}
+        return schema
+
+
+PROBLEM = {
+    "title": "Problem",
+    "description": "RFC 9457: `detail` is a sentence a person can act on, `code` a stable word.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string"},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def tell(refusal: Refused) -> HttpResponse:
+    return problems.answer(refusals.problem(refusal), refusals.headers(refusal))
+
+
+api = TowpathAPI(
+    title="Towpath",
+    version="1",
+    description="Environments, releases and their way along a promotion chain.",
+    urls_namespace="api",
+    auth=AccessTokenAuth(),
+    renderer=Renderer(),
+    parser=StrictParser(),
+)
+problems.install(api, tell)
+api.add_decorator(conventional, mode="view")
+for router in (*LOWER, *UPPER):
+    api.add_router("", router)

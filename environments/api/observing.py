@@ -1,0 +1,127 @@
+"""REST: what happened and what runs: events, addresses and services' logs."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from environments import lifecycle, service_logs, summaries
+from environments.models import Endpoint
+from projects import apps, history, lifecycle as projects
+from projects.rest import paging as pages
+from projects.rest.bodies import actor
+from projects.rest.paging import Paging, page
+
+router = Router(tags=["events"])
+
+
+class EventOut(Schema):
+    id: str = Field(description="<epoch>-<number>, also what `after` and Last-Event-ID take.")
+    kind: str
+    actor: str
+    object: dict[str, Any]
+    project_id: UUID | None
+    environment_id: UUID | None
+    at: datetime
+    sentence: str
+
+
+class EventFilters(Schema):
+    after: str = ""
+    environment: str = ""
+    project: str = ""
+    kind: str = ""
+    actor: str = ""
+
+
+class EndpointOut(Schema):
+    id: UUID
+    environment_id: UUID
+    app_id: UUID
+    app: str
+    service: str
+    name: str
+    url: str
+    port: int
+    status: str
+    created_at: datetime
+
+
+class LogLineOut(Schema):
+    at: datetime | None
+    app_id: UUID
+    service: str
+    deployment_id: UUID
+    stream: str
+    text: str
+
+
+@router.get("/events", response=list[EventOut])
+def list_events(request: HttpRequest, paging: Query[Paging], filters: Query[EventFilters]) -> list[dict[str, Any]]:
+    """Ascending; `after` (or the cursor) is the last id one has seen."""
+    by = actor(request)
+    environment = lifecycle.find(by, filters.environment, terminating=True) if filters.environment else None
+    return read_events(request, paging, filters, environment_id=environment.id if environment else None)
+
+
+@router.get("/environments/{id}/events", response=list[EventOut])
+def list_environment_events(
+    request: HttpRequest, id: UUID, paging: Query[Paging], filters: Query[EventFilters]
+) -> list[dict[str, Any]]:
+    by = actor(request)
+    return read_events(request, paging, filters, environment_id=lifecycle.find(by, id).id)
+
+
+def read_events(
+    request: HttpRequest, paging: Paging, filters: EventFilters, *, environment_id: UUID | None
+) -> list[dict[str, Any]]:
+    by = actor(request)
+    project = projects.find(by, filters.project) if filters.project else None
+    rows = history.events(
+        by,
+        after=paging.cursor or filters.after,
+        environment_id=environment_id,
+        project_id=project.id if project else None,
+        kind=filters.kind,
+        actor=filters.actor,
+    )
+    found = list(rows[paging.skip : paging.skip + paging.limit + 1])
+    if len(found) > paging.limit:
+        found = found[: paging.limit]
+        pages.link(request, history.mark(by.organization, found[-1]))
+    return [history.told(by.organization, event) for event in found]
+
+
+@router.get("/endpoints", response=list[EndpointOut])
+def list_endpoints(
+    request: HttpRequest, paging: Query[Paging], environment: str = "", app: str = ""
+) -> list[dict[str, Any]]:
+    by = actor(request)
+    rows = Endpoint.objects.filter(released_at=None, environment__in=lifecycle.visible(by).order_by())
+    if by.visible_projects is not None:
+        rows = rows.filter(app__project__in=by.visible_projects)
+    if environment:
+        rows = rows.filter(environment=lifecycle.find(by, environment))
+    if app:
+        rows = rows.filter(app=apps.find(by, app))
+    found = [row.pk for row in page(request, rows, paging)]
+    return summaries.endpoints(Endpoint.objects.filter(pk__in=found))
+
+
+@router.get("/environments/{id}/logs", response=list[LogLineOut])
+def list_service_logs(
+    request: HttpRequest,
+    id: UUID,
+    app: str = "",
+    service: str = "",
+    since: datetime | None = None,
+    limit: int = Query(100, ge=1, le=1000),
+) -> list[dict[str, Any]]:
+    """The newest `limit` lines the environment's services wrote, oldest first."""
+    by = actor(request)
+    environment = lifecycle.find(by, id)
+    found = apps.find(by, app) if app else None
+    return service_logs.newest(environment, by=by, app=found, service=service, since=since, limit=limit)

@@ -1,0 +1,141 @@
+"""REST: members and access tokens."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from environments import lifecycle as environments
+from projects import access, lifecycle, memberships, tokens
+from projects.access import Permission
+from projects.models import AccessToken, Membership
+from projects.rest.bodies import Body, actor, created, shown_once
+from projects.rest.paging import Paging, page
+
+router = Router(tags=["people"])
+
+
+class MemberIn(Body):
+    username: str
+    password: str = ""
+    role: str
+    project_id: UUID | None = None
+    environment_id: UUID | None = None
+
+
+class GrantOut(Schema):
+    role: str
+    project_id: UUID | None
+    environment_id: UUID | None
+
+
+class MemberOut(Schema):
+    id: UUID
+    username: str
+    grants: list[GrantOut]
+    created_at: datetime
+
+
+class TokenIn(Body):
+    name: str
+    role: str
+    project_ids: list[UUID] = []
+    environment_ids: list[UUID] = []
+    expires_at: datetime | None = None
+
+
+class TokenOut(Schema):
+    id: UUID
+    name: str
+    role: str
+    project_ids: list[UUID]
+    environment_ids: list[UUID]
+    hint: str
+    owner: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenMade(TokenOut):
+    token: str
+
+
+def member(membership: Membership) -> dict[str, Any]:
+    return {
+        "id": membership.id,
+        "username": membership.user.username,
+        "grants": [
+            {"role": grant.role, "project_id": grant.project_id, "environment_id": grant.environment_id}
+            for grant in membership.grants.all()
+        ],
+        "created_at": membership.created_at,
+    }
+
+
+def shape(token: AccessToken) -> dict[str, Any]:
+    names = ("id", "name", "role", "project_ids", "environment_ids", "hint", "created_at", "expires_at", "last_used_at")
+    return {**{name: getattr(token, name) for name in names}, "owner": token.owner.username}
+
+
+@router.get("/members", response=list[MemberOut])
+def list_members(request: HttpRequest, paging: Query[Paging]) -> list[dict[str, Any]]:
+    return [member(row) for row in page(request, memberships.visible(actor(request)), paging)]
+
+
+@router.post("/members", response={201: MemberOut})
+def add_member(request: HttpRequest, response: HttpResponse, body: MemberIn) -> dict[str, Any]:
+    by = actor(request)
+    access.require(by, Permission.MANAGE_MEMBERS)
+    membership = memberships.add(
+        by=by,
+        username=body.username,
+        password=body.password,
+        role=body.role,
+        project=lifecycle.find(by, body.project_id) if body.project_id else None,
+        environment_id=environments.find(by, body.environment_id).id if body.environment_id else None,
+    )
+    created(response, "members", membership.id)
+    return member(memberships.visible(by).get(pk=membership.pk))
+
+
+@router.get("/members/{id}", response=MemberOut)
+def get_member(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    return member(memberships.find(actor(request), id))
+
+
+@router.delete("/members/{id}", response={204: None})
+def remove_member(request: HttpRequest, id: UUID) -> None:
+    by = actor(request)
+    memberships.remove(memberships.find(by, id), by=by)
+
+
+@router.get("/tokens", response=list[TokenOut])
+def list_tokens(request: HttpRequest, paging: Query[Paging]) -> list[dict[str, Any]]:
+    return [shape(row) for row in page(request, tokens.visible(actor(request)), paging)]
+
+
+@router.post("/tokens", response={201: TokenMade})
+def create_token(request: HttpRequest, response: HttpResponse, body: TokenIn) -> dict[str, Any]:
+    """The token itself is in this answer and in no other."""
+    by = actor(request)
+    access.require(by, Permission.MANAGE_TOKENS)
+    for environment_id in body.environment_ids:
+        environments.find(by, environment_id)
+    token, secret = tokens.create(by=by, **body.model_dump())
+    created(response, "tokens", token.id)
+    shown_once(response)
+    return {**shape(token), "token": secret.reveal()}
+
+
+@router.get("/tokens/{id}", response=TokenOut)
+def get_token(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    return shape(tokens.find(actor(request), id))
+
+
+@router.delete("/tokens/{id}", response={204: None})
+def revoke_token(request: HttpRequest, id: UUID) -> None:
+    by = actor(request)
+    tokens.revoke(tokens.find(by, id), by=by)

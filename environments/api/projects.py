@@ -1,0 +1,119 @@
+"""REST: projects."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Schema
+
+from environments import lifecycle as environments
+from projects import events, lifecycle
+from projects.access import Actor
+from projects.models import Project
+from projects.rest.bodies import Body, Change, actor, created
+from projects.rest.conditional import require_match
+from projects.rest.paging import Paging, page
+
+router = Router(tags=["projects"])
+
+
+class ProjectIn(Body):
+    key: str
+    name: str
+    description: str = ""
+    restrict_to_environment: str | None = None
+
+
+class ProjectChange(Change):
+    name: str | None = None
+    description: str | None = None
+    restrict_to_environment: str | None = None
+
+
+class ProjectOut(Schema):
+    id: UUID
+    organization_id: UUID
+    key: str
+    name: str
+    description: str
+    restrict_to_environment: UUID | None
+    status: str
+    owner: str
+    app_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def shape(project: Any) -> dict[str, Any]:
+    return {
+        "id": project.id,
+        "organization_id": project.organization_id,
+        "key": project.key,
+        "name": project.name,
+        "description": project.description,
+        "restrict_to_environment": project.restrict_to_environment_id,
+        "status": "active",
+        "owner": project.created_by,
+        "app_count": project.app_count,
+        "created_at": project.created_at,
+        "updated_at": project.updated_at,
+    }
+
+
+def rows(by: Actor) -> QuerySet[Project]:
+    return lifecycle.visible(by).annotate(app_count=Count("apps", filter=Q(apps__archived_at=None)))
+
+
+@router.get("/projects", response=list[ProjectOut])
+def list_projects(request: HttpRequest, paging: Query[Paging]) -> list[dict[str, Any]]:
+    return [shape(row) for row in page(request, rows(actor(request)), paging, newest_first=True)]
+
+
+@router.post("/projects", response={201: ProjectOut})
+def create_project(request: HttpRequest, response: HttpResponse, body: ProjectIn) -> dict[str, Any]:
+    by = actor(request)
+    fields = restricted(by, body.model_dump())
+    project = lifecycle.create(by=by, **fields)
+    created(response, "projects", project.id)
+    return shape(rows(by).get(pk=project.pk))
+
+
+@router.get("/projects/default", response=ProjectOut)
+def get_default_project(request: HttpRequest) -> dict[str, Any]:
+    """Get or create the project DEFAULT."""
+    by = actor(request)
+    return shape(rows(by).get(pk=lifecycle.default(by=by).pk))
+
+
+@router.get("/projects/{id}", response=ProjectOut)
+def get_project(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    by = actor(request)
+    return shape(rows(by).get(pk=lifecycle.find(by, id).pk))
+
+
+@router.patch("/projects/{id}", response=ProjectOut)
+@events.operation
+def update_project(request: HttpRequest, id: UUID, body: ProjectChange) -> dict[str, Any]:
+    by = actor(request)
+    project = lifecycle.locked(lifecycle.find(by, id))
+    current = shape(rows(by).get(pk=project.pk))
+    require_match(request, current)
+    fields = {name: "" if value is None else value for name, value in body.given(current).items()}
+    lifecycle.update(project, by=by, **restricted(by, fields))
+    return shape(rows(by).get(pk=project.pk))
+
+
+@router.delete("/projects/{id}", response={204: None})
+def delete_project(request: HttpRequest, id: UUID) -> None:
+    by = actor(request)
+    lifecycle.delete(lifecycle.find(by, id), by=by)
+
+
+def restricted(by: Actor, fields: dict[str, Any]) -> dict[str, Any]:
+    """The environment may be named by id or name; nothing lifts the restriction."""
+    if "restrict_to_environment" in fields:
+        named = fields.pop("restrict_to_environment")
+        fields["restrict_to_environment_id"] = environments.find(by, named).id if named else None
+    return fields

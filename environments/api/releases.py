@@ -1,0 +1,137 @@
+"""REST: releases and the artifacts they are made of."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import File, Form, Query, Router, Schema
+from ninja.files import UploadedFile
+from pydantic import Field
+
+from environments import fetches, liveness
+from projects import apps, artifacts, events, lifecycle, releases
+from projects.errors import Invalid
+from projects.models import Artifact, Release
+from projects.rest.bodies import Body, actor, created
+from projects.rest.paging import Paging, page
+
+router = Router(tags=["releases"])
+
+
+class GitIn(Body):
+    url: str
+    ref: str
+
+
+class ReleaseIn(Body):
+    version: str
+    manifest: dict[str, Any] | str = Field(description="The manifest as an object, or as YAML text.")
+    commit: str = ""
+    notes: str = ""
+    changes: list[str] = []
+    link: str = ""
+    artifact_id: UUID | None = None
+    git: GitIn | None = None
+
+
+class ArtifactOut(Schema):
+    id: UUID
+    app_id: UUID
+    kind: str
+    status: str
+    filename: str
+    sha256: str
+    size: int
+    git_url: str
+    git_ref: str
+    git_commit: str
+    reason: str
+    created_by: str
+    created_at: datetime
+
+
+class ReleaseOut(Schema):
+    id: UUID
+    app_id: UUID
+    version: str
+    commit: str
+    notes: str
+    changes: list[str]
+    link: str
+    artifact: ArtifactOut | None
+    manifest: dict[str, Any]
+    created_by: str
+    created_at: datetime
+    live_in: list[UUID] = Field(description="The environments in which it is live.")
+
+
+def artifact_shape(artifact: Artifact) -> dict[str, Any]:
+    return {name: getattr(artifact, name) for name in ArtifactOut.model_fields}
+
+
+def shapes(rows: list[Release], environment_ids: frozenset[UUID] | None) -> list[dict[str, Any]]:
+    live = liveness.environments_of(rows)
+    plain = [name for name in ReleaseOut.model_fields if name not in {"artifact", "live_in"}]
+    return [
+        {
+            **{name: getattr(row, name) for name in plain},
+            "artifact": artifact_shape(row.artifact) if row.artifact else None,
+            "live_in": [place for place in live.get(row.id, []) if environment_ids is None or place in environment_ids],
+        }
+        for row in rows
+    ]
+
+
+@router.get("/releases", response=list[ReleaseOut])
+def list_releases(
+    request: HttpRequest, paging: Query[Paging], app: str = "", project: str = "", version: str = ""
+) -> list[dict[str, Any]]:
+    by = actor(request)
+    rows = releases.visible(by)
+    if app:
+        rows = rows.filter(app=apps.find(by, app))
+    if project:
+        rows = rows.filter(app__project=lifecycle.find(by, project))
+    if version:
+        rows = rows.filter(version=version)
+    return shapes(page(request, rows, paging, newest_first=True), by.visible_environments)
+
+
+@router.get("/releases/{id}", response=ReleaseOut)
+def get_release(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    by = actor(request)
+    return shapes([releases.find(by, id)], by.visible_environments)[0]
+
+
+@router.post("/apps/{id}/releases", response={201: ReleaseOut})
+@events.operation
+def cut_release(request: HttpRequest, response: HttpResponse, id: UUID, body: ReleaseIn) -> dict[str, Any]:
+    """Made of an artifact that was uploaded, or of a git source that is fetched once, or of nothing but its steps."""
+    by = actor(request)
+    app = apps.find(by, id)
+    if body.git and body.artifact_id:
+        raise Invalid.field("git", "give artifact_id or git, not both")
+    artifact = artifacts.find(by, body.artifact_id) if body.artifact_id else None
+    if body.git:
+        artifact = fetches.ask(by=by, app=app, url=body.git.url, ref=body.git.ref)
+    release = releases.cut(by=by, app=app, artifact=artifact, **body.model_dump(exclude={"artifact_id", "git"}))
+    created(response, "releases", release.id)
+    return shapes([release], by.visible_environments)[0]
+
+
+@router.post("/apps/{id}/artifacts", response={201: ArtifactOut})
+def upload_artifact(
+    request: HttpRequest, response: HttpResponse, id: UUID, file: File[UploadedFile], sha256: Form[str] = ""
+) -> dict[str, Any]:
+    """A tar or zip archive as multipart/form-data; with `sha256` it is refused unless its digest is that."""
+    by = actor(request)
+    app = apps.find(by, id)
+    artifact = artifacts.receive(by=by, app=app, stream=file, filename=file.name or "", sha256=sha256)
+    created(response, "artifacts", artifact.id)
+    return artifact_shape(artifact)
+
+
+@router.get("/artifacts/{id}", response=ArtifactOut)
+def get_artifact(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    return artifact_shape(artifacts.find(actor(request), id))

@@ -1,0 +1,13 @@
+"""The REST routers of the upper floor."""
+
+from environments.api import apps, chains, environments, observing, people, projects, releases
+
+ROUTERS = (
+    projects.router,
+    people.router,
+    apps.router,
+    releases.router,
+    environments.router,
+    chains.router,
+    observing.router,
+)

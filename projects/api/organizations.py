@@ -1,0 +1,30 @@
+"""REST: the organizations one belongs to."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+
+from projects import organizations
+from projects.models import Organization
+from projects.rest.bodies import actor
+from projects.rest.paging import Paging, page
+
+router = Router(tags=["people"])
+
+
+class OrganizationOut(Schema):
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+@router.get("/organizations", response=list[OrganizationOut])
+def list_organizations(request: HttpRequest, paging: Query[Paging]) -> list[Organization]:
+    return page(request, organizations.visible(actor(request)), paging)
+
+
+@router.get("/organizations/{id}", response=OrganizationOut)
+def get_organization(request: HttpRequest, id: UUID) -> Organization:
+    return organizations.find(actor(request), id)

@@ -1,0 +1,5 @@
+"""The REST routers of the lower floor."""
+
+from projects.api import organizations
+
+ROUTERS = (organizations.router,)

@@ -1,0 +1,79 @@
+"""Reading the event log: what an actor may see of it, in order."""
+
+import uuid
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from projects.access import Actor
+from projects.errors import Gone, Invalid
+from projects.models import Event, Organization
+from projects.narration import sentence
+
+
+class OtherEpoch(Gone):
+    code = "reset"
+
+
+def events(
+    by: Actor,
+    *,
+    after: str = "",
+    environment_id: uuid.UUID | None = None,
+    project_id: uuid.UUID | None = None,
+    kind: str = "",
+    actor: str = "",
+) -> QuerySet[Event]:
+    """Ascending by number, beginning behind the event `after` (`<epoch>-<number>`)."""
+    rows = visible(by).filter(number__gt=number_of(by.organization, after)).order_by("number")
+    if environment_id is not None:
+        rows = rows.filter(environment_id=environment_id)
+    if project_id is not None:
+        rows = rows.filter(project_id=project_id)
+    if kind:
+        # A whole kind, or a noun for all that happened to such things.
+        rows = rows.filter(kind=kind) if "." in kind else rows.filter(kind__startswith=f"{kind}.")
+    if actor:
+        rows = rows.filter(actor=actor)
+    return rows
+
+
+def visible(by: Actor) -> QuerySet[Event]:
+    """What concerns a project or an environment is for those who see it; what concerns neither is for all members."""
+    rows = Event.objects.filter(organization_id=by.organization.pk)
+    if (projects := by.visible_projects) is not None:
+        rows = rows.filter(Q(project_id=None) | Q(project_id__in=projects))
+    if (environments := by.visible_environments) is not None:
+        rows = rows.filter(Q(environment_id=None) | Q(environment_id__in=environments))
+    return rows
+
+
+def number_of(organization: Organization, mark: str) -> int:
+    """The number in `<epoch>-<number>`; OtherEpoch where the log was restored since, 0 for an empty mark."""
+    if not mark:
+        return 0
+    epoch, dash, number = mark.partition("-")
+    if not dash or not (epoch.isascii() and epoch.isdigit() and number.isascii() and number.isdigit()):
+        raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
+    if int(epoch) != organization.event_epoch:
+        raise OtherEpoch("The log was restored since; begin again without `after`.")
+    return min(int(number), 2**62)
+
+
+def mark(organization: Organization, event: Event) -> str:
+    """The event's id, which is also the place to go on from."""
+    return f"{organization.event_epoch}-{event.number}"
+
+
+def told(organization: Organization, event: Event) -> dict[str, Any]:
+    """The event as it is shown outside."""
+    return {
+        "id": mark(organization, event),
+        "kind": event.kind,
+        "actor": event.actor,
+        "object": event.object,
+        "project_id": event.project_id,
+        "environment_id": event.environment_id,
+        "at": event.at,
+        "sentence": sentence(event),
+    }

@@ -1,0 +1,109 @@
+"""An event as one plain sentence: what happened, and why."""
+
+from typing import Any
+
+from projects.models import Event
+
+# `{name}` is the object's name, the rest comes from the event's data. Who did it is told beside the sentence.
+SENTENCES = {
+    "organization.created": "Organization {name} created",
+    "member.added": "{name} added as {role}",
+    "member.granted": "{name} given the role {role}",
+    "member.removed": "{name} removed from the organization",
+    "token.created": "Access token {name} created with the role {role}",
+    "token.revoked": "Access token {name} revoked",
+    "project.created": "Project {name} created",
+    "project.updated": "Project {name} changed: {changed}",
+    "project.deleted": "Project {name} deleted",
+    "app.created": "App {name} created",
+    "app.updated": "App {name} changed: {changed}",
+    "app.archived": "App {name} archived",
+    "app.degraded": "{name} {version} is degraded in {environment}",
+    "app.recovered": "{name} {version} has recovered in {environment}",
+    "app.drifted": "{name} in {environment} does not run what it should",
+    "release.cut": "{app} {version} cut",
+    "artifact.fetching": "Source of {app} at {ref} is being fetched",
+    "artifact.stored": "Artifact {name} of {app} stored",
+    "artifact.failed": "Source of {app} could not be fetched",
+    "environment.created": "Environment {name} created",
+    "environment.updated": "Environment {name} changed: {changed}",
+    "environment.queued": "Environment {name} is waiting to be provisioned",
+    "environment.provisioning_started": "Provisioning of {name} started",
+    "environment.became_ready": "{name} is running",
+    "environment.fell_asleep": "{name} fell asleep",
+    "environment.hibernated": "{name} hibernates",
+    "environment.stopping_started": "{name} is being stopped",
+    "environment.stopped": "{name} stopped",
+    "environment.failed": "{name} is in error",
+    "environment.terminating_started": "Termination of {name} started",
+    "environment.terminated": "{name} is gone, with all it had",
+    "deployment.asked": "{what} asked for",
+    "deployment.succeeded": "{done}",
+    "deployment.failed": "{what} failed",
+    "deployment.errored": "{what} could not be carried out",
+    "deployment.cancelled": "{what} cancelled",
+    "deployment.retried": "{what} tried again",
+    "hold.placed": "Hold put on {app} in {environment}",
+    "hold.lifted": "Hold on {app} in {environment} lifted",
+    "service.restart_asked": "Restart of {app}/{service} in {environment} asked for",
+    "service.restart_succeeded": "{app}/{service} in {environment} restarted on request",
+    "service.restart_failed": "Restart of {app}/{service} in {environment} failed",
+    "service.restart_errored": "Restart of {app}/{service} in {environment} could not be carried out",
+    "service.restart_cancelled": "Restart of {app}/{service} in {environment} cancelled",
+    "service.restarted": "{app}/{service} in {environment} went down and was started again",
+    "worker.registered": "Worker {name} joined {environment}",
+    "worker.disconnected": "Worker {name} left {environment}",
+    "worker.lost": "Worker {name} in {environment} does not answer",
+    "worker.returned": "Worker {name} in {environment} answers again",
+    "worker_token.read": "Worker token of {name} shown",
+    "chain.created": "Promotion chain {name} created: {stages}",
+    "chain.updated": "Promotion chain {name} changed: {stages}",
+    "chain.deleted": "Promotion chain {name} deleted",
+}
+_TO_DO = {
+    "deploy": "Deploy of {app} {version} to {environment}",
+    "promotion": "Promotion of {app} {version} to {environment}",
+    "rollback": "Rollback of {app} in {environment} to {version}",
+    "redeploy": "Redeploy of {app} {version} in {environment}",
+    "removal": "Removal of {app} from {environment}",
+}
+_DONE = {
+    "deploy": "{app} {version} is live in {environment}",
+    "promotion": "{app} {version} promoted to {environment}",
+    "rollback": "{app} in {environment} rolled back to {version}",
+    "redeploy": "{app} {version} redeployed in {environment}",
+    "removal": "{app} removed from {environment}",
+}
+
+
+class _Words(dict[str, Any]):
+    """A word the event does not have is left out rather than shown as a gap."""
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def sentence(event: Event) -> str:
+    """One sentence for any event; a kind that is not in the table is told in its own words."""
+    words = _Words({name: _text(value) for name, value in event.data.items()})
+    words["name"] = event.object.get("name", "")
+    kind = str(event.data.get("deployment_kind", ""))
+    words["what"] = _TO_DO.get(kind, "Deployment of {app} {version} in {environment}").format_map(words)
+    words["done"] = _DONE.get(kind, "{app} {version} is live in {environment}").format_map(words)
+    told = " ".join(SENTENCES.get(event.kind, _plain(event)).format_map(words).split())
+    if event.kind == "deployment.succeeded" and words["from_version"] and kind != "removal":
+        told += f", it was {words['from_version']}" if words["from_version"] != words["version"] else ""
+    reason = words["reason"].strip()
+    told = f"{told.rstrip(' :')}: {reason}" if reason else told.rstrip(" :")
+    return told if told.endswith((".", "!", "?")) else f"{told}."
+
+
+def _plain(event: Event) -> str:
+    noun, _, verb = event.kind.partition(".")
+    return f"{noun.replace('_', ' ').capitalize()} {{name}}: {verb.replace('_', ' ')}"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return "" if value is None else str(value).replace("_", " ") if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""What every REST door shares: bodies, paging, entity tags, idempotency and problems."""

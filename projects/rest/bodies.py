@@ -1,0 +1,71 @@
+"""What requests carry: a body whose unknown fields are refused, and a change of a known thing."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any, cast
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from ninja import Schema
+from pydantic import ConfigDict
+
+from projects.access import Actor
+from projects.errors import Invalid
+from projects.rest.conditional import VOLATILE
+
+ROOT = "/api/v1"
+
+
+class ApiRequest(HttpRequest):
+    """A request whose credential was accepted."""
+
+    actor: Actor
+    auth: Any
+    link_next: str
+
+
+class Body(Schema):
+    """The body of a POST: a field that is not known is 422."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Change(Schema):
+    """The body of a PATCH: `given` keeps what is to change."""
+
+    model_config = ConfigDict(extra="allow")
+
+    def given(self, current: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields sent. A read-only field of the answer sent back unchanged is ignored, anything else is 422."""
+        found = self.model_dump(exclude_unset=True)
+        wrong = []
+        for name in self.model_extra or {}:
+            value = found.pop(name)
+            if name in VOLATILE and name in current:
+                continue
+            if name not in current:
+                wrong.append({"field": name, "message": "is not known here"})
+            elif as_json(value) != as_json(current[name]):
+                wrong.append({"field": name, "message": "cannot be changed"})
+        if wrong:
+            raise Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
+        return found
+
+
+def as_json(value: Any) -> Any:
+    """The value as a client would have read it."""
+    return orjson.loads(orjson.dumps(value, default=str))
+
+
+def created(response: HttpResponse, *path: str | uuid.UUID) -> None:
+    """Say where the new thing is."""
+    response.headers["Location"] = "/".join([ROOT, *map(str, path)])
+
+
+def shown_once(response: HttpResponse) -> None:
+    """The answer carries a credential: no cache keeps it, no tag is made of it, and it is not repeated."""
+    response.headers["Cache-Control"] = "no-store"
+
+
+def actor(request: HttpRequest) -> Actor:
+    return cast(ApiRequest, request).actor

@@ -1,0 +1,87 @@
+"""What happens around every REST operation: unknown parameters, media types, tags, links and idempotency."""
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+from ninja.operation import Operation
+
+from projects.errors import Invalid, Refused
+from projects.rest import conditional, idempotency
+
+Run = Callable[..., HttpResponse]
+
+
+class WrongMediaType(Refused):
+    code = "unsupported-media-type"
+    title = "Unsupported media type"
+    http_status = 415
+
+
+def conventional(run: Run) -> Run:
+    """Wrap one operation's `run`; who asks is looked at before what they ask."""
+    operation: Operation = run.__self__  # type: ignore[attr-defined]
+    known = frozenset(_names(operation, "query"))
+    has_body = any(_source(model) == "body" for model in operation.models)
+
+    @wraps(run)
+    def conventionally(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            refused = operation._run_checks(request)
+            if refused is not None:
+                return refused
+            _check_parameters(request, known)
+            if has_body:
+                _check_media_type(request)
+            key = request.headers.get("Idempotency-Key")
+            if key is None or request.method != "POST":
+                response = run(request, **kwargs)
+            else:
+                setattr(request, "idempotent", True)  # noqa: B010
+                response = idempotency.once(request, key, lambda: run(request, **kwargs))
+        except Exception as exception:
+            return operation.api.on_exception(request, exception)
+        return _finished(request, response)
+
+    return conventionally
+
+
+def _finished(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    if response.streaming:
+        return response
+    patch_vary_headers(response, ["Authorization"])
+    if link := getattr(request, "link_next", ""):
+        response.headers["Link"] = f'<{link}>; rel="next"'
+    if response.status_code == 200 and request.method in {"GET", "PATCH"}:
+        return conditional.tagged(request, response)
+    response.headers.setdefault("Cache-Control", "no-store" if response.status_code >= 400 else "private, no-cache")
+    return response
+
+
+def _check_parameters(request: HttpRequest, known: frozenset[str]) -> None:
+    wrong = [{"field": name, "message": "is not a query parameter here"} for name in request.GET if name not in known]
+    wrong += [
+        {"field": name, "message": "must not contain NUL"}
+        for name, values in request.GET.lists()
+        if any("\0" in value for value in values)
+    ]
+    if wrong:
+        raise Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
+
+
+def _check_media_type(request: HttpRequest) -> None:
+    given = request.content_type or ""
+    if given not in {"", "application/json"} and not given.endswith("+json") and request.body:
+        raise WrongMediaType("Send the body as application/json.")
+
+
+def _names(operation: Operation, source: str) -> Iterator[str]:
+    for model in operation.models:
+        if _source(model) == source:
+            yield from model.__ninja_flatten_map__  # type: ignore[attr-defined]
+
+
+def _source(model: Any) -> str:
+    return str(model.__ninja_param_source__)

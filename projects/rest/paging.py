@@ -1,0 +1,66 @@
+"""Lists read page by page: a total order, and a cursor that stays right while rows come and go."""
+
+import base64
+import binascii
+import json
+import uuid
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from ninja import Schema
+from pydantic import Field
+
+from projects.errors import Invalid
+
+M = TypeVar("M", bound=Model)
+
+
+class Paging(Schema):
+    """Query parameters of every list."""
+
+    limit: int = Field(100, ge=1, le=1000, description="How many rows, 1 to 1000.")
+    cursor: str = Field("", description="Where the next page begins, from the Link header of the one before.")
+    skip: int = Field(0, ge=0, le=1_000_000, description="Rows to leave out at the beginning.")
+
+
+def page(
+    request: HttpRequest, rows: QuerySet[M], paging: Paging, *, newest_first: bool = False, at: str = "created_at"
+) -> list[M]:
+    """At most `paging.limit` rows ordered by (`at`, id). The next page's address goes into the Link header."""
+    rows = rows.order_by(f"-{at}", "-pk") if newest_first else rows.order_by(at, "pk")
+    if paging.cursor:
+        moment, ident = _read(paging.cursor)
+        word = "lt" if newest_first else "gt"
+        rows = rows.filter(
+            Q(**{f"{at}__{word}e": moment}), Q(**{f"{at}__{word}": moment}) | Q(**{at: moment, f"pk__{word}": ident})
+        )
+    found = list(rows[paging.skip : paging.skip + paging.limit + 1])
+    if len(found) > paging.limit:
+        found = found[: paging.limit]
+        link(request, _write(getattr(found[-1], at), found[-1].pk))
+    return found
+
+
+def link(request: HttpRequest, cursor: str) -> None:
+    """Say that the list goes on at `cursor`."""
+    query = request.GET.copy()
+    query.pop("skip", None)
+    query["cursor"] = cursor
+    setattr(request, "link_next", f"{request.build_absolute_uri(request.path)}?{query.urlencode()}")  # noqa: B010
+
+
+def _write(moment: datetime, ident: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), str(ident)]).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> tuple[datetime, uuid.UUID]:
+    try:
+        moment, ident = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        at = datetime.fromisoformat(moment)
+        if at.tzinfo is None:
+            raise ValueError
+        return at, uuid.UUID(ident)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise Invalid.field("cursor", "is not one of ours; begin with the first page") from None

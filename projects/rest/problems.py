@@ -1,0 +1,125 @@
+"""Whatever goes wrong in a REST operation, told as `application/problem+json`."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from psycopg import errors as postgres
+
+from projects.errors import Conflict, Invalid, NotFound, Refused
+
+logger = logging.getLogger(__name__)
+CONTENT_TYPE = "application/problem+json"
+WORDS = {"missing": "is required", "extra_forbidden": "is not known here"}
+Tell = Callable[[Refused], HttpResponse]
+
+
+class Unreadable(Refused):
+    code = "malformed"
+    title = "Malformed request"
+    http_status = 400
+
+
+class TooLarge(Refused):
+    code = "too-large"
+    title = "Too large"
+    http_status = 413
+
+
+class Away(Refused):
+    code = "unavailable"
+    title = "Unavailable"
+    http_status = 503
+
+
+class Broken(Refused):
+    code = "internal-error"
+    title = "Internal error"
+    http_status = 500
+
+
+def install(api: NinjaAPI, tell: Tell) -> None:
+    """Register every kind of failure; `tell` turns a refusal into the answer by the one table of statuses."""
+
+    def told(of: Callable[[HttpRequest, Any], Refused]) -> Callable[[HttpRequest, Any], HttpResponse]:
+        return lambda request, exception: tell(of(request, exception))
+
+    api.add_exception_handler(Refused, lambda request, refusal: tell(refusal))
+    api.add_exception_handler(ValidationError, told(invalid))
+    api.add_exception_handler(HttpError, told(unreadable))
+    api.add_exception_handler(Http404, told(lambda request, exception: NotFound("There is no such thing here.")))
+    api.add_exception_handler(RequestDataTooBig, told(lambda request, exception: TooLarge("The body is too large.")))
+    api.add_exception_handler(SuspiciousOperation, told(unreadable))
+    api.add_exception_handler(UnreadablePostError, told(unreadable))
+    api.add_exception_handler(DataError, told(lambda request, exception: Invalid("A value is out of range.")))
+    api.add_exception_handler(IntegrityError, told(overtaken))
+    api.add_exception_handler(OperationalError, told(away))
+    api.add_exception_handler(InterfaceError, told(away))
+    api.add_exception_handler(Exception, told(broken))
+
+
+def answer(body: dict[str, Any], headers: dict[str, str]) -> HttpResponse:
+    response = HttpResponse(orjson.dumps(body, default=str), status=body["status"], content_type=CONTENT_TYPE)
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
+
+
+def invalid(request: HttpRequest, exception: ValidationError) -> Refused:
+    """Which fields are wrong; a path that cannot name anything is 404."""
+    if any(error["loc"][:1] == ("path",) for error in exception.errors):
+        return NotFound("There is no such thing here, or you may not see it.")
+    wrong = [
+        {"field": _field(error["loc"]), "message": WORDS.get(error["type"], _message(error["msg"]))}
+        for error in exception.errors
+    ]
+    return Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    """`("body", "body", "stages", 0, "name")` is told as `stages[0].name`."""
+    parts = list(location[1:])
+    if location and location[0] == "body" and len(parts) > 1:
+        parts = parts[1:]
+    elif location and location[0] == "query" and len(parts) > 1:
+        parts = parts[-1:]
+    named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return named.lstrip(".") or "body"
+
+
+def _message(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def unreadable(request: HttpRequest, exception: Exception) -> Refused:
+    sentence = getattr(exception, "message", "") or "The request cannot be read."
+    if sentence.startswith("Cannot parse"):
+        sentence = "The body is not valid JSON."
+    return Unreadable(sentence)
+
+
+def overtaken(request: HttpRequest, exception: Exception) -> Refused:
+    logger.warning("Refused by the database: %s", exception.__cause__)
+    return Conflict("Something else was changed at the same moment; read it again and repeat your request.")
+
+
+def away(request: HttpRequest, exception: Exception) -> Refused:
+    """A deadlock inside a request with an Idempotency-Key goes up, so that its one operation is tried again."""
+    deadlock = isinstance(exception.__cause__, postgres.DeadlockDetected | postgres.SerializationFailure)
+    if deadlock and getattr(request, "idempotent", False):
+        setattr(request, "idempotent", False)  # noqa: B010
+        raise exception
+    logger.warning("The database does not answer: %s", type(exception).__name__)
+    return Away("The database does not answer at the moment; try again in a few seconds.")
+
+
+def broken(request: HttpRequest, exception: Exception) -> Refused:
+    logger.error("%s %s failed", request.method, request.path, exc_info=exception)
+    return Broken("Something went wrong here; it was written down. Try again, or tell an administrator.")
