@@ -10,6 +10,13 @@ from projects.errors import Refused
 from projects.models import Project
 
 
+def sentence(refusal: Refused) -> str:
+    """What a refusal says, without the names that fields have in the API."""
+    messages = [str(error["message"]) for error in refusal.errors if error.get("message")]
+    told = " ".join(message if message.endswith(".") else f"{message}." for message in messages)
+    return told[:1].upper() + told[1:] if told else refusal.detail
+
+
 class Form(forms.Form):
     """Django's form with the house's classes, and a way to say what a room refused."""
 
@@ -29,7 +36,7 @@ class Form(forms.Form):
                 self.add_error(name, str(error["message"]))
                 told = True
         if not told:
-            self.add_error(None, refusal.detail)
+            self.add_error(None, sentence(refusal))
 
 
 class StageForm(Form):
@@ -63,7 +70,9 @@ class StageForm(Form):
 class ChainForm(StageForm):
     """A new chain: the organization's default with its first stage, or a project's own."""
 
-    project = forms.ModelChoiceField(queryset=Project.objects.none(), required=False, label="Project")
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(), required=False, label="Project", empty_label="Choose"
+    )
 
     def __init__(self, *args: Any, projects: QuerySet[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("chain", chains.chain, name="chain"),
     path("chain/first", chains.first, name="chain-first"),
     path("chain/<uuid:chain_id>", chains.chain, name="chain-of-project"),
+    path("chain/environments/<uuid:environment_id>", chains.environment, name="chain-environment"),
     path("chains", chains.create, name="chains"),
     path("chains/<uuid:chain_id>/removal", chains.removal, name="chain-removal"),
     path("chains/<uuid:chain_id>/stages", chains.stages, name="chain-stages"),

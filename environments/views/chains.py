@@ -6,23 +6,38 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import forms
+from environments import lifecycle as lifecycle_of_environments
 from environments.delivery import chains
 from environments.models import Chain, Environment, Stage
 from environments.planning import stages as planning
+from environments.views.fragments import conditional
 from environments.views.shell import query
 from projects import lifecycle
 from projects.access import Permission, allows
-from projects.errors import Refused
+from projects.errors import Conflict, Invalid, NotFound
 from projects.views.signed_in import Visit, signed_in
+
+
+MOST_CHOICES = 200
 
 
 @require_safe
 @signed_in
 def chain(request: Visit, chain_id: uuid.UUID | None = None) -> HttpResponse:
-    return _page(request, _found(request, chain_id), forms.StageForm(choices=_choices(request)))
+    return _page(request, _found(request, chain_id))
+
+
+@require_safe
+@signed_in
+@conditional
+def environment(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
+    """One environment's line in its stage, drawn again when something happens to it."""
+    found = lifecycle_of_environments.find(request.actor, environment_id)
+    return render(request, "chain/_environment.html", {"environment": found})
 
 
 @require_POST
@@ -38,25 +53,25 @@ def first(request: Visit) -> HttpResponse:
 @signed_in
 def create(request: Visit) -> HttpResponse:
     """A chain with its first stage; a project's own begins as a copy of the default."""
-    form = forms.ChainForm(request.POST, choices=_choices(request), projects=lifecycle.visible(request.actor))
-    if not form.is_valid():
-        return _page(request, _found(request, None), forms.StageForm(choices=_choices(request)), form, status=422)
-    project = form.cleaned_data["project"]
     default = _found(request, None)
+    form = forms.ChainForm(request.POST, choices=_choices(request, None), projects=lifecycle.visible(request.actor))
+    if not form.is_valid():
+        return _page(request, default, begin=form, status=422)
+    project = form.cleaned_data["project"]
     stages = _written(default) if project and default else []
     if form.cleaned_data["name"]:
         stages.append({"name": form.cleaned_data["name"], "environments": form.named})
     try:
         made = chains.create(
             by=request.actor,
-            name=f"{project.name}" if project else "Default",
+            name=project.name if project else "Default",
             project=project,
             stages=stages,
             create_missing=True,
         )
-    except Refused as refusal:
+    except (Conflict, Invalid) as refusal:
         form.refuse(refusal)
-        return _page(request, default, forms.StageForm(choices=_choices(request)), form, status=422)
+        return _page(request, default, begin=form, status=422)
     messages.success(request, f"The chain {made.name} is made.")
     return redirect(_address(request, made))
 
@@ -66,29 +81,39 @@ def create(request: Visit) -> HttpResponse:
 def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
     """Add, move or remove one stage of the chain as it was seen; a chain changed meanwhile is shown anew."""
     found = chains.find(request.actor, str(chain_id))
-    form = forms.StageForm(request.POST, choices=_choices(request))
-    written = _written(found)
     act, _, which = request.POST.get("act", "").partition(":")
+    adding = act == "add"
+    form = forms.StageForm(request.POST if adding else None, choices=_choices(request, found))
+    written = _written(found)
     if request.POST.get("seen", "") != _seen(found):
-        form.add_error(None, "Somebody changed this chain meanwhile. Here it is as it stands now; repeat your change.")
-        return _page(request, found, form, status=409)
-    at = int(which) if which.isdecimal() and int(which) < len(written) else None
-    if act == "add" and form.is_valid():
-        written.append({"name": form.cleaned_data["name"], "environments": form.named})
-    elif act == "remove" and at is not None:
-        del written[at]
-    elif act in {"up", "down"} and at is not None:
-        to = at - 1 if act == "up" else at + 1
-        if 0 <= to < len(written):
-            written[at], written[to] = written[to], written[at]
-    else:
+        changed = "Somebody changed this chain meanwhile. Here it is as it stands now; repeat your change."
+        return _page(request, found, form, refusal=changed, status=409)
+    if adding and not form.is_valid():
         return _page(request, found, form, status=422)
+    if adding:
+        written.append({"name": form.cleaned_data["name"], "environments": form.named})
+    else:
+        _rearrange(written, act, which)
     try:
-        chains.update(found, by=request.actor, stages=written, create_missing=act == "add")
-    except Refused as refusal:
-        form.refuse(refusal)
-        return _page(request, found, form, status=409)
+        chains.update(found, by=request.actor, stages=written, create_missing=adding)
+    except (Conflict, Invalid) as refusal:
+        if adding:
+            form.refuse(refusal)
+            return _page(request, found, form, status=422)
+        return _page(request, found, form, refusal=forms.sentence(refusal), status=409)
     return redirect(_address(request, found))
+
+
+def _rearrange(stages: list[dict[str, Any]], act: str, which: str) -> None:
+    """Move or remove the stage at one place; NotFound for a place or an act that there is not."""
+    at = int(which) if which.isdecimal() else len(stages)
+    to = {"up": at - 1, "down": at + 1, "remove": at}.get(act, -1)
+    if at >= len(stages) or not 0 <= to < len(stages):
+        raise NotFound("There is no such stage to change.")
+    if act == "remove":
+        del stages[at]
+    else:
+        stages[at], stages[to] = stages[to], stages[at]
 
 
 @require_POST
@@ -109,9 +134,10 @@ def _found(request: Visit, chain_id: uuid.UUID | None) -> Chain | None:
 def _page(
     request: Visit,
     chain: Chain | None,
-    form: forms.StageForm,
+    form: forms.StageForm | None = None,
     begin: forms.ChainForm | None = None,
     *,
+    refusal: str = "",
     status: int = 200,
 ) -> HttpResponse:
     may = allows(request.actor, Permission.MANAGE_CHAINS, project_id=chain.project_id if chain else None)
@@ -121,14 +147,17 @@ def _page(
         "chain": chain,
         "stages": [_shown(stage, place) for place, stage in enumerate(found, 1)],
         "seen": _seen(chain) if chain else "",
-        "form": form,
+        "form": form or forms.StageForm(choices=_choices(request, chain)),
         "begin": begin
-        or forms.ChainForm(choices=_choices(request), projects=lifecycle.visible(request.actor).exclude(pk__in=taken)),
+        or forms.ChainForm(
+            choices=_choices(request, None), projects=lifecycle.visible(request.actor).exclude(pk__in=taken)
+        ),
         "others": [
             {"name": other.name, "url": _address(request, other), "current": other == chain}
             for other in chains.visible(request.actor).order_by("project_id", "name")
         ],
         "may_change": may,
+        "refusal": refusal,
     }
     return render(request, "chain.html", context, status=status)
 
@@ -149,13 +178,15 @@ def _seen(chain: Chain) -> str:
     return ",".join(str(stage.id) for stage in planning.stages_of(chain))
 
 
-def _choices(request: Visit) -> list[str]:
-    """Environments that may stand in a stage."""
+def _choices(request: Visit, chain: Chain | None) -> list[str]:
+    """The environments that may still be given a stage in this chain."""
     found = Environment.objects.filter(
         organization=request.actor.organization, deleted_at=None, kind=Environment.Kind.PERMANENT
     )
-    return [name for name in found.order_by("name").values_list("name", flat=True)[:200]]
+    if chain is not None:
+        found = found.exclude(places__chain=chain)
+    return list(found.order_by("name").values_list("name", flat=True)[:MOST_CHOICES])
 
 
 def _address(request: Visit, chain: Chain) -> str:
-    return (f"/chain/{chain.id}" if chain.project_id else "/chain") + query(request)
+    return (reverse("chain-of-project", args=[chain.id]) if chain.project_id else reverse("chain")) + query(request)

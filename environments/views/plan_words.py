@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from django.utils import timezone
 
 from environments import statuses
+from environments.forms import sentence
 from environments.models import DeploymentKind, Environment, Plan
 from environments.planning import gates, history, stages
 from environments.views.board_words import who
@@ -57,7 +58,8 @@ def sheet(actor: Actor, wish: Any, plan: Plan | None, *, refusal: Refused | None
         "kind": kind.value,
         "plan": plan,
         "environment": environment,
-        "refusal": refusal,
+        "refusal": sentence(refusal) if refusal else "",
+        "misspelt": any(error.get("field") == "confirm" for error in refusal.errors) if refusal else False,
         "state": "blocked" if closed or plan is None else "ready-to-go",
         "gates": judged,
         "passed": f"{len(judged) - len(closed)} of {len(judged)} passed",
