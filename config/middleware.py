@@ -51,7 +51,7 @@ class SecurityHeaders:
 
 
 class Refusals:
-    """A refusal raised in a page becomes a page (or, for htmx, its main part) with the sentence and the right status."""
+    """A refusal raised in a page becomes a page (or, for htmx, its main part) with its sentence and status."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response

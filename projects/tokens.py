@@ -75,8 +75,8 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
     def covers(right: Right) -> bool:
         return (
             RANK[right.role] >= RANK[role]
-            and (right.projects is None or bool(projects) and projects <= right.projects)
-            and (right.environments is None or bool(environments) and environments <= right.environments)
+            and (right.projects is None or (bool(projects) and projects <= right.projects))
+            and (right.environments is None or (bool(environments) and environments <= right.environments))
         )
 
     return any(covers(right) for right in by.rights)

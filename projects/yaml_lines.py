@@ -16,7 +16,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Node:
-    """`value` is a dict of nodes, a list of nodes or a scalar; `raw` the scalar as written; `line` from 1, 0 unknown."""
+    """`value` is a dict of nodes, a list of nodes or a scalar; `raw` the scalar as written; `line` 0 is unknown."""
 
     value: Any
     line: int = 0

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from environments import lifecycle, summaries, workers
 from environments.models import Environment
-from projects import events, lifecycle as projects
+from projects import events
+from projects import lifecycle as projects
 from projects.access import Actor
 from projects.rest.bodies import Body, Change, actor, as_json, created, shown_once
 from projects.rest.conditional import require_match

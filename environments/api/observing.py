@@ -10,7 +10,8 @@ from pydantic import Field
 
 from environments import lifecycle, service_logs, summaries
 from environments.models import Endpoint
-from projects import apps, history, lifecycle as projects
+from projects import apps, history
+from projects import lifecycle as projects
 from projects.rest import paging as pages
 from projects.rest.bodies import actor
 from projects.rest.paging import Paging, page
