@@ -62,6 +62,7 @@ class Installation:
     """What `make up` found out about this machine; `None` ranges mean: nothing is provisioned here."""
 
     id: str = ""
+    web: str = "127.0.0.1:8000"
     address: str = "127.0.0.1"
     endpoint_first: int = 0
     endpoint_count: int = 0
@@ -73,6 +74,11 @@ class Installation:
     isolation_note: str = ""
     uid_first: int = 200_000
     namespaces: bool = False
+
+    @property
+    def url(self) -> str:
+        """Where this machine itself reaches the control plane."""
+        return f"http://{self.address}:{self.web.rpartition(':')[2]}"
 
 
 @cache

@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 ("metadata", models.JSONField(blank=True, default=dict)),
                 ("settings", models.JSONField(blank=True, default=dict)),
                 ("env_vars", models.JSONField(blank=True, default=dict)),
+                ("mcp_servers", models.JSONField(blank=True, default=dict)),
                 ("resources", models.JSONField(blank=True, default=dict)),
                 ("desired_version", models.BigIntegerField(default=1)),
                 ("expires_at", models.DateTimeField(blank=True, null=True)),

@@ -72,6 +72,7 @@ class Environment(models.Model):
     metadata = models.JSONField(default=dict, blank=True)
     settings = models.JSONField(default=dict, blank=True)
     env_vars = models.JSONField(default=dict, blank=True)
+    mcp_servers = models.JSONField(default=dict, blank=True)
     resources = models.JSONField(default=dict, blank=True)
     desired_version = models.BigIntegerField(default=1)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,100 @@
+"""What a step of the control plane's own work talks to while it runs: its lines, its deadline, its right to go on."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+class StepFailed(Exception):
+    """The step says no, in a sentence that the environment's page shows."""
+
+
+class Interrupted(Exception):
+    """The step must stop: its time is up, somebody cancelled the run, or the lease was lost."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One repeatable piece of work with a deadline of its own, in seconds."""
+
+    name: str
+    act: Callable[["Progress"], None]
+    timeout: float = 60
+
+
+@dataclass
+class Progress:
+    """`write` keeps a line of the run's log; `interrupted` is set when the step is given up."""
+
+    write: Callable[[str, str], None]
+    until: float
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    still_ours: Callable[[], bool] = lambda: True
+
+    def say(self, text: str, *, stream: str = "note") -> None:
+        """Show a line now. A step that was given up learns of it here at the latest."""
+        self.check()
+        self.write(text, stream)
+
+    def check(self) -> None:
+        if self.interrupted.is_set() or not self.seconds_left or not self.still_ours():
+            raise Interrupted
+
+    @property
+    def seconds_left(self) -> float:
+        return max(0.0, self.until - time.monotonic())
+
+    def wait_for(self, question: Callable[[], Any], *, every: float = 0.2) -> Any:
+        """Ask until the answer is true, and return it. The step's own deadline ends the waiting."""
+        while not (answer := question()):
+            self.interrupted.wait(every)
+            self.check()
+        return answer
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path | str = "/",
+        quiet: bool = False,
+        stdin: bytes = b"",
+    ) -> str:
+        """Run a program to its end and return what it printed; what it says on stderr is shown."""
+        self.check()
+        with subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            cwd=directory,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = self._communicate(process, stdin)
+            except BaseException:
+                process.kill()
+                raise
+        printed = out.decode(errors="replace")
+        complaint = [line for line in err.decode(errors="replace").splitlines() if line.strip()]
+        for line in complaint[-40:] if not quiet else []:
+            self.say(line, stream="err")
+        if process.returncode:
+            last = complaint[-1] if complaint else f"exit code {process.returncode}"
+            raise StepFailed(f"`{Path(command[0]).name}` failed: {last}")
+        return printed
+
+    def _communicate(self, process: subprocess.Popen[bytes], stdin: bytes) -> tuple[bytes, bytes]:
+        """Wait in short stretches, so that a step that was given up does not leave its program behind."""
+        given: bytes | None = stdin
+        while True:
+            try:
+                return process.communicate(given, timeout=0.5)
+            except subprocess.TimeoutExpired:
+                given = None
+                self.check()

@@ -1,0 +1,283 @@
+"""The `process` provisioner: an environment is a directory, users and programs on this installation's own machine."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from environments import hosts, worker_tokens
+from environments.doing.progress import Progress, Step, StepFailed
+from environments.doing.provisioners import leftovers, presence
+from environments.doing.provisioners.accounts import Preparation, prepare_project, prepare_worker, write_for
+from environments.doing.provisioners.supervisor import UP, Program, Supervisor
+from environments.models import Account, Endpoint, Environment, State
+from projects.errors import Refused
+from projects.models import Project
+
+
+class Process:
+    """Programs run under the one supervisor of `make up`; with root each as a user of its own."""
+
+    name = "process"
+
+    def provision(self, environment: Environment, *, rest: bool) -> Sequence[Step]:
+        made = [
+            Step("Namespace", partial(_namespace, environment), 10),
+            Step("Host and users", partial(_place, environment), 20),
+            Step("Directories", partial(_directories, environment), 60),
+            Step("Supervisor", partial(_supervisor, environment), 30),
+            Step("Worker token", partial(_token, environment), 20),
+        ]
+        return [*made, *(_bring_down(environment) if rest else _bring_up(environment))]
+
+    def start(self, environment: Environment) -> Sequence[Step]:
+        return [
+            Step("Directories", partial(_directories, environment), 60),
+            Step("Worker token", partial(_token, environment), 20),
+            *_bring_up(environment),
+            Step("Releases", partial(_releases, environment), 90),
+        ]
+
+    def stop(self, environment: Environment) -> Sequence[Step]:
+        return [
+            Step("Services", partial(presence.await_services_stopped, environment), 60),
+            *_bring_down(environment),
+        ]
+
+    def terminate(self, environment: Environment) -> Sequence[Step]:
+        return [
+            *_bring_down(environment),
+            Step("Addresses", partial(_free_addresses, environment), 20),
+            Step("Directories", partial(_remove_directories, environment), 300),
+            Step("Users", partial(_retire_users, environment), 20),
+        ]
+
+    def prepare(self, environment: Environment, project: Project) -> Sequence[Step]:
+        return [
+            Step("User", partial(_project_user, environment, project), 20),
+            Step("Project directories", partial(_project_directories, environment, project), 60),
+            Step("Project supervisor", partial(_project_supervisor, environment, project), 60),
+            Step("Addresses", partial(_open_addresses, environment), 20),
+        ]
+
+    def refresh(self, environment: Environment, progress: Progress) -> None:
+        found = settings.INSTALLATION
+        if not supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter):
+            _start_programs(environment, progress)
+
+
+def supervisor() -> Supervisor:
+    return Supervisor(Path(settings.TOWPATH_HOME))
+
+
+def worker_program(environment: Environment) -> str:
+    return f"environment-{environment.id.hex}-worker"
+
+
+def project_program(environment: Environment, project: Project) -> str:
+    return f"environment-{environment.id.hex}-project-{project.key}"
+
+
+def _bring_up(environment: Environment) -> list[Step]:
+    return [
+        Step("Worker", partial(_start_programs, environment), 120),
+        Step("First heartbeat", partial(_heartbeat, environment), 60),
+    ]
+
+
+def _bring_down(environment: Environment) -> list[Step]:
+    return [
+        Step("Worker", partial(_stop_worker, environment), 60),
+        Step("Project supervisors", partial(_stop_projects, environment), 120),
+    ]
+
+
+def _namespace(environment: Environment, progress: Progress) -> None:
+    progress.say(f"Work for {environment.title} is queued and claimed under {environment.namespace}.")
+
+
+def _place(environment: Environment, progress: Progress) -> None:
+    try:
+        host = hosts.place(environment)
+        account = hosts.account(environment)
+    except Refused as refusal:
+        raise StepFailed(refusal.detail) from refusal
+    environment.refresh_from_db()
+    last = environment.service_first + environment.service_count - 1
+    progress.say(f"On {host.name}; services listen on ports {environment.service_first} to {last}.")
+    if account.uid is None:
+        progress.say(f"One user for everything: {host.isolation_note or 'this host cannot separate users.'}")
+    else:
+        progress.say(f"The worker runs as user {account.uid}.")
+
+
+def _directories(environment: Environment, progress: Progress) -> None:
+    environment.refresh_from_db()
+    presence.refuse_without_directory(environment)
+    prepare_worker(environment, progress)
+    progress.say(environment.directory)
+
+
+def _supervisor(environment: Environment, progress: Progress) -> None:
+    progress.say(f"Supervisor {supervisor().version()} answers.")
+
+
+def _token(environment: Environment, progress: Progress) -> None:
+    """All that the worker gets: a file only it can read."""
+    token = worker_tokens.give(environment)
+    write_for(hosts.account(environment), Path(environment.directory) / "worker" / "token", token.reveal() + "\n")
+    progress.say("Sealed in the control plane, readable on the host by the worker alone.")
+
+
+def _start_programs(environment: Environment, progress: Progress) -> None:
+    environment.refresh_from_db()
+    supervising = supervisor()
+    prepared = Account.objects.filter(environment=environment, project__isnull=False, prepared_at__isnull=False)
+    for account in prepared.select_related("project"):
+        if account.project:
+            _keep_project(environment, account.project, prepare_project(environment, account, progress), progress)
+            progress.say(f"The supervisor of {account.project.key} runs.")
+    worker = prepare_worker(environment, progress)
+    supervising.keep_running(
+        Program(
+            name=worker_program(environment),
+            command=worker.as_user(),
+            directory=worker.directory,
+            stop_seconds=20,
+        ),
+        progress,
+    )
+    progress.say("The environment's own worker runs.")
+
+
+def _heartbeat(environment: Environment, progress: Progress) -> None:
+    environment.refresh_from_db()
+    if supervisor().state(worker_program(environment)) not in UP:
+        # A retry continues here, and what came up at the first try may have given up since.
+        _start_programs(environment, progress)
+    worker = presence.await_builtin_worker(environment, progress, seconds=50)
+    if worker is None:
+        raise StepFailed(f"The worker was not heard of within 50 s. {_last_words(environment)}")
+    progress.say(f"The worker on {worker.hostname} was heard of.")
+
+
+def _last_words(environment: Environment) -> str:
+    log = Path(settings.TOWPATH_HOME) / "logs" / f"{worker_program(environment)}.log"
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"Its last words: {lines[-1][:300]}" if lines else "It has said nothing."
+
+
+def _releases(environment: Environment, progress: Progress) -> None:
+    presence.await_releases(environment, progress, seconds=60)
+
+
+def _stop_worker(environment: Environment, progress: Progress) -> None:
+    there = supervisor().take_away(worker_program(environment), progress)
+    presence.end_builtin_session(environment)
+    progress.say("The built-in worker has stopped." if there else "There is no built-in worker to stop.")
+
+
+def _stop_projects(environment: Environment, progress: Progress) -> None:
+    supervising = supervisor()
+    for name in supervising.names(f"environment-{environment.id.hex}-project-"):
+        supervising.take_away(name, progress)
+        progress.say(f"The supervisor of {name.rpartition('-project-')[2]} has stopped, and with it its services.")
+    killed = leftovers.kill(environment, progress)
+    progress.say(f"Killed {killed} process(es) that were left." if killed else "No process of it is left.")
+
+
+def _project_user(environment: Environment, project: Project, progress: Progress) -> None:
+    environment.refresh_from_db()
+    if environment.state != State.RUNNING:
+        raise StepFailed(f"{environment.title} is {environment.get_state_display().lower()}; start it first.")
+    account = hosts.account(environment, project)
+    if account.uid is None:
+        progress.say("The host cannot separate users; steps and services run as the same user as everything here.")
+    else:
+        progress.say(f"Steps and services of {project.key} run as user {account.uid}.")
+
+
+def _project_directories(environment: Environment, project: Project, progress: Progress) -> None:
+    prepare_project(environment, hosts.account(environment, project), progress)
+    progress.say(f"{environment.directory}/projects/{project.key}")
+
+
+def _project_supervisor(environment: Environment, project: Project, progress: Progress) -> None:
+    account = hosts.account(environment, project)
+    _keep_project(environment, project, prepare_project(environment, account, progress), progress)
+    socket = Path(environment.directory) / "projects" / project.key / "run" / "supervisor.sock"
+    progress.wait_for(socket.is_socket, every=0.1)
+    hosts.prepared(account)
+    progress.say(f"The supervisor of {project.key} runs.")
+
+
+def _keep_project(environment: Environment, project: Project, prepared: Preparation, progress: Progress) -> None:
+    supervisor().keep_running(
+        Program(
+            name=project_program(environment, project),
+            command=prepared.as_user(),
+            directory=prepared.directory,
+            stop_seconds=40,
+        ),
+        progress,
+    )
+
+
+def _open_addresses(environment: Environment, progress: Progress) -> None:
+    """A file for the proxy for every address that was allocated: no route is added, nothing is reloaded."""
+    folder = Path(settings.TOWPATH_HOME) / "endpoints"
+    waiting = Endpoint.objects.filter(environment=environment, host=environment.host, released_at=None)
+    for endpoint in waiting.filter(linked_at=None).select_related("app", "host"):
+        target = (
+            Path(environment.directory) / "routes" / str(endpoint.app_id) / "current" / f"{endpoint.service}.address"
+        )
+        _link(folder / str(endpoint.port), target)
+        Endpoint.objects.filter(pk=endpoint.pk).update(linked_at=Now())
+        progress.say(f"{endpoint.app.name} {endpoint.service} will answer at {endpoint.url}.")
+
+
+def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.{os.urandom(4).hex()}")
+    os.symlink(target, temporary)
+    os.replace(temporary, link)
+
+
+def _free_addresses(environment: Environment, progress: Progress) -> None:
+    """The file goes before the row says that the address is free: it may be given away the moment it does."""
+    folder = Path(settings.TOWPATH_HOME) / "endpoints"
+    given = Endpoint.objects.filter(environment=environment, released_at=None).select_related("host")
+    for endpoint in given:
+        link = folder / str(endpoint.port)
+        if endpoint.host_id == environment.host_id and link.is_symlink() and _leads_into(link, environment):
+            link.unlink()
+        Endpoint.objects.filter(pk=endpoint.pk, released_at=None).update(released_at=Now())
+        progress.say(f"{endpoint.url} is free.")
+    if not given:
+        progress.say("It had no addresses.")
+
+
+def _leads_into(link: Path, environment: Environment) -> bool:
+    return bool(environment.directory) and Path(os.readlink(link)).is_relative_to(environment.directory)
+
+
+def _remove_directories(environment: Environment, progress: Progress) -> None:
+    if not environment.directory or not Path(environment.directory).exists():
+        progress.say("There are no directories.")
+        return
+    root = Path(settings.INSTALLATION.environments_root).resolve()
+    directory = Path(environment.directory)
+    # The row names it, and root deletes it: nothing but a direct child of the environments' root may go.
+    if directory.is_symlink() or directory.resolve().parent != root:
+        raise StepFailed(f"{directory} does not lie in {root}; remove it by hand.")
+    shutil.rmtree(directory)
+    progress.say(f"Removed {directory}.")
+
+
+def _retire_users(environment: Environment, progress: Progress) -> None:
+    hosts.removed(environment)
+    progress.say("Its users are retired; their numbers are never given again.")

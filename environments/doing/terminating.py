@@ -1,0 +1,40 @@
+"""Taking an environment away: its workers first, then all that was made for it, step by step."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from environments import worker_tokens
+from environments.doing import conclusions
+from environments.doing.progress import Progress, Step
+from environments.doing.provisioners import driver_of, presence
+from environments.models import UNFINISHED, Environment, Phase, Run
+from environments.runs import sessions
+from projects import access, events
+
+
+def plan(run: Run) -> Sequence[Step]:
+    environment = Environment.objects.select_related("host", "organization").get(pk=run.environment_id)
+    return [
+        Step("Services", partial(presence.await_workers_gone, environment), 60),
+        Step("Credentials", partial(_revoke, environment), 30),
+        Step("Work", partial(_end_work, environment, run), 60),
+        *driver_of(environment).terminate(environment),
+    ]
+
+
+@events.operation
+def _revoke(environment: Environment, progress: Progress) -> None:
+    ended = sessions.end_all(environment, by=access.system(environment.organization))
+    worker_tokens.revoke(environment)
+    progress.say(f"The worker token is revoked, {ended} session(s) ended.")
+
+
+def _end_work(environment: Environment, run: Run, progress: Progress) -> None:
+    """Nobody can report on these runs any more."""
+    left = Run.objects.filter(environment=environment, phase__in=UNFINISHED).exclude(pk=run.pk)
+    for other in left.order_by("created_at"):
+        progress.check()
+        conclusions.abandon(other.pk, outcome=Phase.CANCELLED, reason=f"{environment.title} was deleted.")
+        progress.say(f"Run {other} is cancelled.")
+    if not left:
+        progress.say("No run is left.")

@@ -1,0 +1,74 @@
+"""Changing what is said about an environment."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from environments.lifecycle import fields as checks
+from environments.lifecycle import wishes
+from environments.lifecycle.creation import NameTaken
+from environments.models import Environment
+from projects import access, events
+from projects.access import Actor, Permission
+from projects.errors import Invalid
+
+FIXED = {
+    "kind": "An environment stays permanent or ephemeral for life.",
+    "project_id": "An environment stays with its project.",
+    "provisioner": "The provisioner is chosen at creation; create a new environment for another one.",
+}
+
+
+@events.operation
+def update(environment: Environment, *, by: Actor, **fields: Any) -> Environment:
+    """Change the contract's `fields`; each replaces the whole value, `None` clears it. `status` starts or stops."""
+    columns = checks.checked(fields)
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    for name, sentence in FIXED.items():
+        if name in columns and str(columns.pop(name) or "") != str(getattr(environment, name) or ""):
+            raise Invalid.field(name, sentence)
+    wanted = columns.pop("wanted", None)
+    changed = sorted(name for name, value in columns.items() if getattr(environment, name) != value)
+    if changed:
+        require_to_manage(environment, by=by)
+        if environment.deleted_at:
+            raise wishes.Terminating(f"{environment.title} is being terminated; it cannot be changed any more.")
+        _write(environment, {name: columns[name] for name in changed})
+        events.record(
+            "environment.updated",
+            by=by,
+            object={"kind": "environment", "id": environment.id, "name": environment.title},
+            project_id=environment.project_id,
+            environment_id=environment.id,
+            changed=changed,
+        )
+    if wanted == Environment.Wanted.INACTIVE:
+        wishes.stop(environment, by=by)
+    elif wanted == Environment.Wanted.ACTIVE:
+        wishes.start(environment, by=by)
+    environment.refresh_from_db()
+    return environment
+
+
+def _write(environment: Environment, columns: dict[str, Any]) -> None:
+    try:
+        with transaction.atomic():
+            Environment.objects.filter(pk=environment.pk).update(**columns, updated_at=timezone.now())
+    except IntegrityError:
+        raise NameTaken("An environment of this name exists already; choose another name.") from None
+    environment.refresh_from_db()
+
+
+def require_to_manage(environment: Environment, *, by: Actor) -> None:
+    """Admins manage environments; operators those that belong to a project of theirs."""
+    permission = Permission.MANAGE_ENVIRONMENTS
+    if environment.kind == Environment.Kind.EPHEMERAL:
+        permission = Permission.CREATE_EPHEMERAL
+    access.require(
+        by,
+        permission,
+        project_id=environment.project_id,
+        environment_id=environment.id,
+        protected=environment.protected,
+    )

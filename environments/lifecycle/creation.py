@@ -1,0 +1,85 @@
+"""Creating an environment: its row, its namespace, its worker token, and the run that provisions it."""
+
+import uuid
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from environments import namespaces, tasks, worker_tokens
+from environments.doing import provisioning
+from environments.lifecycle import fields as checks
+from environments.models import Environment, Run, RunKind
+from projects import access, events, lifecycle
+from projects.access import Actor, Permission
+from projects.errors import Conflict, Invalid
+from projects.models import Organization
+
+
+class NameTaken(Conflict):
+    code = "name-taken"
+
+
+@events.operation
+def begin(organization: Organization, *, by: Actor) -> Environment:
+    """The environment every organization begins with."""
+    access.require(by, Permission.MANAGE_ENVIRONMENTS)
+    assert by.organization == organization
+    return _create(by, {"name": "default", "is_default": True, "tier": Environment.Tier.OTHER})
+
+
+@events.operation
+def create(*, by: Actor, name: str, **fields: Any) -> Environment:
+    """A new environment; `fields` are the contract's. Its provisioning is queued at once."""
+    columns = checks.checked({"name": name, **fields})
+    columns |= _kind(by, columns)
+    columns.setdefault("tier", checks.tier_of(columns["name"]))
+    return _create(by, columns)
+
+
+def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
+    """Permanent ones belong to the organization, ephemeral ones to a project."""
+    project_id, kind = columns.pop("project_id", None), columns.get("kind")
+    if project_id is None:
+        access.require(by, Permission.MANAGE_ENVIRONMENTS)
+        if kind == Environment.Kind.EPHEMERAL:
+            raise Invalid.field("project_id", "An ephemeral environment belongs to a project; name it.")
+        return {"kind": Environment.Kind.PERMANENT}
+    if kind == Environment.Kind.PERMANENT:
+        raise Invalid.field("project_id", "A permanent environment belongs to the organization, not to a project.")
+    project = lifecycle.find(by, project_id)
+    access.require(by, Permission.CREATE_EPHEMERAL, project_id=project.id)
+    return {"kind": Environment.Kind.EPHEMERAL, "project": project}
+
+
+def _create(by: Actor, columns: dict[str, Any]) -> Environment:
+    identity = uuid.uuid4()
+    try:
+        with transaction.atomic():
+            environment = Environment.objects.create(
+                id=identity,
+                organization=by.organization,
+                namespace=namespaces.name_for(
+                    organization=by.organization.name, environment=columns["name"], identity=identity
+                ),
+                created_by=by.label,
+                **columns,
+            )
+    except IntegrityError:
+        raise NameTaken("An environment of this name exists already; choose another name.") from None
+    worker_tokens.give(environment)
+    events.record(
+        "environment.created",
+        by=by,
+        object={"kind": "environment", "id": environment.id, "name": environment.title},
+        project_id=environment.project_id,
+        environment_id=environment.id,
+    )
+    enqueue(environment, RunKind.PROVISION, by=by)
+    return environment
+
+
+def enqueue(environment: Environment, kind: RunKind, *, by: Actor) -> Run:
+    """Queue work on the environment itself and ring for it."""
+    run = provisioning.enqueue(environment, kind, by=by)
+    tasks.ring(run)
+    return run

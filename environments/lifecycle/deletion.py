@@ -1,0 +1,54 @@
+"""Deleting an environment: accepted at once, carried out step by step."""
+
+from contextlib import suppress
+
+from django.utils import timezone
+
+from environments import states
+from environments.lifecycle.changes import require_to_manage
+from environments.lifecycle.creation import enqueue
+from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
+from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Run, RunKind, StageEnvironment, State
+from environments.runs import cancel, desires
+from projects import events
+from projects.access import Actor
+from projects.errors import Conflict
+
+
+class Kept(Conflict):
+    code = "kept"
+
+
+@events.operation
+def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
+    """From now on its name is free and its workers get no more work; what it has is given back step by step."""
+    require_to_manage(environment, by=by)
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    check_deletable(environment)
+    if not force:
+        check_nothing_in_flight(environment)
+    for run in Run.objects.filter(environment=environment, phase__in=UNFINISHED):
+        with suppress(cancel.Sealed):
+            # What is past its point of no return ends with the worker that carries it.
+            cancel.ask(run, by=by, reason=f"{environment.title} was deleted.")
+    states.move(environment, State.TERMINATING, by=by, reason="", deleted_at=timezone.now())
+    if not Run.objects.filter(environment=environment, kind__in=LIFECYCLE_KINDS, phase__in=UNFINISHED).exists():
+        enqueue(environment, RunKind.TERMINATE, by=by)
+    # Otherwise what is being made stops first; its end queues the termination.
+    desires.raise_version(environment.id)
+
+
+def check_deletable(environment: Environment) -> None:
+    """Raise Kept with what to lift first."""
+    if environment.deleted_at:
+        raise Terminating(f"{environment.title} is being terminated already.")
+    if environment.is_default:
+        raise Kept(f"{environment.title} is the environment the organization began with; it cannot be deleted.")
+    if environment.protected:
+        raise Kept(f"{environment.title} is protected; lift the protection first.")
+    place = StageEnvironment.objects.filter(environment=environment).select_related("chain", "stage").first()
+    if place:
+        raise Kept(
+            f"{environment.title} stands in stage {place.stage.name} of the chain {place.chain.name}; "
+            "take it out of the chain first."
+        )

@@ -1,0 +1,35 @@
+"""Which environments an actor sees, and finding one of them."""
+
+import uuid
+
+from django.db.models import Q, QuerySet
+
+from environments.models import Environment
+from projects.access import Actor
+from projects.errors import NotFound
+
+
+def visible(actor: Actor, *, terminating: bool = False) -> QuerySet[Environment]:
+    """Oldest first; with `terminating` also those that were deleted and still have something to give back."""
+    found = Environment.objects.filter(organization=actor.organization).select_related("host", "project")
+    gone = Q(terminated_at__isnull=True) if terminating else Q(deleted_at__isnull=True)
+    if (ids := actor.visible_environments) is not None:
+        gone &= Q(pk__in=ids)
+    if (projects := actor.visible_projects) is not None:
+        gone &= Q(project__isnull=True) | Q(project__in=projects)
+    return found.filter(gone).order_by("created_at", "id")
+
+
+def find(actor: Actor, ident: str | uuid.UUID, *, terminating: bool = False) -> Environment:
+    """The environment with this id or name, whatever the case; NotFound where there is none the actor sees."""
+    rows = visible(actor, terminating=terminating)
+    text = str(ident)
+    try:
+        found = rows.filter(pk=uuid.UUID(text)).first()
+    except ValueError:
+        found = None
+    # A name may be in use again while its former bearer is still being terminated.
+    found = found or rows.filter(name__iexact=text, deleted_at__isnull=True).first()
+    if found is None:
+        raise NotFound("There is no such environment.")
+    return found

@@ -1,0 +1,103 @@
+"""`manage.py scheduler`: looks every two seconds for what nobody reports, and sends couriers for what waits.
+
+Any number may run: a try-lock lets one of them work at a time. It asks the database and never the broker for what is
+to be repaired.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections, connections, transaction
+from django.db.models.functions import Now
+
+from environments import hosts, tasks
+from environments.doing import overseeing, sweeping
+from environments.models import Plan, Run
+from environments.runs import claim
+from projects.models import IdempotentAnswer
+
+logger = logging.getLogger(__name__)
+
+EVERY = 2.0
+MINUTE = 60.0
+LOCK = 0x746F7770617468  # "towpath"
+IDEMPOTENCY_KEPT = timedelta(hours=24)
+PLANS_KEPT = timedelta(days=7)
+
+
+class Command(BaseCommand):
+    help = "Repair what nobody reports: lost leases and workers, work that nobody was rung for, what is stuck."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--once", action="store_true", help="one round, for scripts")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        ended = threading.Event()
+        if not options["once"]:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: ended.set())
+            _guard(overseeing.bring_up_to_date)
+        minute = time.monotonic()
+        while not ended.is_set():
+            hourly = time.monotonic() >= minute
+            if hourly:
+                minute = time.monotonic() + MINUTE
+            work(also_seldom=hourly)
+            if options["once"]:
+                return
+            ended.wait(EVERY)
+
+
+def work(*, also_seldom: bool = True) -> bool:
+    """One round; False where another scheduler is at it, or the database is away."""
+    close_old_connections()
+    try:
+        hosts.keep_alive()
+        with _alone() as alone:
+            if alone:
+                for chore in (sweeping.sweep, overseeing.unstick, _send_couriers):
+                    _guard(chore)
+                for chore in (sweeping.prune, _forget) if also_seldom else ():
+                    _guard(chore)
+            return alone
+    except Exception:
+        logger.exception("The round failed; the next one begins soon")
+        return False
+
+
+def _guard(chore: Callable[[], object]) -> None:
+    """One chore that fails must not keep the others from being done."""
+    try:
+        chore()
+    except Exception:
+        logger.exception("%s failed; it is tried again", getattr(chore, "__name__", chore))
+
+
+def _send_couriers() -> None:
+    """For what waits, whether or not somebody rang for it before: a second message finds nothing to do."""
+    for run in Run.objects.filter(pk__in=claim.waiting_for_control(limit=20)):
+        tasks.ring(run)
+
+
+def _forget() -> None:
+    IdempotentAnswer.objects.filter(created_at__lt=Now() - IDEMPOTENCY_KEPT).delete()
+    Plan.objects.filter(expires_at__lt=Now() - PLANS_KEPT, deployment__isnull=True).delete()
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """A lock that ends with its transaction, on a connection of its own: each chore has transactions of its own."""
+    alias = "scheduler-lock"
+    if alias not in connections.databases:
+        connections.databases[alias] = connections.databases["default"]
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+        row = cursor.fetchone()
+        yield bool(row and row[0])

@@ -1,0 +1,75 @@
+"""Couriers: messages that hold an id and nothing else. The row is the queue; a message only rings the bell."""
+
+import logging
+import threading
+import time
+import uuid
+
+from celery import shared_task
+from django.conf import settings
+from django.db import transaction
+from kombu import Connection
+
+from environments.doing import performing
+from environments.models import Run
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "towpath"
+TIMEOUT = 0.2
+REST = 5.0
+# A broker that is dead or frozen must never keep a request that has committed.
+IMPATIENT = {
+    "socket_timeout": TIMEOUT,
+    "socket_connect_timeout": TIMEOUT,
+    "retry_on_timeout": False,
+    "max_retries": 0,
+    "connect_retries_timeout": TIMEOUT,
+}
+
+
+@shared_task(name="towpath.carry", ignore_result=True)
+def carry(run_id: str) -> None:
+    performing.perform(run_id)
+    performing.perform_all()
+
+
+def ring(run: Run) -> None:
+    """Send a courier for the run once it is committed: best effort, quick, never raised."""
+    if run.carried_by == Run.CarriedBy.CONTROL:
+        transaction.on_commit(lambda: _BELL.ring(run.id), robust=True)
+
+
+class _Bell:
+    """After a failure it rests some seconds, so that a dead broker costs one short timeout and not one for each run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._silent_until = 0.0
+
+    def ring(self, run_id: uuid.UUID) -> None:
+        # Who finds it ringing already does not wait: what is not rung for is found by looking.
+        if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=TIMEOUT):
+            return
+        try:
+            if self._connection is None:
+                self._connection = Connection(settings.REDIS_URL, transport_options=IMPATIENT, connect_timeout=TIMEOUT)
+            carry.apply_async((str(run_id),), connection=self._connection, queue=QUEUE, retry=False)
+        except Exception as error:  # whatever the broker's library raises: the row is written
+            self._silent_until = time.monotonic() + REST
+            logger.warning("The broker cannot be reached (%s); work is found by looking.", type(error).__name__)
+            self._forget()
+        finally:
+            self._lock.release()
+
+    def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.collect(socket_timeout=TIMEOUT)
+            except Exception as error:
+                logger.debug("The broken connection could not be closed: %r", error)
+
+
+_BELL = _Bell()
