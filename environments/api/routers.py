@@ -1,6 +1,6 @@
 """The REST routers of the upper floor."""
 
-from environments.api import apps, chains, environments, observing, people, projects, releases
+from environments.api import apps, chains, environments, observing, people, projects, releases, runs, workers, working
 
 ROUTERS = (
     projects.router,
@@ -10,4 +10,7 @@ ROUTERS = (
     environments.router,
     chains.router,
     observing.router,
+    runs.router,
+    working.router,
+    workers.router,
 )

@@ -5,14 +5,30 @@ from collections.abc import Callable, Sequence
 
 from django.db.models import F
 
+from environments.doing import delivering, fetching, provisioning
 from environments.models import LIFECYCLE_KINDS, Environment, Phase, Run, RunKind, Slot, Worker
 from environments.runs import desires, expire, hints, queue, steps
 from environments.runs import finish as ends
 from projects import events
 
 Consequence = Callable[[Run, Phase, str], None]
+
+
+def _means_nothing(run: Run, outcome: Phase, reason: str) -> None:
+    """Whoever waits for this run is told of its end anyway."""
+
+
 # What the end of each kind of run means; called after the run's row has its end.
-CONSEQUENCES: dict[RunKind, Consequence] = {}
+CONSEQUENCES: dict[RunKind, Consequence] = {
+    RunKind.PROVISION: provisioning.concluded,
+    RunKind.START: provisioning.concluded,
+    RunKind.STOP: provisioning.concluded,
+    RunKind.TERMINATE: provisioning.concluded,
+    RunKind.PREPARE: _means_nothing,
+    RunKind.FETCH: fetching.concluded,
+    RunKind.DEPLOY: delivering.concluded,
+    RunKind.RESTART: delivering.concluded,
+}
 _OPEN_STEPS = {Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
 
 
@@ -72,8 +88,7 @@ def _conclude(run: Run) -> None:
     run.refresh_from_db()
     outcome = Phase(run.phase)
     steps.close(run, phase=_OPEN_STEPS.get(outcome, "cancelled"))
-    if consequence := CONSEQUENCES.get(RunKind(run.kind)):
-        consequence(run, outcome, run.reason)
+    CONSEQUENCES[RunKind(run.kind)](run, outcome, run.reason)
     for follower in Run.objects.filter(after=run, phase=Phase.QUEUED).order_by("created_at", "id"):
         if outcome == Phase.SUCCEEDED:
             queue.announce(follower)

@@ -11,8 +11,9 @@ def changed(run: Run) -> None:
     subjects = [f"run:{run.pk}"]
     subjects += [f"app:{run.app_id}"] if run.app_id else []
     subjects += [f"environment:{run.environment_id}"] if run.environment_id else []
-    ring(run.organization_id, subjects)
+    ring(run.organization_id, subjects, project_id=run.project_id)
 
 
-def ring(organization_id: uuid.UUID, subjects: list[str]) -> None:
-    bell.ring(bell.EVENTS, organization=organization_id, subjects=subjects)
+def ring(organization_id: uuid.UUID, subjects: list[str], *, project_id: uuid.UUID | None = None) -> None:
+    """Who sees only some projects hears only hints that name one of them."""
+    bell.ring(bell.EVENTS, organization=organization_id, subjects=subjects, project=project_id)

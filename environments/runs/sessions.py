@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-
 from environments.models import Environment, Host, State, Worker
 from environments.runs.clock import ClockTime
 from environments.runs.lease import LEASE
@@ -129,6 +128,15 @@ def alive(environment_ids: list[uuid.UUID]) -> dict[uuid.UUID, list[Worker]]:
     for worker in living.order_by("registered_at", "id"):
         found[worker.environment_id].append(worker)
     return found
+
+
+def state_of(worker: Worker, *, busy: bool) -> str:
+    """idle, busy, lost or disconnected."""
+    if worker.ended_at:
+        return "disconnected"
+    if worker.lost_at:
+        return "lost"
+    return "busy" if busy else "idle"
 
 
 def record(kind: str, worker: Worker, *, by: Actor, **data: Any) -> None:

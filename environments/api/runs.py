@@ -1,0 +1,146 @@
+"""REST: runs, their logs, and cancelling and retrying them."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from environments import cancellations, lifecycle, retries
+from environments.models import Run, RunStep
+from environments.runs import logs, lookup
+from projects import apps
+from projects.errors import Invalid
+from projects.rest.bodies import Body, actor
+from projects.rest.paging import Paging, link, page
+
+router = Router(tags=["runs"])
+
+PhaseName = Literal["queued", "running", "succeeded", "failed", "errored", "cancelled"]
+KindName = Literal["provision", "start", "stop", "terminate", "prepare", "deploy", "restart", "fetch"]
+
+
+class StepOut(Schema):
+    n: int
+    name: str
+    phase: Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
+    detail: str
+    exit_code: int | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunOut(Schema):
+    id: UUID
+    number: int
+    kind: KindName
+    phase: PhaseName
+    environment_id: UUID | None
+    app_id: UUID | None
+    deployment_id: UUID | None
+    worker_id: UUID | None
+    service: str
+    attempt: int
+    max_attempts: int
+    steps: list[StepOut] = Field(description="The steps of the latest attempt.")
+    reason: str
+    last_lines: list[str]
+    cancel_asked_at: datetime | None
+    sealed_at: datetime | None
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class LineOut(Schema):
+    n: int = Field(description="The line's number within the attempt, from 0.")
+    at: str
+    step: int
+    stream: Literal["out", "err", "note"]
+    text: str
+
+
+class Why(Body):
+    reason: str = ""
+
+
+def shapes(rows: list[Run]) -> list[dict[str, Any]]:
+    """One further statement for the steps of all rows."""
+    steps: dict[tuple[UUID, int], list[RunStep]] = {}
+    for step in RunStep.objects.filter(run__in=rows):
+        steps.setdefault((step.run_id, step.attempt), []).append(step)
+    plain = [name for name in RunOut.model_fields if name != "steps"]
+    return [
+        {
+            **{name: getattr(row, name) for name in plain},
+            "steps": [
+                {name: getattr(step, name) for name in StepOut.model_fields}
+                for step in steps.get((row.pk, row.attempt), [])
+            ],
+        }
+        for row in rows
+    ]
+
+
+@router.get("/runs", response=list[RunOut])
+def list_runs(
+    request: HttpRequest,
+    paging: Query[Paging],
+    environment: str = "",
+    app: str = "",
+    phase: PhaseName | None = None,
+    kind: KindName | None = None,
+) -> list[dict[str, Any]]:
+    by = actor(request)
+    rows = lookup.visible(by)
+    if environment:
+        rows = rows.filter(environment=lifecycle.find(by, environment))
+    if app:
+        rows = rows.filter(app=apps.find(by, app))
+    if phase:
+        rows = rows.filter(phase=phase)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return shapes(page(request, rows, paging, newest_first=True))
+
+
+@router.get("/runs/{id}", response=RunOut)
+def get_run(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    return shapes([lookup.find(actor(request), id)])[0]
+
+
+@router.get("/runs/{id}/logs", response=list[LineOut])
+def get_logs(
+    request: HttpRequest,
+    id: UUID,
+    attempt: int | None = Query(None, ge=1, le=32000, description="The latest, unless given."),
+    limit: int = Query(1000, ge=1, le=10_000, description="How many lines."),
+    cursor: str = Query("", description="The number of the first line; the Link header says which comes next."),
+) -> list[logs.Line]:
+    """The lines of one attempt in order. With `Accept: text/event-stream` the answer follows the run."""
+    run = lookup.find(actor(request), id)
+    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise Invalid.field("cursor", "is not one of ours; begin without it")
+    lines = logs.read(run, attempt, int(cursor or 0), limit)
+    if len(lines) == limit:
+        link(request, str(lines[-1]["n"] + 1))
+    return lines
+
+
+@router.post("/runs/{id}/cancellation", response=RunOut)
+def cancel_run(request: HttpRequest, id: UUID, body: Why | None = None) -> dict[str, Any]:
+    """409 once the run is past its point of no return (`sealed`), or has ended (`finished`)."""
+    by = actor(request)
+    run = cancellations.cancel(lookup.find(by, id), by=by, reason=body.reason if body else "")
+    return shapes([run])[0]
+
+
+@router.post("/runs/{id}/retry", response=RunOut)
+def retry_run(request: HttpRequest, id: UUID, body: Why | None = None) -> dict[str, Any]:
+    """A new attempt of the same run; refused once something newer was deployed there."""
+    by = actor(request)
+    run = retries.retry(lookup.find(by, id), by=by, reason=body.reason if body else "")
+    return shapes([run])[0]

@@ -1,0 +1,75 @@
+"""Who may speak at the workers' doors: a session, in its own environment; for anybody else there is nothing here."""
+
+from typing import cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from environments.models import Worker
+from environments.runs import sessions
+from projects import limits
+from projects.authentication import NotAuthenticated
+from projects.credentials import digest
+from projects.errors import NotFound, Refused
+
+PROTOCOLS = {"", "1"}  # the present number and the one before; absent means the present one
+REQUESTS = 3000
+WINDOW = 60
+
+
+class UnknownProtocol(Refused):
+    code = "unknown-protocol"
+    title = "Unknown protocol"
+    http_status = 400
+
+
+class WorkerRequest(HttpRequest):
+    worker: Worker
+
+
+class SessionAuth(HttpBearer):
+    """`ending` doors stay open while the environment is terminated, so that a worker can put its affairs in order."""
+
+    def __init__(self, *, ending: bool = False) -> None:
+        super().__init__()
+        self.ending = ending
+
+    def __call__(self, request: HttpRequest) -> Worker:
+        known: Worker | None = getattr(request, "worker", None)
+        if known is not None:
+            return known
+        credential = credential_of(request)
+        if not credential:
+            raise NotAuthenticated("Send the session: Authorization: Bearer <session>.")
+        if not credential.startswith("tps_"):
+            raise NotFound("There is no such thing here, or you may not see it.")
+        check_protocol(request)
+        bounded(credential)
+        worker = sessions.of(credential, ending=self.ending)
+        setattr(request, "worker", worker)  # noqa: B010
+        setattr(request, "actor", sessions.actor_of(worker))  # noqa: B010
+        return worker
+
+    def authenticate(self, request: HttpRequest, token: str) -> Worker:
+        return self(request)
+
+
+def credential_of(request: HttpRequest) -> str:
+    scheme, _, credential = request.headers.get("Authorization", "").strip().partition(" ")
+    return credential.strip() if scheme.lower() in {"bearer", "userkey"} else ""
+
+
+def check_protocol(request: HttpRequest) -> None:
+    if request.headers.get("Towpath-Protocol", "") not in PROTOCOLS:
+        raise UnknownProtocol("This control plane speaks protocol 1; install the worker of its version.")
+
+
+def bounded(credential: str) -> None:
+    """One session's requests in a minute: a worker gone wild must not cost the others their turn."""
+    name = f"session:{digest(credential)[:16]}"
+    limits.check(name, most=REQUESTS, seconds=WINDOW)
+    limits.count(name, seconds=WINDOW)
+
+
+def worker_of(request: HttpRequest) -> Worker:
+    return cast(WorkerRequest, request).worker

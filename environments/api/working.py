@@ -1,0 +1,165 @@
+"""The worker's own doors (docs/worker-protocol.md): claim, renew, report, log, seal, conclude; desired and observed."""
+
+import time
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+from pydantic import ConfigDict, Field
+
+from environments.api.sessions import SessionAuth, worker_of
+from environments.doing import assignments, conclusions, observing, service_logs
+from environments.models import Phase, Run, Worker
+from environments.runs import desires, logs, renew, seal, sessions, steps
+from environments.runs.lease import LeaseLost
+from projects import events
+from projects.errors import NotFound
+
+router = Router(tags=["worker protocol"])
+WORKING, ENDING = SessionAuth(), SessionAuth(ending=True)
+LONGEST_WAIT = 2.0  # of this door; the live hub's own door parks for as long as asked
+LOOK_EVERY = 0.5
+
+
+class Said(Schema):
+    """What workers say may grow: fields that are not known yet are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ClaimIn(Said):
+    claim_key: str = Field(min_length=1, max_length=100)
+    wait: float = Field(0, ge=0, le=60)
+
+
+class HeldRun(Said):
+    id: UUID
+    attempt: int
+
+
+class RenewalsIn(Said):
+    runs: list[HeldRun] = Field([], max_length=200)
+    status: Literal["idle", "busy"] = "idle"
+    system_info: dict[str, Any] = {}
+
+
+class StepIn(Said):
+    n: int
+    name: str
+    phase: str
+    detail: str | None = ""
+    exit_code: int | None = Field(None, ge=-(2**31), lt=2**31)
+    took: float = 0
+
+
+class ReportIn(Said):
+    attempt: int
+    step: StepIn
+
+
+class LogChunkIn(Said):
+    attempt: int
+    offset: int = Field(ge=0, lt=2**31)
+    lines: list[dict[str, Any]]
+
+
+class SealIn(Said):
+    attempt: int
+
+
+class ConclusionIn(Said):
+    attempt: int
+    outcome: Literal["succeeded", "failed", "errored", "cancelled"]
+    reason: str | None = ""
+    last_lines: list[str] = []
+
+
+class ServiceLogsIn(Said):
+    chunks: list[dict[str, Any]]
+
+
+@router.post("/workers/me/claims", auth=WORKING)
+def claim(request: HttpRequest, body: ClaimIn) -> dict[str, Any]:
+    """The next run, or none after waiting a little."""
+    worker, until = worker_of(request), time.monotonic() + min(body.wait, LONGEST_WAIT)
+    while True:
+        answer = assignments.take(worker, body.claim_key)
+        if answer["run"] is not None or time.monotonic() >= until:
+            return answer
+        time.sleep(LOOK_EVERY)
+
+
+@router.post("/workers/me/renewals", auth=WORKING)
+def renewals(request: HttpRequest, body: RenewalsIn) -> dict[str, Any]:
+    """The heartbeat; 409 when every run it lists is lost."""
+    worker = worker_of(request)
+    told = _renew(worker, body)
+    if told and not any(one.held for one in told):
+        raise LeaseLost()
+    return {
+        "runs": [{"id": str(one.id), "attempt": one.attempt, "held": one.held, "cancel": one.cancel} for one in told],
+        "desired_version": desires.version(worker.environment_id),
+    }
+
+
+@events.operation
+def _renew(worker: Worker, body: RenewalsIn) -> list[renew.Renewal]:
+    kept = {"resources": worker.system_info["resources"]} if "resources" in worker.system_info else {}
+    sessions.beat(worker, status=body.status, system_info=body.system_info | kept)
+    return renew.extend(worker, [(one.id, one.attempt) for one in body.runs])
+
+
+@router.post("/runs/{id}/reports", auth=ENDING)
+def report(request: HttpRequest, id: UUID, body: ReportIn) -> dict[str, bool]:
+    worker, said = worker_of(request), body.step
+    _own(worker, id)
+    step = steps.Report(
+        n=said.n, name=said.name, phase=said.phase, detail=said.detail or "", exit_code=said.exit_code, took=said.took
+    )
+    return {"cancel": steps.report(id, body.attempt, worker, step)}
+
+
+@router.post("/runs/{id}/log-chunks", auth=ENDING)
+def log_chunks(request: HttpRequest, id: UUID, body: LogChunkIn) -> dict[str, int]:
+    worker = worker_of(request)
+    _own(worker, id)
+    return {"next": logs.append(id, body.attempt, worker, body.offset, body.lines)}
+
+
+@router.post("/runs/{id}/seal", auth=WORKING)
+def seal_run(request: HttpRequest, id: UUID, body: SealIn) -> dict[str, bool]:
+    worker = worker_of(request)
+    _own(worker, id)
+    seal.seal(id, body.attempt, worker)
+    return {"sealed": True}
+
+
+@router.post("/runs/{id}/conclusion", auth=ENDING)
+def conclude(request: HttpRequest, id: UUID, body: ConclusionIn) -> dict[str, str]:
+    worker = worker_of(request)
+    _own(worker, id)
+    conclusions.finish(id, body.attempt, worker, Phase(body.outcome), body.reason or "", body.last_lines)
+    return {"phase": body.outcome}
+
+
+@router.post("/workers/me/desired", auth=WORKING)
+def desired(request: HttpRequest) -> dict[str, Any]:
+    return assignments.desired(worker_of(request))
+
+
+@router.post("/workers/me/observations", auth=ENDING)
+def observations(request: HttpRequest, body: dict[str, Any]) -> dict[str, int]:
+    return {"desired_version": observing.observe(worker_of(request), body)}
+
+
+@router.post("/workers/me/service-logs", auth=ENDING)
+def take_in_service_logs(request: HttpRequest, body: ServiceLogsIn) -> dict[str, Any]:
+    service_logs.take_in(worker_of(request), body.chunks)
+    return {}
+
+
+def _own(worker: Worker, run_id: UUID) -> None:
+    """Another environment's run does not exist for this worker."""
+    if not Run.objects.filter(pk=run_id, environment_id=worker.environment_id, carried_by="worker").exists():
+        raise NotFound("There is no such run, or you may not see it.")

@@ -1,0 +1,61 @@
+"""Cancelling a run: a wish that its holder learns of, carried out at once where nobody holds it yet."""
+
+from environments.doing import conclusions
+from environments.models import Phase, Run, RunKind, Slot
+from environments.runs import cancel as wishes
+from environments.runs import hints
+from projects import access, events
+from projects.access import Actor, Permission
+from projects.errors import Conflict
+
+CANCELLABLE = (RunKind.DEPLOY, RunKind.RESTART, RunKind.FETCH)
+
+
+class NotCancellable(Conflict):
+    code = "not-cancellable"
+
+
+@events.operation
+def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
+    """Ask the run to stop; refused once it is past the point of no return, or has ended."""
+    access.require(
+        by,
+        Permission.RELEASE if run.kind == RunKind.FETCH else Permission.DEPLOY,
+        project_id=run.project_id,
+        environment_id=run.environment_id,
+        protected=bool(run.environment and run.environment.protected),
+    )
+    if run.kind not in CANCELLABLE:
+        raise NotCancellable(
+            f"The {run.get_kind_display().lower()} of an environment cannot be cancelled; wait for it, or delete it."
+        )
+    if run.environment_id and run.app_id:
+        # The slot comes before the run, as everywhere: a run that still waits is concluded right here.
+        Slot.objects.select_for_update(no_key=True).filter(environment=run.environment_id, app=run.app_id).first()
+    asked_before = run.cancel_asked_at is not None
+    wishes.ask(run, by=by, reason=reason)
+    if not asked_before:
+        _record("run.cancel_asked", run, by=by, reason=reason)
+    if run.phase == Phase.QUEUED:
+        conclusions.settle(run.pk)
+        run.refresh_from_db()
+    hints.changed(run)
+    return run
+
+
+def _record(kind: str, run: Run, *, by: Actor, reason: str) -> None:
+    release = run.deployment.release if run.deployment else None
+    events.record(
+        kind,
+        by=by,
+        object={"kind": "run", "id": run.pk, "name": str(run)},
+        project_id=run.project_id,
+        environment_id=run.environment_id,
+        app_id=run.app_id,
+        run_kind=run.kind,
+        number=run.number,
+        app=run.app.name if run.app else "",
+        version=release.version if release else "",
+        environment=run.environment.title if run.environment else "",
+        reason=reason,
+    )
