@@ -14,6 +14,7 @@ from django.conf import settings
 from config.front.bodies import Limit
 from config.front.door import FrontDoor, Large, Route
 from config.front.pool import Pool
+from environments.api import live as waiting
 from environments.stream.asgi import Receive, Scope, Send
 from environments.stream.crossing import across
 from environments.stream.hub import hub
@@ -31,6 +32,9 @@ ROUTES = [
     _route("GET", "/live", live.changes),
     _route("GET", f"/live/runs/(?P<run>{ID})/log", live.run_log),
     _route("GET", f"/live/environments/(?P<environment>{ID})/service-log", live.service_log),
+    _route("GET", "/api/v1/events/stream", waiting.events),
+    _route("GET", f"/api/v1/runs/(?P<run>{ID})/logs", waiting.run_log, only=waiting.wants_a_stream),
+    _route("POST", "/api/v1/workers/me/claims", waiting.claim),
 ]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,19 +27,18 @@ def sees(actor: Actor, event: Event) -> bool:
 
 
 def may_hear(actor: Actor, hint: dict[str, Any]) -> bool:
-    """A hint names its environment and project among its subjects; who may not see all must see one and each."""
+    """A hint names its environment, and its project where it has one; who may not see all must see what it names."""
     projects, environments = actor.visible_projects, actor.visible_environments
     if projects is None and environments is None:
         return True
-    named = [str(subject).partition(":") for subject in hint["subjects"]]
-    asked = [
-        value in {str(one) for one in seen}
-        for noun, seen in (("project", projects), ("environment", environments))
-        if seen is not None
-        for name, _, value in named
-        if name == noun
-    ]
-    return bool(asked) and all(asked)
+    subjects = [str(subject).partition(":") for subject in hint["subjects"]]
+    places = {value for noun, _, value in subjects if noun in {"environment", "metrics"}}
+    owners = {value for noun, _, value in subjects if noun == "project"} | {str(hint.get("project") or "")} - {""}
+    return _all_seen(places, environments) and _all_seen(owners, projects)
+
+
+def _all_seen(named: set[str], seen: frozenset[uuid.UUID] | None) -> bool:
+    return seen is None or (bool(named) and named <= {str(one) for one in seen})
 
 
 async def follow(

@@ -9,11 +9,23 @@ from django.http.cookie import parse_cookie
 from environments.stream.asgi import Scope, header
 from projects import authentication
 from projects.access import Actor
+from projects.errors import NotFound
+
+
+def request_of(scope: Scope) -> HttpRequest:
+    """What rooms and checks written for Django's requests need of this one."""
+    request = HttpRequest()
+    request.method, request.path = scope["method"], scope["path"]
+    for name, value in scope["headers"]:
+        request.META["HTTP_" + name.decode("latin-1").upper().replace("-", "_")] = value.decode("latin-1")
+    client = scope.get("client")
+    request.META["REMOTE_ADDR"] = client[0] if client else ""
+    return request
 
 
 def of_session(scope: Scope) -> Actor:
     """The person whose browser asks; NotAuthenticated as soon as their session is over."""
-    request = HttpRequest()
+    request = request_of(scope)
     request.COOKIES = parse_cookie(header(scope, b"cookie"))
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
     request.user = get_user(request)  # type: ignore[assignment]
@@ -22,11 +34,8 @@ def of_session(scope: Scope) -> Actor:
 
 def of_bearer(scope: Scope) -> Actor:
     """The access token that asks; NotAuthenticated as soon as it is revoked or expired."""
+    given = header(scope, b"authorization")
+    if given.partition(" ")[2].strip().startswith(("tpw_", "tps_")):
+        raise NotFound("There is no such thing here, or you may not see it.")
     client = scope.get("client")
-    return authentication.actor_of_bearer(header(scope, b"authorization"), address=client[0] if client else "")
-
-
-def credential(scope: Scope) -> str:
-    """What stands behind `Bearer`, or nothing."""
-    scheme, _, value = header(scope, b"authorization").strip().partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else ""
+    return authentication.actor_of_bearer(given, address=client[0] if client else "")

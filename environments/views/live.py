@@ -70,14 +70,17 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
         runs.find(actor, run_id)
         return actor
 
+    shown = [attempt]
+
     def read(place: str) -> Piece:
-        actor = of_session(scope)
-        run = runs.find(actor, run_id)
-        number = attempt or run.attempt
+        run = runs.find(of_session(scope), run_id)
+        number = shown[0] = shown[0] or run.attempt
         lines = logs.read(run, number, int(place), LINES)
         drawn = [_line({**line, "n": line["n"] + 1}) for line in lines]
         place = str(lines[-1]["n"] + 1) if lines else place
-        over = run.phase if run.phase not in UNFINISHED or number < run.attempt else None
+        over = run.phase if run.phase not in UNFINISHED else None
+        if number < run.attempt:
+            over = f"attempt {run.attempt}"
         return Piece([("lines", "\n".join(drawn))] if drawn else [], place, more=len(lines) == LINES, over=over)
 
     await _tail(scope, receive, send, f"run:{run_id}", str(after), read, look)

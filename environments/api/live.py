@@ -1,0 +1,179 @@
+"""REST that waits: the stream of events, a run's log as it grows, and the workers' long poll for work."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+
+from environments import lifecycle
+from environments.api.sessions import SessionAuth
+from environments.api.working import ClaimIn
+from environments.doing import assignments
+from environments.models import UNFINISHED, Phase, Run
+from environments.runs import logs, lookup, sessions
+from environments.stream.asgi import Receive, Scope, Send, answer_json, body, header, query
+from environments.stream.crossing import across
+from environments.stream.cursors import Cursor
+from environments.stream.following import follow
+from environments.stream.hub import hub
+from environments.stream.seats import seat
+from environments.stream.sse import Stream
+from environments.stream.tails import Piece, tail
+from environments.stream.visitors import of_bearer, request_of
+from projects import history
+from projects import lifecycle as projects
+from projects.access import Actor
+from projects.errors import Invalid
+from projects.models import Event
+
+LINES = 500
+PARKED = "claims:environment:"
+AUTHENTICATED = SessionAuth()
+Wanted = Callable[[Event], bool]
+
+
+async def events(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /events/stream`: one message for each event, `id` = `<epoch>-<number>`, from `after` or Last-Event-ID on."""
+    asked = query(scope, "after", "environment", "project", "kind", "actor")
+    actor, wanted = await across(_audience, scope, asked)
+    mark = header(scope, b"last-event-id") or asked.get("after", "")
+    cursor = Cursor.parse(mark)
+    if mark and cursor is None:
+        raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
+    name = f"organization:{actor.organization.pk}"
+    with seat(_person(actor)):
+        async with hub.feed(actor.organization) as feed, Stream(receive, send, hub, name) as stream:
+
+            async def tell(found: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
+                for event in filter(wanted, found):
+                    told = orjson.dumps(history.told(actor.organization, event), default=str).decode()
+                    await stream.tell("event", told, id=Cursor(now.epoch, event.number))
+
+            start = cursor or feed.position
+            again = lambda: of_bearer(scope)  # noqa: E731
+            await follow(stream, feed, actor=actor, again=again, cursor=start, wait=0.0, tell=tell)
+
+
+def _audience(scope: Scope, asked: dict[str, str]) -> tuple[Actor, Wanted]:
+    """Who asks, and which events they want; what is not visible to them cannot be named."""
+    actor = of_bearer(scope)
+    environment = lifecycle.find(actor, asked["environment"], terminating=True) if asked.get("environment") else None
+    project = projects.find(actor, asked["project"]) if asked.get("project") else None
+    kind, by = asked.get("kind", ""), asked.get("actor", "")
+
+    def wanted(event: Event) -> bool:
+        return (
+            (environment is None or event.environment_id == environment.pk)
+            and (project is None or event.project_id == project.pk)
+            and (not kind or event.kind == kind or event.kind.startswith(f"{kind}."))
+            and (not by or event.actor == by)
+        )
+
+    return actor, wanted
+
+
+def wants_a_stream(scope: Scope) -> bool:
+    return "text/event-stream" in header(scope, b"accept")
+
+
+async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
+    """`GET /runs/{id}/logs` as a stream: `line` for each line, `end` with the run's phase. Ids are `<attempt>-<next>`.
+
+    A retried run goes on with the lines of its new attempt.
+    """
+    asked = query(scope, "attempt", "cursor")
+    run_id = uuid.UUID(scope["path_params"]["run"])
+
+    def find() -> Run:
+        return lookup.find(of_bearer(scope), run_id)
+
+    def read(place: str) -> Piece:
+        attempt, after = map(int, place.split("-"))
+        run = find()
+        lines = logs.read(run, attempt, after, LINES)
+        messages = [("line", orjson.dumps({"attempt": attempt, **line}).decode()) for line in lines]
+        if lines:
+            return Piece(messages, f"{attempt}-{lines[-1]['n'] + 1}", more=len(lines) == LINES)
+        if attempt < run.attempt and "attempt" not in asked:
+            return Piece([], f"{attempt + 1}-0", more=True)
+        return Piece([], place, over=run.phase if run.phase not in UNFINISHED or attempt < run.attempt else None)
+
+    actor, run = await across(lambda: (of_bearer(scope), find()))
+    place = header(scope, b"last-event-id") or f"{asked.get('attempt') or run.attempt}-{asked.get('cursor') or 0}"
+    _check_place(place)
+    with seat(_person(actor)):
+        async with Stream(receive, send, hub, f"run:{run_id}") as stream:
+            await tail(stream, place=place, read=read, again=lambda: find() and actor)
+
+
+async def claim(scope: Scope, receive: Receive, send: Send) -> None:
+    """`POST /workers/me/claims`: parked here without thread or connection until there is work or something new."""
+    try:
+        said = ClaimIn.model_validate_json(await body(receive))
+    except ValidationError as error:
+        wrong = [{"field": ".".join(map(str, one["loc"])) or "body", "message": one["msg"]} for one in error.errors()]
+        raise Invalid(f"{wrong[0]['field']}: {wrong[0]['message']}.", errors=wrong) from None
+    credential = header(scope, b"authorization").partition(" ")[2].strip()
+    worker = await across(AUTHENTICATED, request_of(scope))
+    until = time.monotonic() + said.wait
+    hub.start()
+    hub.also_look(PARKED, _with_work)
+    left = asyncio.create_task(_left(receive))
+    with hub.waiting.on(f"{PARKED}{worker.environment_id}") as bell:
+        left.add_done_callback(lambda _: bell.set())
+        try:
+            answer = await across(assignments.take, worker, said.claim_key)
+            first = answer["desired_version"]
+            while answer["run"] is None and answer["desired_version"] == first and not hub.closing:
+                if not await _rung(bell, until - time.monotonic()) or left.done():
+                    break
+                answer = await across(_take, credential, said.claim_key)
+        finally:
+            left.cancel()
+    await answer_json(send, 200, answer)
+
+
+def _take(credential: str, claim_key: str) -> dict[str, Any]:
+    """The session may have ended while it was parked."""
+    return assignments.take(sessions.of(credential), claim_key)
+
+
+def _with_work(environment_ids: Iterable[str]) -> list[str]:
+    """Of these environments, the ones in which a run waits for a worker."""
+    waiting = Run.objects.filter(
+        environment_id__in=list(environment_ids),
+        phase=Phase.QUEUED,
+        carried_by=Run.CarriedBy.WORKER,
+        cancel_asked_at=None,
+    )
+    return [str(one) for one in waiting.values_list("environment_id", flat=True).distinct()]
+
+
+async def _rung(bell: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await bell.wait()
+            bell.clear()
+            return True
+    return False
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _check_place(place: str) -> None:
+    attempt, dash, after = place.partition("-")
+    if not (dash and attempt.isdecimal() and after.isdecimal() and len(place) < 20):
+        raise Invalid.field("cursor", "must be a line's number, and `attempt` an attempt's")
+
+
+def _person(actor: Actor) -> uuid.UUID:
+    assert actor.user is not None
+    return actor.user.pk
