@@ -247,7 +247,8 @@ def _environment(request: HttpRequest, name: str) -> Environment:
     decided: Environment | None = getattr(request, "environment", None)
     if decided is None:
         return lifecycle.find(actor(request), name)
-    if decided.name.lower() != name.strip().lower():
+    # The built-in worker names the id, which a renaming leaves alone.
+    if name.strip().lower() not in {decided.name.lower(), str(decided.id)}:
         raise NotFound("This worker token is for another environment.")
     return decided
 
@@ -258,7 +259,7 @@ def _machine(body: RegistrationIn) -> joining.Machine | None:
 
 def _beat(request: HttpRequest, body: HeartbeatIn, worker_id: UUID | None) -> dict[str, Any]:
     worker = _named(request, worker_id)
-    if body.environment_name and body.environment_name.lower() != worker.environment.name.lower():
+    if body.environment_name.lower() not in {"", worker.environment.name.lower(), str(worker.environment_id)}:
         raise NotFound("This worker is in another environment.")
     workers.heartbeat(
         worker,
