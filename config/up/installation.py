@@ -56,7 +56,9 @@ class Installation:
 
 def lock(home: Path, *, patience: float = 30.0) -> IO[str]:
     """Hold the home for as long as the returned file is open; the kernel lets go when the holder dies."""
-    file = open(keys.directory(home) / "lock", "a+")  # noqa: SIM115 it stays open on purpose
+    # Others may pass through to environments' directories, which lie inside; all else has a lock of its own.
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    file = open(home / "lock", "a+")  # noqa: SIM115 it stays open on purpose
     until = time.monotonic() + patience
     told = False
     while True:
