@@ -259,7 +259,7 @@ def _machine(body: RegistrationIn) -> joining.Machine | None:
 
 def _beat(request: HttpRequest, body: HeartbeatIn, worker_id: UUID | None) -> dict[str, Any]:
     worker = _named(request, worker_id)
-    if body.environment_name.lower() not in {"", worker.environment.name.lower(), str(worker.environment_id)}:
+    if (body.environment_name or "").lower() not in {"", worker.environment.name.lower(), str(worker.environment_id)}:
         raise NotFound("This worker is in another environment.")
     workers.heartbeat(
         worker,
