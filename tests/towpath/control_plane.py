@@ -28,6 +28,8 @@ class ControlPlane:
         self.terminated = False
         self.refuse_sessions = False
         self.break_after: dict[str, int] = {}  # path part -> how many answers are lost although the request was heard
+        self.hold = ""  # a path's end, or a step's name: its request is heard and never answered
+        self.held = 0
         control_plane = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -157,6 +159,16 @@ class ControlPlane:
                 return 410, {"code": "environment-terminated", "detail": "gone"}
             if session["closed"]:
                 return 409, {"code": "superseded", "detail": "another process"}
+            named = body.get("step", {})
+            if self.hold and (
+                path.endswith(self.hold) or (named.get("name") == self.hold and named["phase"] == "running")
+            ):
+                if self.hold != "/seal":
+                    self.route(path, body, credential) if self.hold != "/conclusion" else None
+                self.held += 1
+                while self.hold:
+                    self.lock.wait(0.1)
+                return 0, {}
             status, answer = self.route(path, body, credential)
         for part, count in self.break_after.items():
             if part in path and count > 0:

@@ -8,7 +8,7 @@ from towpath.worker.endpoints import Endpoints
 from towpath.worker.pages import Pages
 from towpath.worker.ports import PortsUsedUp
 from towpath.worker.routes import Instance, Overtaken
-from towpath.worker.supervisors import Supervisor
+from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
 
@@ -69,11 +69,14 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
         kill_own(supervisor, attempt, made)
         raise
     except BaseException:
-        kill_own(supervisor, attempt, made)
-        for instance in made:
-            starting.end(worksite, supervisor, instance)
-        if not reuse:
-            releases.delete(worksite, supervisor, specification.app, [release])
+        try:
+            kill_own(supervisor, attempt, made)
+            for instance in made:
+                starting.end(worksite, supervisor, instance)
+            if not reuse:
+                releases.delete(worksite, supervisor, specification.app, [release])
+        except (SupervisorAway, OSError) as error:
+            attempt.note(f"Taking away what was made is left for later: {error}")
         raise
 
 
@@ -152,6 +155,4 @@ def kill_own(supervisor: Supervisor, attempt: Attempt, made: list[Instance]) -> 
     for instance in made:
         for service in instance.services:
             supervisor.stop(instance.program(service))
-    for name in supervisor.look():
-        if name.startswith(f"run.{attempt.run}-{attempt.number}."):
-            programs.remove(supervisor, name, within=5, now=True)
+    releases.kill_jobs(supervisor, attempt)

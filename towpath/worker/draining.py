@@ -3,8 +3,9 @@
 import threading
 
 from towpath.worker import releases, starting
+from towpath.worker.journal import say
 from towpath.worker.routes import Instance
-from towpath.worker.supervisors import Supervisor
+from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
 # A request that was sent to the old address just before the switch gets this long, on top of the service's own
@@ -20,21 +21,29 @@ def others(worksite: Worksite, app: str) -> list[Instance]:
     return [instance for instance in worksite.routes.instances(app) if instance.order < current.order]
 
 
-def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[str], grace: float | None = None) -> None:
+def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[str]) -> None:
     """Stop the older instances in a thread of its own; the next deployment need not wait for that."""
-    mine = []
+    mine: list[Instance] = []
     for instance in others(worksite, app):
         if (app, instance.name) not in worksite.draining:
             worksite.draining.add((app, instance.name))
             mine.append(instance)
 
+    if not mine and not releases.stale(worksite, app, keep):
+        return
+
     def work() -> None:
         try:
-            worksite.stopping.wait(GRACE if grace is None else grace)
+            worksite.stopping.wait(GRACE if mine else 0)
             if not worksite.stopping.is_set():
                 for instance in mine:
                     starting.end(worksite, supervisor, instance)
-                releases.sweep(worksite, supervisor, app, keep)
+                # A run that has just begun works in a directory that nothing names yet: leave it its turn.
+                with worksite.turn(app) as free:
+                    if free:
+                        releases.sweep(worksite, supervisor, app, keep)
+        except (SupervisorAway, OSError) as error:
+            say(f"draining {app}: {error}")  # the next reconciling does it
         finally:
             worksite.draining.difference_update((app, instance.name) for instance in mine)
 

@@ -73,6 +73,7 @@ class Reconciler:
             supervisor = self.worksite.answering(str(slot["project"]["key"]))
             if supervisor is None:
                 return
+            self._end_leftovers(supervisor, app, int((slot.get("live") or {}).get("deployment", {}).get("number") or 0))
             draining.drain(self.worksite, supervisor, app, keep=keep)
             kept = {
                 str(entry.get("deployment"))
@@ -83,6 +84,14 @@ class Reconciler:
             missing.extend(deployment for deployment in keep if deployment in ours and deployment not in kept)
         except (SupervisorAway, PortsUsedUp, Overtaken, OSError) as error:
             say(f"{app}: {error}")
+
+    def _end_leftovers(self, supervisor: Supervisor, app: str, live: int) -> None:
+        """What a lost attempt left beside the current one; one that was sealed is still taken forward by its run."""
+        current = self.worksite.routes.current(app)
+        for instance in self.worksite.routes.instances(app):
+            beside = current is None or instance.order > current.order
+            if beside and not (instance.sealed and instance.number > live):
+                starting.end(self.worksite, supervisor, instance)
 
     def _make_live(self, live: Specification, keep: list[str], missing: list[str]) -> None:
         current = self.worksite.routes.current(live.app)

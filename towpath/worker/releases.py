@@ -115,14 +115,25 @@ def delete(worksite: Worksite, supervisor: Supervisor, app: str, names: list[str
 
 
 def sweep(worksite: Worksite, supervisor: Supervisor, app: str, keep: list[str]) -> None:
-    """Older directories go: what neither an instance needs nor anybody wants to return to."""
+    """Older directories go."""
+    delete(worksite, supervisor, app, stale(worksite, app, keep))
+
+
+def stale(worksite: Worksite, app: str, keep: list[str]) -> list[str]:
+    """Directories that neither an instance needs nor anybody wants to return to."""
     used = {instance.release for instance in worksite.routes.instances(app)}
-    old = [
+    return [
         name
         for name, kept in worksite.routes.releases(app).items()
         if name not in used and (kept.get("deployment") not in keep or not kept.get("complete"))
     ]
-    delete(worksite, supervisor, app, old)
+
+
+def kill_jobs(supervisor: Supervisor, attempt: Attempt) -> None:
+    """End at once what this attempt has running besides services."""
+    for name in supervisor.look():
+        if name.startswith(f"run.{attempt.run}-{attempt.number}."):
+            programs.remove(supervisor, name, within=5, now=True)
 
 
 def job_name(attempt: Attempt, part: str) -> str:

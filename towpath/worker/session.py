@@ -58,6 +58,11 @@ class Session:
             self._generation += 1
             self.welcome.set()
 
+    @property
+    def known_before(self) -> bool:
+        """Whether this directory's worker was ever let in."""
+        return (self.layout.worker / "session.json").exists()
+
     def call(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> dict[str, Any]:
         return self.control_plane.call(path, body, timeout=timeout)
 

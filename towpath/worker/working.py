@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from towpath.worker import releases
 from towpath.worker.attempts import KILL_AFTER, Attempt
 from towpath.worker.control_plane import EnvironmentTerminated, NotWelcome, Refused, Superseded, Unreachable
 from towpath.worker.endpoints import Endpoints
@@ -16,12 +17,13 @@ from towpath.worker.performing import perform
 from towpath.worker.reconciling import Reconciler
 from towpath.worker.session import Session, now
 from towpath.worker.specification import read
+from towpath.worker.supervisors import SupervisorAway
 from towpath.worker.watching import Watcher
 from towpath.worker.worksite import Worksite
 
 AT_ONCE = 4  # runs of different apps; those of one app take turns
 CLAIM_WAIT = 20
-ENDED, SUPERSEDED = 0, 3
+ENDED, NOT_LET_IN, SUPERSEDED = 0, 1, 3
 
 
 class Worker:
@@ -77,8 +79,12 @@ class Worker:
                 self.session.register()
                 say(f"registered as {self.session.worker_id}")
                 return
-            except (Unreachable, NotWelcome, OSError) as error:
-                text, pause = str(error), min(30.0 if isinstance(error, NotWelcome) else 5.0, pause * 2)
+            except NotWelcome as refusal:
+                if self._gives_up(refusal):
+                    return
+                text, pause = str(refusal), min(30.0, pause * 2)
+            except (Unreachable, OSError) as error:
+                text, pause = str(error), min(5.0, pause * 2)
             except EnvironmentTerminated:
                 self.terminate()
                 return
@@ -88,11 +94,20 @@ class Worker:
             except Refused as refusal:
                 text, pause = str(refusal), min(5.0, pause * 1.5)
                 if refusal.status == 404:
+                    if self._gives_up(refusal):
+                        return
                     pause = 30.0
             if text != told:
                 say(text)
                 told = text
             self.stop.wait(pause)
+
+    def _gives_up(self, refusal: Refused) -> bool:
+        """A person who has just typed the command is told; a worker that was let in before goes on asking."""
+        if self.worksite.host.builtin or self.session.known_before:
+            return False
+        self.end(f"the control plane does not let this worker in: {refusal}", NOT_LET_IN)
+        return True
 
     def survive(self, ask: Callable[[], None]) -> bool:
         """Ask the control plane something; false when it could not answer, and what must follow has been done."""
@@ -201,12 +216,26 @@ class Worker:
 
     def guarding(self) -> None:
         """Give up what could not be renewed in time, even while a request hangs or after we were frozen."""
+        ended: list[Attempt] = []
         while not self.stop.wait(0.5):
             with self.lock:
                 attempts = list(self.attempts)
             for attempt in attempts:
                 if now() - attempt.renewed_at > KILL_AFTER:
                     attempt.lost.set()
+                if attempt.lost.is_set() and attempt not in ended:
+                    ended.append(attempt)
+                    self._end_jobs(attempt)
+            ended = [attempt for attempt in ended if attempt in attempts]
+
+    def _end_jobs(self, attempt: Attempt) -> None:
+        """The run's own thread may be waiting for an answer: its processes do not wait with it."""
+        supervisor = self.worksite.answering(attempt.specification.project)
+        try:
+            if supervisor is not None:
+                releases.kill_jobs(supervisor, attempt)
+        except (SupervisorAway, OSError) as error:
+            say(f"run {attempt.run}: {error}")
 
     def sending(self) -> None:
         while not self.stop.wait(0.3):
