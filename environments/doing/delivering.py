@@ -22,6 +22,7 @@ def concluded(run: Run, outcome: Phase | str, reason: str = "") -> None:
     if run.kind == RunKind.RESTART:
         _restarted(run, outcome, reason)
         return
+    assert run.deployment_id is not None
     deployment = Deployment.objects.select_related(
         "organization", "app__project", "environment", "release", "previous_release"
     ).get(pk=run.deployment_id)

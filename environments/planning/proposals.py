@@ -147,13 +147,14 @@ def _release_meant(
     source = stages.before(chain, environment)
     if source is None:
         raise Invalid.field("release_id", f"name the release; no stage comes before {environment.title}.")
-    slots = Slot.objects.filter(app=app, environment__in=stages.environments_of(source)).select_related("live__release")
-    live = {each.environment_id: each.live.release for each in slots if each.live is not None}
-    if any(place not in live for place in (each.id for each in stages.environments_of(source))):
-        where = next(each for each in stages.environments_of(source) if each.id not in live)
-        raise NotDeployed(f"{app.name} is not live in {where.title}; deploy it there first, or name a release.")
+    places = stages.environments_of(source)
+    slots = Slot.objects.filter(app=app, environment__in=places).select_related("live__release")
+    live = {each.environment_id: each.live.release for each in slots if each.live and each.live.release}
+    empty = next((place for place in places if place.id not in live), None)
+    if empty is not None:
+        raise NotDeployed(f"{app.name} is not live in {empty.title}; deploy it there first, or name a release.")
     if len(set(live.values())) > 1:
-        versions = ", ".join(f"{live[each.id].version} in {each.title}" for each in stages.environments_of(source))
+        versions = ", ".join(f"{live[place.id].version} in {place.title}" for place in places)
         raise Invalid.field("release_id", f"name the release; {source.name} runs different ones: {versions}.")
     return next(iter(live.values()))
 

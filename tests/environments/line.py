@@ -46,9 +46,7 @@ class Line:
         return promotions.promote(by=by or self.owner, environment=environment, app=self.app, **wish)
 
     def rolled_back(self, environment: Environment, *, by: Actor | None = None, **wish: Any) -> Deployment:
-        return self.house.ended(
-            rollbacks.roll_back(by=by or self.owner, app=self.app, environment=environment, **wish)
-        )
+        return self.house.ended(rollbacks.roll_back(by=by or self.owner, app=self.app, environment=environment, **wish))
 
 
 def line() -> Line:
