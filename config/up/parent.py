@@ -22,7 +22,7 @@ from config.up.supervisor import FATAL, RUNNING, Supervisor
 
 OURS = {"postgres", "valkey", "caddy", "web", "scheduler", "control"}
 # The others need these until their own end.
-LAST = {"postgres", "valkey", "caddy"}
+LAST = {"postgres", "valkey"}
 READY_WITHIN = 45.0
 STOP_WITHIN = 14.0
 

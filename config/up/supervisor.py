@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import xmlrpc.client
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -76,6 +77,7 @@ class Supervisor:
         # Where it is going down already, TERM below and the sweep by cookie do the rest.
         with suppress(OSError, xmlrpc.client.Error):
             self.stop_those(lambda group: group not in last, until)
+            self.stop_those(lambda group: group in last, until)
         self.process.terminate()
         try:
             self.process.wait(max(1.0, until - time.monotonic()) + 4)
@@ -83,7 +85,7 @@ class Supervisor:
             self.process.kill()
             self.process.wait()
 
-    def stop_those(self, chosen: Any, until: float) -> None:
+    def stop_those(self, chosen: Callable[[str], bool], until: float) -> None:
         rpc = self.rpc()
         for group in {info["group"] for info in self.processes() if chosen(info["group"])}:
             rpc.stopProcessGroup(group, False)
