@@ -34,7 +34,7 @@ def board(actor: Actor, filters: Filters, *, now: datetime | None = None) -> Boa
         columns=[_counted(column, live) for column in columns if column.shown],
         rows=[cells.row(app, columns, slots, now=moment) for app in page],
         counts=counts,
-        next_cursor=_cursor(page[-1]) if more else "",
+        next_cursor=_cursor(page[-1]) if page and more else "",
     )
 
 
@@ -52,10 +52,10 @@ def _columns(actor: Actor, filters: Filters) -> tuple[uuid.UUID | None, list[Col
     )
     columns, places = [], {}
     for row in rows:
-        if not actor.sees(environment_id=row["id"]):
-            continue
         if row["stage_id"]:
             places.setdefault(row["stage_id"], len(places) + 1)
+        if not actor.sees(environment_id=row["id"]):
+            continue
         asked = filters.environment_id in (None, row["id"]) and (not filters.tag or filters.tag in row["tags"])
         columns.append(
             Column(
@@ -91,9 +91,7 @@ def _apps(
         q=_pattern(filters.q),
         status=filters.status,
         paging=bool(filters.cursor),
-        **dict(
-            zip(("after_project", "after_project_id", "after_app", "after_app_id"), after or (None,) * 4, strict=True)
-        ),
+        **after,
         limit=filters.limit + 1,
     )
     counts = {name: rows[0][f"count_{name}"] for name in ("all", *STATUSES)}

@@ -119,7 +119,9 @@ class Words:
             "done": news.done if news and cell.status in {"deploying", "removing"} and news.total else None,
             "total": news.total if news else 0,
             "gate": gate,
-            "mark": _mark(cell.status, version, word, rest if loud else "", gate and gate["text"], news and news.done),
+            "mark": _mark(
+                cell.status, version, word, cell.reason, gate and gate["label"] + gate["text"], news and news.done
+            ),
         }
 
     def _target(self, row: Row, cell: Cell) -> str:

@@ -21,7 +21,6 @@ from projects.access import Permission, allows
 from projects.errors import Conflict, Invalid, NotFound
 from projects.views.signed_in import Visit, signed_in
 
-
 MOST_CHOICES = 200
 
 

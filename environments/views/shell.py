@@ -155,6 +155,8 @@ def address(name: str) -> str:
 def chosen_environment(request: Any) -> Environment | None:
     """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie."""
     if not hasattr(request, "chosen"):
+        # Before it is looked up: the page that says it is not there draws this shell, too.
+        request.chosen = None
         request.chosen = _choose(request)
     chosen: Environment | None = request.chosen
     return chosen

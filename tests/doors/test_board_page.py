@@ -1,0 +1,292 @@
+"""The board's page: what it says, to whom, and at what cost."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from environments.delivery import holds, promotions, rollbacks
+from environments.models import Environment, Slot
+from projects import memberships
+from projects.access import Actor
+from tests.environments import house as builders
+from tests.environments.house import House
+
+pytestmark = pytest.mark.django_db
+LIVE = {"Towpath-Live": "1"}
+
+
+@pytest.fixture
+def house() -> House:
+    return builders.house()
+
+
+@pytest.fixture
+def stages(house: House) -> list[Environment]:
+    found = [house.environment(name) for name in ("development", "staging", "production")]
+    house.chain("development", "staging", "production")
+    return found
+
+
+def signed_in(actor: Actor) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(actor.user)
+    return client
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
+
+
+def page(client: Client, address: str = "/") -> str:
+    response = client.get(address)
+    assert response.status_code == 200, response.status_code
+    return response.content.decode()
+
+
+def test_whoever_is_not_signed_in_is_asked_to() -> None:
+    response = Client().get("/?status=failed")
+
+    assert response.status_code == 302
+    assert response["Location"] == "/sign-in?next=%2F%3Fstatus%3Dfailed"
+
+
+def test_a_new_organization_is_led_to_its_first_chain(house: House) -> None:
+    shown = page(signed_in(house.owner))
+
+    assert "Create your first chain" in shown
+    assert reverse("chain-first") in shown
+
+
+def test_a_viewer_of_a_new_organization_reads_whom_to_ask(house: House) -> None:
+    shown = page(signed_in(house.person("viewer")))
+
+    assert f"Ask an admin of {house.organization.name}" in shown
+    assert reverse("chain-first") not in shown
+
+
+def test_one_click_makes_the_chain_and_shows_it(house: House) -> None:
+    client = signed_in(house.owner)
+
+    response = client.post(reverse("chain-first"), follow=True)
+
+    shown = response.content.decode()
+    assert "The chain is made" in shown
+    assert re.findall(r'<span class="cut">(\w+)</span>', shown)[:3] == ["development", "staging", "production"]
+    assert Environment.objects.get(name="production").protected
+
+
+def test_a_cell_says_what_is_live_and_a_gate_how_far_the_next_stage_is(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    first, second = house.release(app, "1.0"), house.release(app, "1.1")
+    for stage in stages:
+        house.live(first, stage)
+    house.live(second, stages[0])
+
+    shown = text(page(signed_in(house.owner)))
+
+    assert re.search(r"1\.1 Live · now · \S+ 1 behind 1\.0 Live", shown)
+
+
+def test_a_viewer_sees_how_far_but_no_action(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+
+    shown = page(signed_in(house.person("viewer")))
+
+    assert "1 behind" in text(shown)
+    assert reverse("plan-draft") not in shown
+
+
+def test_an_operator_acts_in_a_protected_environment_only_where_a_grant_names_it(
+    house: House, stages: list[Environment]
+) -> None:
+    Environment.objects.filter(pk=stages[1].pk).update(protected=True)
+    house.live(house.release(house.app("shop"), "1.0"), stages[0])
+
+    assert "Promote shop" not in page(signed_in(house.person("operator")))
+    named = house.person("viewer")
+    memberships.add(by=house.owner, username=named.user.username, role="operator", environment_id=stages[1].id)
+    assert "Promote shop 1.0 to staging" in page(signed_in(named))
+
+
+def test_strangers_see_nothing_of_it(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    stranger = signed_in(builders.house().owner)
+
+    assert "shop" not in page(stranger)
+    assert stranger.get(reverse("board-row", args=[app.id])).status_code == 404
+    assert stranger.get(reverse("board-column", args=[stages[0].id])).status_code == 404
+    assert stranger.get("/?environment=development").status_code == 404
+    assert stranger.get("/?project=WEB").status_code == 404
+
+
+def test_the_statements_stay_as_few_however_many_apps_there_are(house: House, stages: list[Environment]) -> None:
+    project = house.project()
+    client = signed_in(house.owner)
+    counts = []
+    for wave in range(2):
+        for number in range(1 + wave * 7):
+            app = house.app(f"app-{wave}-{number}", project=project)
+            house.live(house.release(app, "1.0"), stages[number % 3])
+        page(client)
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            page(client)
+        counts.append(len(queries))
+
+    assert counts[0] == counts[1]
+    assert counts[1] <= 12, [query["sql"][:90] for query in queries]
+
+
+def test_a_deployment_on_its_way_is_said_and_its_gate_waits(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    promotions.promote(by=house.owner, app=app, environment=stages[1])
+
+    shown = page(signed_in(house.owner))
+
+    assert re.search(r"1\.0 Queued · 0s", text(shown))
+    assert "Promote shop 1.0 to staging" not in shown
+
+
+def test_a_failed_deployment_leaves_what_runs_in_the_cell_and_says_what_failed(
+    house: House, stages: list[Environment]
+) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    house.release(app, "1.1")
+    plan = promotions.promote(by=house.owner, environment=stages[0], release=app.releases.get(version="1.1"))
+    house.ended(plan, "failed", "health check")
+
+    shown = text(page(signed_in(house.owner)))
+
+    assert re.search(r"1\.0 Failed 1\.1 · health check", shown)
+
+
+def test_a_rollback_is_marked_until_its_hold_is_lifted(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    for version in ("1.0", "1.1"):
+        house.live(house.release(app, version), stages[0])
+    house.ended(rollbacks.roll_back(by=house.owner, app=app, environment=stages[0]))
+
+    assert re.search(r"1\.0 Rolled back", text(page(signed_in(house.owner))))
+
+    holds.lift(Slot.objects.get(app=app).holds.get(), by=house.owner)
+    assert re.search(r"1\.0 Live", text(page(signed_in(house.owner))))
+
+
+def test_filters_are_parameters_and_work_without_script(house: House, stages: list[Environment]) -> None:
+    web, data = house.project("WEB"), house.project("DATA")
+    house.live(house.release(house.app("shop", project=web), "1.0", commit="abcdef1"), stages[0])
+    house.app("lake", project=data)
+    client = signed_in(house.owner)
+
+    def apps(query: str) -> list[str]:
+        return re.findall(r'class="app cut"[^>]*>([^<]+)', page(client, f"/?{query}"))
+
+    assert apps("") == ["lake", "shop"]
+    assert apps("project=data") == ["lake"]
+    assert apps("q=sho") == ["shop"]
+    assert apps("q=1.0") == ["shop"]
+    assert apps("q=abcdef") == ["shop"]
+    assert apps("q=%25") == []
+    assert apps("status=live") == ["shop"]
+    assert apps("status=behind") == ["shop"]
+    assert apps("status=failed") == []
+    assert client.get("/?status=nonsense").status_code == 422
+    assert client.get("/?cursor=nonsense").status_code == 422
+
+
+def test_the_chosen_environment_is_the_only_column_and_stays_in_every_link(
+    house: House, stages: list[Environment]
+) -> None:
+    house.live(house.release(house.app("shop"), "1.0"), stages[0])
+    client = signed_in(house.owner)
+
+    shown = page(client, "/?environment=STAGING")
+
+    assert re.findall(r'<th scope="col" id="col-([^"]+)"', shown) == [str(stages[1].id)]
+    assert 'data-src="/board/apps/' in shown and "environment=staging" in shown
+    assert client.cookies["environment"].value == "STAGING"
+    assert "environment=staging" in page(client, "/chain")
+
+
+def test_pages_follow_one_another_without_loss(house: House, stages: list[Environment]) -> None:
+    project = house.project()
+    names = [f"app-{number:02}" for number in range(53)]
+    for name in names:
+        house.app(name, project=project)
+    client = signed_in(house.owner)
+
+    first = page(client)
+    following = re.search(r'href="(/\?cursor=[^"]+)" rel="next"', first)
+    assert following
+    second = page(client, following[1].replace("&amp;", "&"))
+
+    found = [re.findall(r'class="app cut"[^>]*>([^<]+)', shown) for shown in (first, second)]
+    assert [len(part) for part in found] == [50, 3]
+    assert [name for part in found for name in part] == names
+
+
+def test_a_row_drawn_again_flashes_only_the_cell_that_changed(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    first, second = house.release(app, "1.0"), house.release(app, "1.1")
+    house.live(first, stages[0])
+    house.live(first, stages[2])
+    client = signed_in(house.owner)
+    source = re.search(r'id="a-[^"]+" data-live="[^"]+" data-src="([^"]+)"', page(client))
+    assert source
+    address = source[1].replace("&amp;", "&")
+
+    before = client.get(address, headers=LIVE)
+    assert " changed" not in before.content.decode()
+    assert client.get(address, headers=LIVE | {"If-None-Match": before["ETag"]}).status_code == 304
+
+    house.live(second, stages[0])
+    after = client.get(address, headers=LIVE | {"If-None-Match": before["ETag"]})
+    cells = after.content.decode().split("<td ")[1:]
+    assert after.status_code == 200
+    assert [" changed" in cell for cell in cells] == [True, True, False]
+
+
+def test_the_counts_offer_to_look_again_when_apps_came_or_went(house: House, stages: list[Environment]) -> None:
+    project = house.project()
+    house.app("shop", project=project)
+    client = signed_in(house.owner)
+    source = re.search(r'id="board-chips"[^>]*data-src="([^"]+)"', page(client))
+    assert source
+    address = source[1].replace("&amp;", "&")
+    assert "Refresh" not in client.get(address, headers=LIVE).content.decode()
+
+    house.app("lake", project=project)
+
+    assert "1 app changed. Refresh" in client.get(address, headers=LIVE).content.decode()
+
+
+def test_apps_of_a_project_with_its_own_chain_appear_there_alone(house: House, stages: list[Environment]) -> None:
+    own = house.project("OWN")
+    house.app("shop", project=own)
+    house.app("lake", project=house.project("WEB"))
+    house.chain("staging", project=own)
+    client = signed_in(house.owner)
+
+    assert "shop" not in page(client)
+    shown = page(client, "/?project=OWN")
+    assert "shop" in shown
+    assert re.findall(r'id="col-([^"]+)"', shown) == [str(stages[1].id)]
+
+
+def test_an_app_outside_the_chain_is_shown_beside_it(house: House, stages: list[Environment]) -> None:
+    aside = house.environment("sandbox")
+    house.live(house.release(house.app("shop"), "1.0"), aside)
+
+    shown = page(signed_in(house.owner))
+
+    assert "Elsewhere" in shown
+    assert "sandbox: Live 1.0" in shown
