@@ -75,6 +75,12 @@ class ConclusionIn(Said):
     last_lines: list[str] = []
 
 
+class ObservationsIn(Said):
+    slots: list[dict[str, Any]] = []
+    resources: dict[str, Any] = {}
+    missing: list[str] = []
+
+
 class ServiceLogsIn(Said):
     chunks: list[dict[str, Any]]
 
@@ -149,8 +155,8 @@ def desired(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("/workers/me/observations", auth=ENDING)
-def observations(request: HttpRequest, body: dict[str, Any]) -> dict[str, int]:
-    return {"desired_version": observing.observe(worker_of(request), body)}
+def observations(request: HttpRequest, body: ObservationsIn) -> dict[str, int]:
+    return {"desired_version": observing.observe(worker_of(request), body.model_dump())}
 
 
 @router.post("/workers/me/service-logs", auth=ENDING)

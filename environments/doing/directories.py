@@ -57,5 +57,5 @@ class Directories:
                 if len(roots) == KEPT:
                     continue
                 roots.append(root)
-            kept += [str(one) for one in (deployment.pk, root) if str(one) not in kept]
-        return kept
+            kept += [str(deployment.pk), str(root)]
+        return list(dict.fromkeys(kept))
