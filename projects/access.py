@@ -201,3 +201,9 @@ def require(
     if not allows(actor, permission, project_id=project_id, environment_id=environment_id, protected=protected):
         where = " in a protected environment" if protected else ""
         raise NotAllowed(f"Your role does not let you {WORDS[permission]}{where}; ask an admin for a grant.")
+
+
+def require_own(actor: Actor, *organization_ids: uuid.UUID) -> None:
+    """NotFound for a row of another organization: look-ups never give one, and a room does not rely on that."""
+    if any(organization_id != actor.organization.pk for organization_id in organization_ids):
+        raise NotFound("There is no such thing here, or you may not see it.")

@@ -28,6 +28,7 @@ class Archived(Conflict):
 @events.operation
 def create(*, by: Actor, project: Project, name: str, description: str = "", repository_url: str = "") -> App:
     """A new app in `project`; its name is unique there regardless of case."""
+    access.require_own(by, project.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
     try:
         with transaction.atomic():
@@ -48,6 +49,7 @@ def create(*, by: Actor, project: Project, name: str, description: str = "", rep
 @events.operation
 def update(app: App, *, by: Actor, **fields: Any) -> App:
     """Change name, description or repository_url."""
+    access.require_own(by, app.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=app.project_id)
     if unknown := set(fields) - CHANGEABLE:
         raise Invalid.field(sorted(unknown)[0], "cannot be changed")
@@ -72,6 +74,7 @@ def update(app: App, *, by: Actor, **fields: Any) -> App:
 @events.operation
 def archive(app: App, *, by: Actor) -> App:
     """Put an app away: it takes no more releases. What runs of it keeps running until it is removed."""
+    access.require_own(by, app.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=app.project_id)
     if App.objects.filter(pk=app.pk, archived_at=None).update(archived_at=timezone.now(), updated_at=timezone.now()):
         _record("app.archived", by, app)

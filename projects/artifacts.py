@@ -35,6 +35,7 @@ class NotStored(Conflict):
 @events.operation
 def receive(*, by: Actor, app: App, stream: BinaryIO, filename: str, sha256: str = "") -> Artifact:
     """Store an uploaded archive (tar, tar.gz, tar.bz2, tar.xz or zip); its digest must be the one declared."""
+    access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
     apps.check_open(app)
     declared = sha256.strip().lower()
@@ -66,6 +67,7 @@ def receive(*, by: Actor, app: App, stream: BinaryIO, filename: str, sha256: str
 @events.operation
 def ask_git(*, by: Actor, app: App, url: str, ref: str) -> Artifact:
     """Write down that a git source is to be fetched once; a control run fetches it."""
+    access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
     apps.check_open(app)
     parts = urlsplit(url)

@@ -79,6 +79,7 @@ def default(*, by: Actor) -> Project:
 @events.operation
 def update(project: Project, *, by: Actor, **fields: Any) -> Project:
     """Change name, description or restrict_to_environment_id."""
+    access.require_own(by, project.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
     if unknown := set(fields) - CHANGEABLE:
         raise Invalid.field(sorted(unknown)[0], "cannot be changed")
@@ -97,6 +98,7 @@ def update(project: Project, *, by: Actor, **fields: Any) -> Project:
 @events.operation
 def delete(project: Project, *, by: Actor) -> None:
     """Delete an empty project; the default one stays."""
+    access.require_own(by, project.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
     if project.is_default:
         raise InUse("The default project cannot be deleted.")

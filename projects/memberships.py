@@ -31,6 +31,8 @@ def add(
     """Make a person with this password and give them a role; a present member gets one more grant."""
     given = known_role(role)
     access.require(by, Permission.MANAGE_MEMBERS)
+    if project is not None:
+        access.require_own(by, project.organization_id)
     if RANK[given] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)
     membership = Membership.objects.filter(user__username__iexact=username, organization=by.organization).first()
@@ -85,6 +87,7 @@ def known_role(role: str) -> Role:
 @events.operation
 def remove(membership: Membership, *, by: Actor) -> None:
     """End a membership; the last owner stays."""
+    access.require_own(by, membership.organization_id)
     access.require(by, Permission.MANAGE_MEMBERS)
     organization = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
     roles = set(membership.grants.values_list("role", flat=True))

@@ -56,6 +56,8 @@ SENTENCES = {
     "worker.lost": "Worker {name} in {environment} does not answer",
     "worker.returned": "Worker {name} in {environment} answers again",
     "worker_token.read": "Worker token of {name} shown",
+    "run.cancel_asked": "Run {name} is to be cancelled",
+    "run.retried": "Run {name} tried again",
     "chain.created": "Promotion chain {name} created: {stages}",
     "chain.updated": "Promotion chain {name} changed: {stages}",
     "chain.deleted": "Promotion chain {name} deleted",

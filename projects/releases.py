@@ -37,6 +37,7 @@ def cut(
     artifact: Artifact | None = None,
 ) -> Release:
     """A new release of `app`; `manifest` is YAML or JSON text, or what was parsed from it. It never changes again."""
+    access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
     apps.check_open(app)
     checked = manifests.parse(manifest)

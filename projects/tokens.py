@@ -85,6 +85,7 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
 @events.operation
 def revoke(token: AccessToken, *, by: Actor) -> None:
     """End a token now; its name becomes free."""
+    access.require_own(by, token.organization_id)
     access.require(by, Permission.MANAGE_TOKENS)
     if RANK[Role(token.role)] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)

@@ -1,6 +1,19 @@
 """The REST routers of the upper floor."""
 
-from environments.api import apps, chains, environments, observing, people, projects, releases, runs, workers, working
+from environments.api import (
+    apps,
+    board,
+    chains,
+    delivery,
+    environments,
+    observing,
+    people,
+    projects,
+    releases,
+    runs,
+    workers,
+    working,
+)
 
 ROUTERS = (
     projects.router,
@@ -9,8 +22,11 @@ ROUTERS = (
     releases.router,
     environments.router,
     chains.router,
+    delivery.router,
+    board.router,
     observing.router,
     runs.router,
+    # A worker's own doors before `/workers/{id}`, which would take their names for ids.
     working.router,
     workers.router,
 )

@@ -1,0 +1,231 @@
+"""Organizations, members and tokens: nobody gives more than they have, and the last owner stays."""
+
+from datetime import timedelta
+
+import pytest
+from django.test import RequestFactory
+from django.utils import timezone
+
+from projects import access, authentication, limits, memberships, organizations, tokens
+from projects.errors import Conflict, Invalid, NotAllowed, NotFound
+from projects.models import AccessToken, Role
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_organization_begins_with_its_owner_and_its_first_event():
+    owner = builders.user()
+    made = organizations.create(name="Harbour", owner=owner)
+    assert access.of_user(owner, made).role == Role.OWNER
+    assert list(organizations.visible(access.of_user(owner, made))) == [made]
+
+
+def test_the_name_of_an_organization_is_unique_regardless_of_case():
+    organizations.create(name="Harbour", owner=builders.user())
+    with pytest.raises(Conflict):
+        organizations.create(name="HARBOUR", owner=builders.user())
+
+
+def test_an_admin_adds_members_below_owner_only():
+    cast = builders.cast()
+    added = memberships.add(by=cast.admin, username="newcomer", password=builders.PASSWORD, role="operator")
+    assert access.of_user(added.user, cast.organization).role == Role.OPERATOR
+    with pytest.raises(NotAllowed):
+        memberships.add(by=cast.admin, username="another", password=builders.PASSWORD, role="owner")
+    memberships.add(by=cast.owner, username="another", password=builders.PASSWORD, role="owner")
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_who_is_no_admin_adds_nobody(role):
+    with pytest.raises(NotAllowed):
+        memberships.add(by=getattr(builders.cast(), role), username="x", password=builders.PASSWORD, role="viewer")
+
+
+def test_a_member_can_be_given_one_more_role_in_one_project():
+    cast = builders.cast()
+    project = builders.project(cast.owner)
+    person = cast.viewer.user
+    memberships.add(by=cast.admin, username=person.username, role="operator", project=project)
+    again = access.of_user(person, cast.organization)
+    assert access.allows(again, access.Permission.RELEASE, project_id=project.id)
+    assert not access.allows(again, access.Permission.RELEASE, project_id=builders.project(cast.owner).id)
+    with pytest.raises(Conflict):
+        memberships.add(by=cast.admin, username=person.username, role="operator", project=project)
+
+
+def test_a_weak_password_or_a_strange_name_is_refused_with_the_field():
+    cast = builders.cast()
+    for fields, field in (
+        ({"username": "fine", "password": "short"}, "password"),
+        ({"username": "fine", "password": "password1234"}, "password"),
+        ({"username": "two words", "password": builders.PASSWORD}, "username"),
+        ({"username": "", "password": builders.PASSWORD}, "username"),
+        ({"username": "fine", "password": builders.PASSWORD, "role": "king"}, "role"),
+    ):
+        with pytest.raises(Invalid) as caught:
+            memberships.add(by=cast.admin, **fields)
+        assert caught.value.errors[0]["field"] == field
+
+
+def test_the_last_owner_cannot_be_removed():
+    cast = builders.cast()
+    membership = memberships.find(cast.owner, cast.owner.user.username)
+    with pytest.raises(Conflict):
+        memberships.remove(membership, by=cast.owner)
+    builders.member(cast.organization, Role.OWNER)
+    memberships.remove(membership, by=cast.owner)
+    with pytest.raises(NotFound):
+        access.of_user(cast.owner.user, cast.organization)
+
+
+def test_an_admin_cannot_remove_an_owner():
+    cast = builders.cast()
+    builders.member(cast.organization, Role.OWNER)
+    with pytest.raises(NotAllowed):
+        memberships.remove(memberships.find(cast.admin, cast.owner.user.username), by=cast.admin)
+
+
+# Tokens
+
+
+def test_a_token_is_found_by_its_secret_and_its_secret_is_nowhere_kept():
+    cast = builders.cast()
+    token, secret = tokens.create(by=cast.admin, name="ci", role="operator")
+    actor = authentication.actor_of_bearer(f"Bearer {secret.reveal()}")
+    assert (actor.label, actor.role) == ("token:ci", Role.OPERATOR)
+    assert authentication.actor_of_bearer(f"UserKey {secret.reveal()}").token == token
+    assert secret.reveal() not in str(AccessToken.objects.filter(pk=token.pk).values().get())
+
+
+def test_a_token_never_exceeds_its_maker():
+    cast = builders.cast()
+    with pytest.raises(NotAllowed):
+        tokens.create(by=cast.admin, name="too-much", role="owner")
+    project = builders.project(cast.owner)
+    limited = builders.member(cast.organization, "admin", project=project)
+    with pytest.raises(NotAllowed):
+        tokens.create(by=limited, name="too-wide", role="admin")
+
+
+def test_a_token_follows_its_makers_present_rights():
+    cast = builders.cast()
+    secret = builders.token(cast.admin, "admin")
+    cast.admin.user.memberships.get().grants.update(role="viewer")
+    assert authentication.actor_of_bearer(f"Bearer {secret}").role == Role.VIEWER
+    cast.admin.user.memberships.get().delete()
+    assert authentication.actor_of_bearer(f"Bearer {secret}").rights == ()
+
+
+def test_a_token_limited_to_projects_sees_no_other_project():
+    cast = builders.cast()
+    project, other = builders.project(cast.owner), builders.project(cast.owner)
+    actor = authentication.actor_of_bearer(f"Bearer {builders.token(cast.owner, project_ids=[project.id])}")
+    assert access.allows(actor, access.Permission.RELEASE, project_id=project.id)
+    with pytest.raises(NotFound):
+        access.require(actor, access.Permission.VIEW, project_id=other.id)
+
+
+def test_an_expired_revoked_or_disabled_token_is_nobody():
+    cast = builders.cast()
+    expired, revoked, disabled = (builders.token(cast.admin, "admin") for _ in range(3))
+    rows = AccessToken.objects.order_by("-created_at", "-id")
+    AccessToken.objects.filter(digest=authentication.digest(expired)).update(
+        expires_at=timezone.now() - timedelta(seconds=1)
+    )
+    tokens.revoke(rows.get(digest=authentication.digest(revoked)), by=cast.admin)
+    for secret in (expired, revoked, "tpa_unknown"):
+        with pytest.raises(authentication.NotAuthenticated):
+            authentication.actor_of_bearer(f"Bearer {secret}")
+    cast.admin.user.is_active = False
+    cast.admin.user.save()
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.actor_of_bearer(f"Bearer {disabled}")
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer  ", "Basic abc", "Bearer a b"])
+def test_a_header_without_a_token_is_nobody(header):
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.actor_of_bearer(header)
+
+
+def test_an_expiry_in_the_past_is_refused():
+    with pytest.raises(Invalid):
+        tokens.create(by=builders.cast().admin, name="late", role="viewer", expires_at=timezone.now())
+
+
+def test_a_revoked_tokens_name_is_free_again():
+    cast = builders.cast()
+    token, _ = tokens.create(by=cast.admin, name="ci", role="viewer")
+    with pytest.raises(Conflict):
+        tokens.create(by=cast.admin, name="CI", role="viewer")
+    tokens.revoke(token, by=cast.admin)
+    tokens.create(by=cast.admin, name="CI", role="viewer")
+
+
+# Signing in
+
+
+def test_signing_in_needs_the_right_password():
+    person = builders.user()
+    address = builders.name("address")
+    assert authentication.sign_in(username=person.username, password=builders.PASSWORD, address=address) == person
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.sign_in(username=person.username, password="wrong", address=address)
+
+
+def test_after_ten_failures_a_name_and_an_address_must_wait():
+    person, address = builders.user(), builders.name("address")
+    for _ in range(authentication.SIGN_INS):
+        with pytest.raises(authentication.NotAuthenticated):
+            authentication.sign_in(username=person.username, password="wrong", address=address)
+    with pytest.raises(limits.TooMany) as caught:
+        authentication.sign_in(username=person.username, password=builders.PASSWORD, address=address)
+    assert 0 < caught.value.seconds <= authentication.WINDOW
+    with pytest.raises(limits.TooMany):
+        authentication.sign_in(username=builders.user().username, password=builders.PASSWORD, address=address)
+
+
+def test_the_limit_holds_without_a_broker(settings, monkeypatch):
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(limits, "_client", None)
+    monkeypatch.setattr(limits, "_silent_until", 0.0)
+    name = builders.name("limit")
+    for _ in range(3):
+        limits.check(name, most=3, seconds=60)
+        limits.count(name, seconds=60)
+    with pytest.raises(limits.TooMany):
+        limits.check(name, most=3, seconds=60)
+    monkeypatch.setattr(limits, "_client", None)
+    monkeypatch.setattr(limits, "_silent_until", 0.0)
+
+
+def test_a_session_acts_in_the_organization_it_chose():
+    person = builders.user()
+    first, second = builders.organization(person), builders.organization(person)
+    request = RequestFactory().get("/")
+    request.user, request.session = person, {}
+    assert authentication.actor_of_request(request).organization == first
+    authentication.choose_organization(request, second)
+    later = RequestFactory().get("/")
+    later.user, later.session = person, request.session
+    assert authentication.actor_of_request(later).organization == second
+    with pytest.raises(NotFound):
+        authentication.choose_organization(request, builders.organization())
+
+
+def test_nobody_acts_on_people_and_tokens_of_another_organization():
+    cast = builders.cast()
+    token, _ = tokens.create(by=cast.owner, name="ci", role="viewer")
+    with pytest.raises(NotFound):
+        tokens.revoke(token, by=cast.stranger)
+    with pytest.raises(NotFound):
+        memberships.remove(cast.viewer.user.memberships.get(), by=cast.stranger)
+    with pytest.raises(NotFound):
+        memberships.add(
+            by=cast.stranger,
+            username="x",
+            password=builders.PASSWORD,
+            role="viewer",
+            project=builders.project(cast.owner),
+        )
