@@ -50,7 +50,8 @@ def prepare(directory: Path, *, uid: int | None = None, gid: int | None = None) 
     layout = Layout(directory)
     # Root keeps the outer directories: whoever could rename in them could put a link where another uid writes.
     make(directory, 0o711)
-    make(layout.projects, 0o711)
+    # The worker lists the projects; nobody else learns which there are.
+    make(layout.projects, 0o751, gid=gid)
     make(layout.worker, 0o700, uid, gid)
     make(layout.routes, 0o755, uid, gid)
     return {
