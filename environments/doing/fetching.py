@@ -77,7 +77,7 @@ def _checked(url: str) -> egress.Destination:
 
 
 class _Work:
-    """git with nothing of this machine: no configuration, no credentials, no hooks, only the address that was checked."""
+    """git with nothing of this machine: no configuration, credentials or hooks, only the address that was checked."""
 
     def __init__(self, git: str, directory: Path, destination: egress.Destination, progress: Progress) -> None:
         self.directory = directory

@@ -51,7 +51,9 @@ def _free(identity: object) -> None:
 
 def bring_up_to_date() -> None:
     """When an installation starts: its address, its users and its interpreter may have changed since it stopped."""
-    settled = Environment.objects.filter(state=State.RUNNING, deleted_at=None).select_related("host", "organization")
+    settled = Environment.objects.filter(state__in=[State.RUNNING, State.ERROR], deleted_at=None).select_related(
+        "host", "organization"
+    )
     for environment in settled:
         progress = Progress(_journal(environment), time.monotonic() + 60)
         try:

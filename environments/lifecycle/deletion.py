@@ -4,11 +4,12 @@ from contextlib import suppress
 
 from django.utils import timezone
 
-from environments import states
+from environments import states, tasks
+from environments.doing import conclusions
 from environments.lifecycle.changes import require_to_manage
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
-from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Run, RunKind, StageEnvironment, State
+from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, StageEnvironment, State
 from environments.runs import cancel, desires
 from projects import events
 from projects.access import Actor
@@ -27,13 +28,19 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     check_deletable(environment)
     if not force:
         check_nothing_in_flight(environment)
+    states.move(environment, State.TERMINATING, by=by, deleted_at=timezone.now())
+    reason = f"{environment.title} was deleted."
     for run in Run.objects.filter(environment=environment, phase__in=UNFINISHED):
+        # What is past its point of no return ends with the worker that carries it.
         with suppress(cancel.Sealed):
-            # What is past its point of no return ends with the worker that carries it.
-            cancel.ask(run, by=by, reason=f"{environment.title} was deleted.")
-    states.move(environment, State.TERMINATING, by=by, reason="", deleted_at=timezone.now())
-    if not Run.objects.filter(environment=environment, kind__in=LIFECYCLE_KINDS, phase__in=UNFINISHED).exists():
+            cancel.ask(run, by=by, reason=reason)
+        if run.kind in LIFECYCLE_KINDS and run.phase == Phase.QUEUED:
+            conclusions.settle(run.pk)
+    on_its_way = Run.objects.filter(environment=environment, kind__in=LIFECYCLE_KINDS, phase__in=UNFINISHED).first()
+    if on_its_way is None:
         enqueue(environment, RunKind.TERMINATE, by=by)
+    elif on_its_way.kind == RunKind.TERMINATE:
+        tasks.ring(on_its_way)
     # Otherwise what is being made stops first; its end queues the termination.
     desires.raise_version(environment.id)
 

@@ -65,8 +65,7 @@ class Process:
         ]
 
     def refresh(self, environment: Environment, progress: Progress) -> None:
-        found = settings.INSTALLATION
-        if not supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter):
+        if supervisor().state(worker_program(environment)) and not _as_of_today(environment):
             _start_programs(environment, progress)
 
 
@@ -156,13 +155,18 @@ def _start_programs(environment: Environment, progress: Progress) -> None:
 
 def _heartbeat(environment: Environment, progress: Progress) -> None:
     environment.refresh_from_db()
-    if supervisor().state(worker_program(environment)) not in UP:
+    if supervisor().state(worker_program(environment)) not in UP or not _as_of_today(environment):
         # A retry continues here, and what came up at the first try may have given up since.
         _start_programs(environment, progress)
     worker = presence.await_builtin_worker(environment, progress, seconds=50)
     if worker is None:
         raise StepFailed(f"The worker was not heard of within 50 s. {_last_words(environment)}")
     progress.say(f"The worker on {worker.hostname} was heard of.")
+
+
+def _as_of_today(environment: Environment) -> bool:
+    found = settings.INSTALLATION
+    return supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter)
 
 
 def _last_words(environment: Environment) -> str:

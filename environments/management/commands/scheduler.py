@@ -8,6 +8,7 @@ import logging
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,7 +30,10 @@ EVERY = 2.0
 MINUTE = 60.0
 LOCK = 0x746F7770617468  # "towpath"
 IDEMPOTENCY_KEPT = timedelta(hours=24)
+RING_AGAIN_AFTER = 30.0
 PLANS_KEPT = timedelta(days=7)
+
+_RUNG: dict[uuid.UUID, float] = {}
 
 
 class Command(BaseCommand):
@@ -81,8 +85,12 @@ def _guard(chore: Callable[[], object]) -> None:
 
 
 def _send_couriers() -> None:
-    """For what waits, whether or not somebody rang for it before: a second message finds nothing to do."""
-    for run in Run.objects.filter(pk__in=claim.waiting_for_control(limit=20)):
+    """For what waits, at most one message in half a minute: while nobody takes them they must not pile up."""
+    now = time.monotonic()
+    for run_id in [one for one, rung_at in _RUNG.items() if now - rung_at > RING_AGAIN_AFTER]:
+        del _RUNG[run_id]
+    for run in Run.objects.filter(pk__in=claim.waiting_for_control(limit=20)).exclude(pk__in=list(_RUNG)):
+        _RUNG[run.pk] = now
         tasks.ring(run)
 
 
