@@ -118,8 +118,6 @@ def choose(web: str) -> Installation:
             raise CannotStart("No port from 8000 to 8099 is free; choose one with TOWPATH_BIND=127.0.0.1:<port>.")
         web = f"127.0.0.1:{port}"
     host = web.rpartition(":")[0]
-    blocks = range(20_000, 22_000, ENDPOINTS)
-    endpoints = next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), None)
     identity = str(uuid.uuid4())
     return Installation(
         id=identity,
@@ -127,7 +125,7 @@ def choose(web: str) -> Installation:
         address=address_of(host),
         postgres_port=ports.first_free(range(15_432, 15_932)) or ports.anywhere(),
         valkey_port=ports.first_free(range(16_379, 16_879)) or ports.anywhere(),
-        endpoint_first=blocks[0] if endpoints is None else endpoints,
+        endpoint_first=free_block(host),
         endpoint_count=ENDPOINTS,
         # Not in use until something is deployed, so two installations on one machine cannot see each other: by lot.
         service_first=random.choice(range(22_000, 32_000, SERVICES)),
@@ -163,7 +161,7 @@ def address_of(host: str) -> str:
     return "127.0.0.1" if host in {"0.0.0.0", ""} else host
 
 
-def settle_ports(record: Installation, *, postgres: bool, valkey: bool) -> list[int]:
+def settle_ports(record: Installation, home: Path, *, postgres: bool, valkey: bool) -> list[int]:
     """Make sure of every port before anything starts; returns endpoint ports that somebody else uses."""
     host, _, port = record.web.rpartition(":")
     if not ports.is_free(int(port), host):
@@ -176,5 +174,20 @@ def settle_ports(record: Installation, *, postgres: bool, valkey: bool) -> list[
         record.postgres_port = ports.first_free(range(15_432, 15_932)) or ports.anywhere()
     if valkey and not ports.is_free(record.valkey_port):
         record.valkey_port = ports.first_free(range(16_379, 16_879)) or ports.anywhere()
+    if taken := taken_endpoints(record):
+        # An address is kept for life once it was given to an app; before that the whole range may move.
+        if not any((home / "endpoints").iterdir()):
+            record.endpoint_first = free_block(host)
+        taken = taken_endpoints(record)
+    return taken
+
+
+def taken_endpoints(record: Installation) -> list[int]:
     endpoints = range(record.endpoint_first, record.endpoint_first + record.endpoint_count)
-    return [port for port in endpoints if not ports.is_free(port, host)]
+    return [port for port in endpoints if not ports.is_free(port, record.host)]
+
+
+def free_block(host: str) -> int:
+    """Where a range of endpoints begins that nobody uses now."""
+    blocks = range(20_000, 22_000, ENDPOINTS)
+    return next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), blocks[0])

@@ -159,7 +159,7 @@ def build(where: Path, base: Path) -> None:
     for path in source_files():
         copy(path, packages / path.relative_to(ROOT))
     open_to_all(where)
-    # Compiled now, because the users who will import it cannot write beside it.
+    # What is not compiled yet, is now: the users who will import it cannot write beside it.
     subprocess.run(
         [str(where / "bin/python"), "-I", "-m", "compileall", "-q", "-j", "2", str(packages)],
         capture_output=True,
@@ -172,7 +172,7 @@ def build(where: Path, base: Path) -> None:
 def copy_distribution(part: metadata.Distribution, packages: Path) -> None:
     for entry in part.files or []:
         # Scripts lie outside of site-packages and name another interpreter: they stay behind.
-        if ".." in entry.parts or entry.is_absolute() or "__pycache__" in entry.parts:
+        if ".." in entry.parts or entry.is_absolute():
             continue
         source = Path(str(part.locate_file(entry)))
         if source.is_file():
@@ -181,7 +181,8 @@ def copy_distribution(part: metadata.Distribution, packages: Path) -> None:
 
 def copy(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, target)
+    # With its time, by which Python knows that what was compiled from it is still good.
+    shutil.copy2(source, target)
 
 
 def open_to_all(where: Path) -> None:

@@ -10,12 +10,13 @@ import urllib.error
 import urllib.request
 import xmlrpc.client
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from config.env import ROOT
-from config.up import caddy, installation, interpreter, programs, servers, survivors, voice
+from config.up import caddy, installation, interpreter, keys, programs, servers, survivors, voice
 from config.up.errors import CannotStart
 from config.up.programs import Program
 from config.up.supervisor import FATAL, RUNNING, Supervisor
@@ -57,27 +58,33 @@ class Parent:
         if survivors.find(self.record.id):
             with voice.step("end what an earlier start left running"):
                 survivors.end(self.record.id)
+        for folder in ("artifacts", "logs", "endpoints"):
+            keys.directory(self.home / folder)
         chosen = servers.choose(self.record, self.home)
-        taken = installation.settle_ports(self.record, postgres=bool(chosen.cluster), valkey=bool(chosen.broker))
+        taken = installation.settle_ports(
+            self.record, self.home, postgres=bool(chosen.cluster), valkey=bool(chosen.broker)
+        )
         chosen = servers.choose(self.record, self.home)
         self.record.save(self.home)
-        for folder in ("artifacts", "logs", "endpoints"):
-            (self.home / folder).mkdir(mode=0o700, exist_ok=True)
         if taken:
             voice.say(f"  !    ports {sentence(taken)} are used by other programs; apps with these addresses stay away")
         basic = programs.basic_environment(self.record, self.home)
+        # Copying and compiling goes on beside the database's work; the web and its workers need both.
+        beside = ThreadPoolExecutor(1)
+        interpreter_found = beside.submit(interpreter.settle, self.record, self.home)
+        beside.shutdown(wait=False)
         with voice.step("database and broker"):
             servers.initialize(chosen, self.home, basic)
             self.supervisor = Supervisor(self.home, self.configure(chosen, basic, taken), basic)
             self.supervisor.start()
             servers.ready(chosen)
-        with voice.step("interpreter for environments"):
-            interpreter.settle(self.record, self.home)
-            self.record.save(self.home)
         with voice.step("tables and static files"):
             self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_owner()})
         with voice.step("first sign-in"):
             self.python("manage.py", "first_run", "--skip-checks", environment={**basic, **chosen.for_application()})
+        with voice.step("interpreter for environments"):
+            interpreter_found.result()
+            self.record.save(self.home)
         with voice.step("web, scheduler, control worker"):
             for group in ("web", "scheduler", "control"):
                 self.supervisor.start_group(group)
