@@ -55,10 +55,9 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
         raise Http404
     etag = request.headers.get("If-None-Match", "").strip('W/"')
     live = "Towpath-Live" in request.headers
-    known = request.GET.get("known", "") if live else ""
     words = Words(request.actor, query=_query(request), now=timezone.now())
     beside = request.GET.get("beside") == "1"
-    prepared = words.row(found.rows[0], beside=beside, before=known)
+    prepared = words.row(found.rows[0], beside=beside, before=etag if live else "")
     if etag == prepared["mark"]:
         return HttpResponseNotModified(headers={"ETag": f'"{etag}"'})
     response = render(request, "board/_row.html", {"row": prepared, "beside": beside})

@@ -13,6 +13,13 @@ from environments.board import Cell, Column, Row
 from environments.models import Phase
 from projects.access import Actor, Permission, allows
 
+ENDS = {
+    "live": "is live",
+    "failed": "failed",
+    "errored": "could not be deployed",
+    "rolled-back": "is live again",
+    "degraded": "is degraded",
+}
 _ANY = uuid.UUID(int=0)
 Prepared = dict[str, Any]
 
@@ -96,6 +103,15 @@ class Words:
             "elsewhere": [self._beside(cell) for cell in row.elsewhere],
             "mark": mark,
         }
+
+    def _latest(self, row: Row) -> str:
+        """What a screen reader is told once it is new: the end of a deployment, never its progress."""
+        ended = [cell for cell in row.cells if cell.since and cell.status in ENDS and not cell.in_flight]
+        if not ended:
+            return ""
+        cell = max(ended, key=lambda each: each.since or self.now)
+        version = cell.news.version if cell.news else cell.version
+        return f"{row.name} {version} {ENDS[cell.status]} in {cell.column.title}"
 
     def cell(self, row: Row, cell: Cell) -> Prepared:
         look = statuses.status_of(cell.status)

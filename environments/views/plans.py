@@ -83,8 +83,7 @@ def carry_out(request: Visit) -> HttpResponse:
     wish = _wish(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()
     try:
-        if seen != _look(request, wish).digest:
-            raise plans.Stale("Something has changed since you opened this plan. Here it is as it stands now.")
+        _check_seen(seen, _look(request, wish))
         deployment = deployments.carry_out(wish.propose(request), by=request.actor, confirm=confirm or None)
     except (Conflict, Invalid) as refusal:
         try:
@@ -97,6 +96,13 @@ def carry_out(request: Visit) -> HttpResponse:
     if is_fragment(request):
         return render(request, "plan/_done.html", {"toasts_swap": True})
     return redirect((link("run", deployment.run.id) or reverse("board")) + query(request))
+
+
+def _check_seen(seen: str, plan: Plan) -> None:
+    if seen == plan.digest:
+        return
+    closed = next((gate["sentence"] for gate in plan.gates if not gate["passed"]), "Here it is as it stands now.")
+    raise plans.Stale(f"Something has changed since you opened this plan. {closed}")
 
 
 def _look(request: Visit, wish: Wish) -> Plan:
@@ -141,8 +147,8 @@ def _wish(request: Visit, given: Any) -> Wish:
         release=releases.find(request.actor, release) if release else None,
         to_deployment=deployments.find(request.actor, returned) if returned else None,
         bypass=bool(given.get("bypass")),
-        reason=given.get("reason", "").replace("\x00", "").strip(),
-        link=given.get("link", "").replace("\x00", "").strip(),
+        reason=given.get("reason", "").strip(),
+        link=given.get("link", "").strip(),
     )
 
 

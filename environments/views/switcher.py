@@ -13,7 +13,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 @signed_in
 def options(request: Visit) -> HttpResponse:
     """A fragment for the menu; without script a page of its own with the same links."""
-    find = request.GET.get("find", "").replace("\x00", "").strip()
+    find = request.GET.get("find", "").strip()
     given = request.GET.get("back", "")
     back = given if url_has_allowed_host_and_scheme(given, {request.get_host()}) else "/"
     found = switcher(request, back, chosen=chosen_environment(request), find=find)

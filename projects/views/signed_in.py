@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -38,6 +39,8 @@ def signed_in(
     def known(request: Any, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return to_sign_in(request)
+        if any("\x00" in value for given in (request.GET, request.POST) for value in given.values()):
+            raise BadRequest("No text holds a NUL.")
         request.actor = authentication.actor_of_request(request)
         if request.method == "GET" and not is_fragment(request):
             request.live_since = last_event(request.actor)
