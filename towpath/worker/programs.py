@@ -56,8 +56,9 @@ def write(supervisor: Supervisor, program: Program) -> Path:
     if program.keep_files and directory.is_dir():
         directory.rename(fresh)
     else:
-        fresh.mkdir()
-    os.chmod(fresh, 0o2750)  # the directory's group is the project's
+        # Its group is the project's, and so is that of what is made in it, by the bit it inherits from its parent.
+        # It must not be set again: the kernel takes it from whoever is not in that group.
+        fresh.mkdir(mode=0o750)
     texts = {"spec.json": json.dumps(program.spec), "program.conf": configuration(program)}
     for name, text in texts.items():
         descriptor = os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
