@@ -33,12 +33,14 @@ class Superseded(Conflict):
 
 
 @events.operation
-def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None) -> Deployment:
-    """Make the planned deployment. Raises Invalid for a wrong or missing `confirm`, Blocked and Stale with the gates.
+def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None, reason: str = "", link: str = "") -> Deployment:
+    """Make the planned deployment; `reason` and `link` where they differ from the plan's.
 
+    Raises Invalid for a wrong or missing `confirm`, Blocked and Stale with the gates.
     Everything is read again under the locks of slot and environment (in this order), so that of two people who carry
     out plans for one app in one environment one wins and the other reads why.
     """
+    plans.check_words(reason, link)
     plan = locked(plan)
     plans.require_right(plan, by=by)
     check_confirmation(confirm, name=plan.environment.name, required=plan.environment.protected)
@@ -58,8 +60,8 @@ def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None) -> Deploymen
         plan=plan,
         bypass=gates.bypassed(proposal),
         env_vars=proposal.env_vars,
-        reason=plan.reason,
-        link=plan.link,
+        reason=reason.strip() or plan.reason,
+        link=link or plan.link,
         created_by=by.label,
     )
     Slot.objects.filter(pk=slot.pk).update(target=deployment, last_number=deployment.number, placement=host)
@@ -67,7 +69,7 @@ def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None) -> Deploymen
     if proposal.release is not None and host is not None:
         addresses.allocate(plan.app, plan.environment, proposal.release, host=host)
     run = _enqueue(deployment, by=by, host=host)
-    telling.record("deployment.asked", deployment, by=by, run=run, reason=plan.reason, link=plan.link)
+    telling.record("deployment.asked", deployment, by=by, run=run, reason=deployment.reason, link=deployment.link)
     return deployment
 
 

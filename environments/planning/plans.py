@@ -17,8 +17,10 @@ from projects import access, events
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Release
+from projects.releases import LINK
 
 LIFETIME = timedelta(hours=1)
+LONGEST_REASON = 4000
 
 
 class Blocked(Conflict):
@@ -55,6 +57,7 @@ def propose(
     app = app or (release.app if release else None) or (to_deployment.app if to_deployment else None)
     if app is None:
         raise Invalid.field("app_id", "name the app, or a release.")
+    check_words(reason, link)
     _check_right(by, app, environment, bypass=bypass, reason=reason)
     proposal = proposals.of_wish(
         by=by,
@@ -175,6 +178,13 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Plan:
         return visible(actor).get(pk=uuid.UUID(str(ident)))
     except (ValueError, Plan.DoesNotExist):
         raise NotFound("There is no such plan.") from None
+
+
+def check_words(reason: str, link: str) -> None:
+    if len(reason) > LONGEST_REASON:
+        raise Invalid.field("reason", f"at most {LONGEST_REASON} characters.")
+    if link and not LINK.fullmatch(link):
+        raise Invalid.field("link", "must be an http:// or https:// address of at most 500 characters.")
 
 
 def _check_right(by: Actor, app: App, environment: Environment, *, bypass: bool, reason: str) -> None:
