@@ -121,10 +121,11 @@
     if (answer.status === 404 || answer.status === 410) { shown.forEach(vanish); return; }
     if (!answer.ok) throw new Error(answer.status);
     const html = await answer.text();
-    let swapped = true;
-    for (const piece of shown) if (piece.isConnected && !swap(piece, html)) swapped = false;
     const etag = answer.headers.get("ETag");
-    if (etag && swapped) etags.set(src, etag);
+    for (const piece of shown) {
+      const now = piece.isConnected ? swap(piece, html) : null;
+      if (now && etag) etags.set(now.dataset.src, etag);
+    }
   };
 
   // ---- Pieces: putting the new one in place
@@ -152,16 +153,16 @@
   const path = (from, to) => { const steps = []; for (let at = to; at !== from; at = at.parentElement) steps.unshift([...at.parentElement.children].indexOf(at)); return steps; };
   const walk = (from, steps) => steps.reduce((at, n) => at?.children[n], from);
 
-  // True when the page shows this state of the piece; false when it has to wait.
+  // Answers the element that now shows this state of the piece; nothing when it has to wait.
   const swap = (piece, html) => {
     const next = fresh(html);
-    if (!next) return true;
-    if (plain(piece, true).isEqualNode(plain(next, true))) return true;
-    if (busy(piece)) { hold(piece); return false; }
-    if (piece.matches(":hover") && order(piece) !== order(next)) { offer(piece); return false; }
+    if (!next) return null;
+    if (plain(piece, true).isEqualNode(plain(next, true))) return piece;
+    if (busy(piece)) { hold(piece); return null; }
+    if (piece.matches(":hover") && order(piece) !== order(next)) { offer(piece); return null; }
     if (plain(piece, false).isEqualNode(plain(next, false))) for (const box of [next, ...next.querySelectorAll(".changed")]) box.classList.remove("changed");
     put(piece, next);
-    return true;
+    return next;
   };
   const put = (piece, next) => {
     const at = piece.contains(document.activeElement) ? document.activeElement : null;
