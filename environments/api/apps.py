@@ -6,11 +6,11 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from projects import apps, events, lifecycle
 from projects.models import App
-from projects.rest.bodies import Body, Change, actor, created
+from projects.rest.bodies import Answer, Body, Change, actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
@@ -30,7 +30,7 @@ class AppChange(Change):
     repository_url: str | None = None
 
 
-class AppOut(Schema):
+class AppOut(Answer):
     id: UUID
     organization_id: UUID
     project_id: UUID

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from environments.delivery import chains
 from environments.models import Chain, Stage
 from projects import events, lifecycle
 from projects.access import Actor
-from projects.rest.bodies import Body, Change, actor, created
+from projects.rest.bodies import Answer, Body, Change, actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
@@ -36,12 +36,12 @@ class ChainChange(Change):
     create_missing: bool = False
 
 
-class StageOut(Schema):
+class StageOut(Answer):
     name: str
     environments: list[str]
 
 
-class ChainOut(Schema):
+class ChainOut(Answer):
     id: UUID
     name: str
     project_id: UUID | None

@@ -5,15 +5,15 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
+from pydantic import BaseModel, ConfigDict, Field
 
 from environments import lifecycle, summaries, workers
 from environments.models import Environment
 from projects import events
 from projects import lifecycle as projects
 from projects.access import Actor
-from projects.rest.bodies import Body, Change, actor, as_json, created, shown_once
+from projects.rest.bodies import Answer, Body, Change, actor, as_json, created, shown_once
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
@@ -25,16 +25,16 @@ PLAIN = (
 )  # fmt: skip
 
 
-class ExecutionEnvironment(Schema):
+class ExecutionEnvironment(BaseModel):
     env_vars: dict[str, Any] | None = None
     secrets: list[Any] | None = Field(None, description="Must be empty for now.")
     integration_ids: list[Any] | None = Field(None, description="Must be empty for now.")
     mcp_servers: dict[str, Any] | None = None
 
-    model_config = {"extra": "allow"}
+    model_config = ConfigDict(extra="allow")
 
 
-class EnvironmentFields(Schema):
+class EnvironmentFields(BaseModel):
     display_name: str | None = None
     description: str | None = None
     tags: list[str] | None = None
@@ -60,7 +60,7 @@ class EnvironmentChange(EnvironmentFields, Change):
     name: str | None = None
 
 
-class EndpointBrief(Schema):
+class EndpointBrief(Answer):
     name: str
     url: str
     app: str
@@ -68,14 +68,14 @@ class EndpointBrief(Schema):
     status: str
 
 
-class ExecutionEnvironmentOut(Schema):
+class ExecutionEnvironmentOut(Answer):
     env_vars: dict[str, Any]
     secrets: list[Any]
     integration_ids: list[Any]
     mcp_servers: dict[str, Any]
 
 
-class EnvironmentOut(Schema):
+class EnvironmentOut(Answer):
     id: UUID
     organization_id: UUID
     name: str
@@ -111,7 +111,7 @@ class EnvironmentOut(Schema):
     expires_at: datetime | None
 
 
-class Filters(Schema):
+class Filters(BaseModel):
     status_filter: str = ""
     project: str = ""
     tag: str = ""
@@ -213,13 +213,13 @@ def stop_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
     return shape(by, lifecycle.stop(lifecycle.find(by, id), by=by))
 
 
-class CommandParts(Schema):
+class CommandParts(Answer):
     binary: str
     subcommand: str
     flags: dict[str, str]
 
 
-class WorkerCommandOut(Schema):
+class WorkerCommandOut(Answer):
     command: str
     command_parts: CommandParts
     worker_token: str

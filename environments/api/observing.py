@@ -5,21 +5,21 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
+from pydantic import BaseModel, Field
 
 from environments import lifecycle, service_logs, summaries
 from environments.models import Endpoint
 from projects import apps, history
 from projects import lifecycle as projects
 from projects.rest import paging as pages
-from projects.rest.bodies import actor
+from projects.rest.bodies import Answer, actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["events"])
 
 
-class EventOut(Schema):
+class EventOut(Answer):
     id: str = Field(description="<epoch>-<number>, also what `after` and Last-Event-ID take.")
     kind: str
     actor: str
@@ -30,7 +30,7 @@ class EventOut(Schema):
     sentence: str
 
 
-class EventFilters(Schema):
+class EventFilters(BaseModel):
     after: str = ""
     environment: str = ""
     project: str = ""
@@ -38,7 +38,7 @@ class EventFilters(Schema):
     actor: str = ""
 
 
-class EndpointOut(Schema):
+class EndpointOut(Answer):
     id: UUID
     environment_id: UUID
     app_id: UUID
@@ -51,7 +51,7 @@ class EndpointOut(Schema):
     created_at: datetime
 
 
-class LogLineOut(Schema):
+class LogLineOut(Answer):
     at: datetime | None
     app_id: UUID
     service: str

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from environments import lifecycle as environments
 from projects import access, lifecycle, memberships, tokens
 from projects.access import Permission
 from projects.models import AccessToken, Membership
-from projects.rest.bodies import Body, actor, created, shown_once
+from projects.rest.bodies import Answer, Body, actor, created, shown_once
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["people"])
@@ -25,13 +25,13 @@ class MemberIn(Body):
     environment_id: UUID | None = None
 
 
-class GrantOut(Schema):
+class GrantOut(Answer):
     role: str
     project_id: UUID | None
     environment_id: UUID | None
 
 
-class MemberOut(Schema):
+class MemberOut(Answer):
     id: UUID
     username: str
     grants: list[GrantOut]
@@ -46,7 +46,7 @@ class TokenIn(Body):
     expires_at: datetime | None = None
 
 
-class TokenOut(Schema):
+class TokenOut(Answer):
     id: UUID
     name: str
     role: str

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from environments import lifecycle as environments
 from projects import events, lifecycle
 from projects.access import Actor
 from projects.models import Project
-from projects.rest.bodies import Body, Change, actor, created
+from projects.rest.bodies import Answer, Body, Change, actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
@@ -32,7 +32,7 @@ class ProjectChange(Change):
     restrict_to_environment: str | None = None
 
 
-class ProjectOut(Schema):
+class ProjectOut(Answer):
     id: UUID
     organization_id: UUID
     key: str

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Form, Query, Router, Schema
+from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from environments import fetches, liveness
 from projects import apps, artifacts, events, lifecycle, releases
 from projects.errors import Invalid
 from projects.models import Artifact, Release
-from projects.rest.bodies import Body, actor, created
+from projects.rest.bodies import Answer, Body, actor, created
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["releases"])
@@ -35,7 +35,7 @@ class ReleaseIn(Body):
     git: GitIn | None = None
 
 
-class ArtifactOut(Schema):
+class ArtifactOut(Answer):
     id: UUID
     app_id: UUID
     kind: str
@@ -51,7 +51,7 @@ class ArtifactOut(Schema):
     created_at: datetime
 
 
-class ReleaseOut(Schema):
+class ReleaseOut(Answer):
     id: UUID
     app_id: UUID
     version: str

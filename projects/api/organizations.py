@@ -4,17 +4,17 @@ from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Query, Router
 
 from projects import organizations
 from projects.models import Organization
-from projects.rest.bodies import actor
+from projects.rest.bodies import Answer, actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["people"])
 
 
-class OrganizationOut(Schema):
+class OrganizationOut(Answer):
     id: UUID
     name: str
     created_at: datetime

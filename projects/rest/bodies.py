@@ -6,8 +6,7 @@ from typing import Any, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from ninja import Schema
-from pydantic import ConfigDict
+from pydantic import BaseModel, ConfigDict
 
 from projects.access import Actor
 from projects.errors import Invalid
@@ -24,13 +23,13 @@ class ApiRequest(HttpRequest):
     link_next: str
 
 
-class Body(Schema):
+class Body(BaseModel):
     """The body of a POST: a field that is not known is 422."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Change(Schema):
+class Change(BaseModel):
     """The body of a PATCH: `given` keeps what is to change."""
 
     model_config = ConfigDict(extra="allow")
@@ -50,6 +49,12 @@ class Change(Schema):
         if wrong:
             raise Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
         return found
+
+
+class Answer(BaseModel):
+    """What an answer looks like; made of a mapping or of a row."""
+
+    model_config = ConfigDict(from_attributes=True)
 
 
 def as_json(value: Any) -> Any:

@@ -9,15 +9,14 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
-from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from projects.errors import Invalid
 
 M = TypeVar("M", bound=Model)
 
 
-class Paging(Schema):
+class Paging(BaseModel):
     """Query parameters of every list."""
 
     limit: int = Field(100, ge=1, le=1000, description="How many rows, 1 to 1000.")
