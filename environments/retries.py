@@ -13,7 +13,7 @@ from environments.models import (
     Slot,
     State,
 )
-from environments.planning import history, holding
+from environments.planning import history, holding, telling
 from environments.runs import hints, queue
 from projects import access, events
 from projects.access import Actor, Permission
@@ -49,7 +49,7 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
     before = run.after
     run = (
         Run.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("app", "environment", "deployment__release")
+        .select_related("app", "environment", "deployment__release", "deployment__previous_release")
         .get(pk=run.pk)
     )
     check_ended(run)
@@ -57,10 +57,12 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
     if before is not None and before.phase not in (*UNFINISHED, Phase.SUCCEEDED):
         queue.requeue(before)
         tasks.ring(before)
+    queue.requeue(run)
     if run.deployment is not None:
         Slot.objects.filter(pk=slot.pk).update(target=run.deployment)
-    queue.requeue(run)
-    _record(run, environment, by=by, reason=reason)
+        telling.record("deployment.retried", run.deployment, run=run, by=by, reason=reason)
+    else:
+        _record(run, environment, by=by, reason=reason)
     hints.changed(run)
     return run
 
@@ -103,7 +105,6 @@ def _retry_of_environment(run: Run, environment: Environment, *, by: Actor) -> R
 
 
 def _record(run: Run, environment: Environment, *, by: Actor, reason: str) -> None:
-    release = run.deployment.release if run.deployment else None
     events.record(
         "run.retried",
         by=by,
@@ -114,7 +115,6 @@ def _record(run: Run, environment: Environment, *, by: Actor, reason: str) -> No
         run_kind=run.kind,
         number=run.number,
         app=run.app.name if run.app else "",
-        version=release.version if release else "",
         environment=environment.title,
         reason=reason,
     )

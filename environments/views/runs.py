@@ -8,10 +8,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from environments import retries
+from environments import cancellations, retries
 from environments.models import LogChunk, Run
 from environments.overview import runs as overview
-from environments.runs import cancel
 from environments.views.fragments import conditional
 from projects.errors import NotFound, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -62,7 +61,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     found = overview.find(request.actor, run_id)
     refusal, status = "", 200
     try:
-        cancel.ask(found, by=request.actor)
+        cancellations.cancel(found, by=request.actor)
     except Refused as refused:
         if not is_fragment(request):
             raise
