@@ -1,0 +1,150 @@
+"""A POST with an Idempotency-Key happens once, whoever repeats it and whenever."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from projects import lifecycle
+from projects.models import AccessToken, Event, IdempotentAnswer, Project
+from tests import builders
+from tests.doors.rest import fields, get, is_problem, post
+
+BODY = {"key": "AB", "name": "x"}
+
+
+@pytest.mark.django_db
+def test_the_same_request_gets_the_first_answer_again():
+    client = builders.rest(builders.cast().owner)
+    first = post(client, "/projects", BODY, Idempotency_Key="one")
+    again = post(client, "/projects", BODY, Idempotency_Key="one")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.json() == first.json()
+    assert again["Location"] == first["Location"]
+    assert (again["Idempotency-Replayed"], first.has_header("Idempotency-Replayed")) == ("true", False)
+    assert Project.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_another_body_with_the_same_key_is_refused():
+    client = builders.rest(builders.cast().owner)
+    post(client, "/projects", BODY, Idempotency_Key="one")
+    assert is_problem(
+        post(client, "/projects", BODY | {"name": "y"}, Idempotency_Key="one"), 409, "idempotency-key-reused"
+    )
+
+
+@pytest.mark.django_db
+def test_a_key_belongs_to_one_actor_and_one_path():
+    cast = builders.cast()
+    project = builders.project(cast.owner)
+    one, other = builders.rest(cast.owner), builders.rest(cast.stranger)
+    assert post(one, "/projects", BODY, Idempotency_Key="k").status_code == 201
+    assert post(other, "/projects", BODY, Idempotency_Key="k").status_code == 201
+    body = {"project_id": str(project.id), "name": "shop"}
+    assert post(one, "/apps", body, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.django_db
+def test_a_refusal_is_not_kept_and_the_key_may_be_tried_again():
+    cast = builders.cast()
+    client = builders.rest(cast.owner)
+    taken = builders.project(cast.owner, key="AB")
+    assert is_problem(post(client, "/projects", BODY, Idempotency_Key="k"), 409, "key-taken")
+    lifecycle.delete(taken, by=cast.owner)
+    assert post(client, "/projects", BODY, Idempotency_Key="k").status_code == 201
+    assert IdempotentAnswer.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_a_credential_shown_once_is_neither_kept_nor_shown_again():
+    client = builders.rest(builders.cast().owner)
+    body = {"name": "ci", "role": "viewer"}
+    secret = post(client, "/tokens", body, Idempotency_Key="k").json()["token"]
+    again = post(client, "/tokens", body, Idempotency_Key="k")
+    assert is_problem(again, 409, "shown-once")
+    assert again.json()["location"].startswith("/api/v1/tokens/")
+    assert secret not in str(list(IdempotentAnswer.objects.values()))
+    assert AccessToken.objects.filter(name="ci").count() == 1
+
+
+@pytest.mark.django_db
+def test_a_key_is_forgotten_after_a_day():
+    client = builders.rest(builders.cast().owner)
+    post(client, "/projects", BODY, Idempotency_Key="k")
+    IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
+    assert post(client, "/projects", {"key": "CD", "name": "y"}, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 201, "ä"])
+def test_a_key_that_is_none_is_refused(key):
+    client = builders.rest(builders.cast().owner)
+    assert fields(post(client, "/projects", BODY, Idempotency_Key=key)) == {"Idempotency-Key"}
+
+
+@pytest.mark.django_db
+def test_a_key_without_a_valid_token_is_401():
+    assert is_problem(post(Client(), "/projects", BODY, Idempotency_Key="k"), 401)
+
+
+@pytest.mark.django_db
+def test_a_get_pays_no_attention_to_a_key():
+    client = builders.rest(builders.cast().owner)
+    assert get(client, "/projects", Idempotency_Key="k").status_code == 200
+    assert not IdempotentAnswer.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_twins_at_the_same_moment_one_acts_and_the_others_are_told():
+    client_headers = {"Authorization": f"Bearer {builders.grant_token(builders.cast().owner)}"}
+    together = threading.Barrier(8)
+
+    def ask(n: int):
+        try:
+            together.wait(10)
+            return post(Client(headers=client_headers), "/projects", BODY, Idempotency_Key="k")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(ask, range(8)))
+    assert Project.objects.count() == 1
+    assert Event.objects.filter(kind="project.created").count() == 1
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    made = [answer.json() for answer in answers if answer.status_code == 201]
+    assert made and all(one == made[0] for one in made)
+    assert all(one.json()["code"] == "twin-in-flight" for one in answers if one.status_code == 409)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_twin_of_a_request_in_flight_is_told_so_and_does_not_wait():
+    client_headers = {"Authorization": f"Bearer {builders.grant_token(builders.cast().owner)}"}
+    begun, end = threading.Event(), threading.Event()
+    create = lifecycle.create
+
+    def slowly(**fields):
+        made = create(**fields)
+        begun.set()
+        end.wait(10)
+        return made
+
+    def first():
+        try:
+            return post(Client(headers=client_headers), "/projects", BODY, Idempotency_Key="k")
+        finally:
+            connection.close()
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(1) as pool:
+        patched.setattr(lifecycle, "create", slowly)
+        answer = pool.submit(first)
+        assert begun.wait(10)
+        twin = post(Client(headers=client_headers), "/projects", BODY, Idempotency_Key="k")
+        end.set()
+        assert is_problem(twin, 409, "twin-in-flight")
+        assert answer.result(10).status_code == 201
+    assert post(Client(headers=client_headers), "/projects", BODY, Idempotency_Key="k").status_code == 201
