@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from towpath.worker.working import Worker
 
 EVERY = 30.0
+SOON = 2.0
 
 
 class Reconciler:
@@ -26,7 +27,7 @@ class Reconciler:
         self.worksite = worker.worksite
         self.missing: list[str] = []
         self.wanted = "running"
-        self.known = False  # whether we have ever been told what is desired
+        self.passed_over = False  # an app was left alone because a run works on it or has just ended
 
     def loop(self) -> None:
         """Until the control plane has answered, what was live stays: a supervisor brings its services back itself."""
@@ -39,13 +40,13 @@ class Reconciler:
             if self.worker.stop.is_set():
                 return
             answered = self.worker.survive(self.once)
-            pause = EVERY if answered else 3.0
+            pause = EVERY if answered and not self.passed_over else SOON
 
     def once(self) -> None:
         asked_at = now()
         desired = self.worker.session.call("/workers/me/desired", {})
         self.worker.desired_version = int(desired.get("version") or 0)
-        self.wanted, self.known = str(desired.get("wanted") or "running"), True
+        self.wanted, self.passed_over = str(desired.get("wanted") or "running"), False
         if self.wanted == "stopped":
             self.stop_everything(forget=False)
             return
@@ -53,17 +54,22 @@ class Reconciler:
         slots = {str(slot["app"]["id"]): slot for slot in desired.get("slots", [])}
         for app, slot in slots.items():
             with self.worksite.turn(app) as mine:
-                # A run that ended since we asked has changed what is desired: the next answer will know.
-                if mine and self.worksite.last_turn.get(app, 0) < asked_at:
+                if self._may(app, mine, asked_at):
                     self._tend(app, slot, missing)
         for app in self.worksite.routes.apps():
             if app in slots:
                 continue
             with self.worksite.turn(app) as mine:
-                if mine and self.worksite.last_turn.get(app, 0) < asked_at:
+                if self._may(app, mine, asked_at):
                     self._has_no_business(app)
         self.missing = missing
         self.worker.watcher.hurry.set()
+
+    def _may(self, app: str, mine: bool, asked_at: float) -> bool:
+        """A run that ended since we asked has changed what is desired: the next answer will know."""
+        fresh = mine and self.worksite.last_turn.get(app, 0) < asked_at
+        self.passed_over |= not fresh
+        return fresh
 
     def _tend(self, app: str, slot: dict[str, Any], missing: list[str]) -> None:
         try:

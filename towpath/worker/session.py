@@ -26,14 +26,16 @@ class Session:
     renew_seconds: float = 5
     welcome: threading.Event = field(default_factory=threading.Event)
     _registering: threading.Lock = field(default_factory=threading.Lock)
-    _generation: int = 0
+    generation: int = 0
 
-    def register(self) -> None:
-        """One try. The previous session, kept in a 0600 file, proves a restart and closes what that one still held."""
-        generation = self._generation
+    def register(self, generation: int) -> None:
+        """One try. The previous session, kept in a 0600 file, proves a restart and closes what that one still held.
+
+        `generation` is the one that was found wanting: where another thread has replaced it, nothing is left to do.
+        """
         with self._registering:
-            if generation != self._generation:
-                return  # another thread has just done it
+            if generation != self.generation:
+                return
             path = self.layout.worker / "session.json"
             previous = read_json(path)
             self.control_plane.credential = self.layout.token.read_text(encoding="utf-8").strip()
@@ -55,7 +57,7 @@ class Session:
             self.environment_id = str(answer.get("environment_id") or "")
             self.lease_seconds = float(answer.get("lease_seconds") or 30)
             self.renew_seconds = float(answer.get("renew_seconds") or 5)
-            self._generation += 1
+            self.generation += 1
             self.welcome.set()
 
     @property

@@ -70,13 +70,13 @@ class Worker:
         if isinstance(version, int) and version > self.desired_version:
             self.rung.set()
 
-    def enter(self) -> None:
+    def enter(self, generation: int = 0) -> None:
         """Register, and go on trying: what runs here keeps serving meanwhile."""
         pause = 0.5
         told = ""
-        while not self.stop.is_set():
+        while not self.stop.is_set() and generation == self.session.generation:
             try:
-                self.session.register()
+                self.session.register(generation)
                 say(f"registered as {self.session.worker_id}")
                 return
             except NotWelcome as refusal:
@@ -111,6 +111,7 @@ class Worker:
 
     def survive(self, ask: Callable[[], None]) -> bool:
         """Ask the control plane something; false when it could not answer, and what must follow has been done."""
+        generation = self.session.generation
         try:
             ask()
             return True
@@ -118,11 +119,13 @@ class Worker:
             return False
         except NotWelcome:
             # Keep serving. A rotated token or a restart of the control plane may let us in again.
-            self.stop.wait(2)
-            self.enter()
+            self.stop.wait(1)
+            self.enter(generation)
         except EnvironmentTerminated:
             self.terminate()
         except Superseded:
+            if generation != self.session.generation:
+                return False  # the question was asked with the session that we have replaced ourselves
             say("another process works with this session: leaving")
             self.end("superseded", SUPERSEDED)
         except Refused as refusal:

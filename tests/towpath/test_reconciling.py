@@ -1,0 +1,104 @@
+"""What runs is made to be what is desired."""
+
+import shutil
+import uuid
+
+import psutil
+import pytest
+
+from tests.towpath.conftest import deployment, eventually
+from tests.towpath.test_crashes import listeners
+
+
+@pytest.fixture
+def app():
+    return str(uuid.uuid4())
+
+
+def test_a_stopped_environment_stops_its_services_and_a_started_one_brings_them_back(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    address = site.address(app)
+
+    control_plane.wanted = "stopped"
+    control_plane.change()
+    eventually(lambda: states(control_plane, app) == ["stopped"])
+    assert site.address(app) is None
+    assert listeners(site, app) == []
+
+    control_plane.wanted = "running"
+    control_plane.change()
+    eventually(lambda: states(control_plane, app) == ["running"] and site.get(app) == "1.0")
+    assert site.address(app) == address
+
+
+def test_an_app_that_is_not_listed_is_stopped(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+
+    del control_plane.slots[app]
+    control_plane.change()
+
+    eventually(lambda: site.address(app) is None and listeners(site, app) == [])
+    eventually(lambda: list(site.layout.project("SHOP").releases.iterdir()) == [])
+
+
+def test_a_service_that_somebody_stopped_is_started_again(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    eventually(lambda: states(control_plane, app) == ["running"])
+    instance = site.routes.current(app)
+    shutil.rmtree(site.layout.project("SHOP").specs / instance.program("web"))
+    site.children[0].terminate()
+    site.children[0].wait()
+    site.start_supervisor()
+
+    control_plane.change()
+
+    eventually(lambda: site.get(app) == "1.0")
+
+
+def test_a_surviving_orphan_is_treated_as_the_old_release(site, control_plane, app):
+    first = deployment(app, "1.0")
+    control_plane.wait(control_plane.submit(first))
+    second = deployment(app, "2.0", keep=[first["deployment"]["id"]])
+    control_plane.wait(control_plane.submit(second))
+    live = control_plane.slots[app]["live"]
+
+    # The control plane came back from a backup: it desires what was live then, under a number of its own.
+    desired = {**live, "deployment": {**live["deployment"], "id": str(uuid.uuid4()), "number": 9}}
+    desired["reuse"] = first["deployment"]["id"]
+    desired["env"] = {**desired["env"], "TOWPATH_VERSION": "1.0"}
+    control_plane.slots[app]["live"] = desired
+    control_plane.change()
+
+    eventually(lambda: site.get(app) == "1.0")
+    eventually(lambda: len(listeners(site, app)) == 1)
+
+
+def test_a_directory_that_is_gone_is_reported(site, control_plane, app):
+    first = deployment(app, "1.0")
+    first["keep"] = [first["deployment"]["id"]]
+    control_plane.wait(control_plane.submit(first))
+    second = deployment(app, "2.0", keep=first["keep"])
+    control_plane.wait(control_plane.submit(second))
+
+    shutil.rmtree(site.layout.project("SHOP").releases / f"{first['deployment']['id']}-1")
+    control_plane.change()
+
+    eventually(lambda: control_plane.observations[-1]["missing"] == [first["deployment"]["id"]])
+
+
+def states(control_plane, app: str) -> list[str]:
+    slot = control_plane.observed(app)
+    return [service["state"] for service in slot["services"]] if slot else []
+
+
+def test_observations_measure_the_real_processes(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    eventually(lambda: states(control_plane, app) == ["running"])
+
+    service = control_plane.observed(app)["services"][0]
+
+    tree = [psutil.Process(service["pid"]), *psutil.Process(service["pid"]).children(recursive=True)]
+    assert any("app.py" in process.cmdline() for process in tree)
+    assert service["memory"] > 5_000_000
+    assert service["port"] in listeners(site, app)
+    eventually(lambda: control_plane.observations[-1]["resources"]["storage"] > 0, 30)

@@ -1,0 +1,74 @@
+"""What a service's supervisor, exits and answers say about it, in one word."""
+
+import time
+import uuid
+
+import pytest
+
+from tests.towpath.conftest import deployment, eventually, web
+from tests.towpath.test_reconciling import states
+from towpath.worker.watching import Watched, judge
+
+
+@pytest.fixture
+def app():
+    return str(uuid.uuid4())
+
+
+def look(state: int = 20, exits=()) -> dict:
+    return {"state": state, "exits": [(1000.0 - ago, 1) for ago in exits], "exit_count": len(exits)}
+
+
+def word(watched: Watched, seen, clock: float = 1000.0) -> str:
+    return judge(watched, seen, 60, wall=1000.0, clock=clock)
+
+
+def test_three_exits_in_five_minutes_are_a_crash_loop():
+    well = Watched(first_seen=0, trouble=None, well_at=999)
+
+    assert word(well, look(exits=(299, 100, 10))) == "crash-looping"
+    assert word(well, look(exits=(301, 100, 10))) == "running"
+
+
+def test_a_service_is_unhealthy_after_a_minute_without_a_good_answer():
+    assert word(Watched(first_seen=0, trouble="refused", well_at=950), look()) == "running"
+    assert word(Watched(first_seen=0, trouble="refused", well_at=939), look()) == "unhealthy"
+
+
+def test_a_service_is_starting_for_as_long_as_it_was_given():
+    assert word(Watched(first_seen=950, trouble="refused"), look()) == "starting"
+    assert word(Watched(first_seen=930, trouble="refused"), look()) == "unhealthy"
+
+
+def test_what_does_not_run_is_stopped_or_waits_for_its_next_start():
+    assert word(Watched(), None) == "stopped"
+    assert word(Watched(), look(state=0)) == "stopped"
+    assert word(Watched(), look(state=30)) == "backoff"
+
+
+def test_a_crash_looping_service_is_told_with_its_last_exit_and_line(site, control_plane, app):
+    services = [web(run="echo attempt; (sleep 2; echo going down >&2; kill -9 $$) & exec python3 app.py")]
+    control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
+
+    eventually(lambda: states(control_plane, app) == ["crash-looping"], 40)
+
+    service = control_plane.observed(app)["services"][0]
+    assert service["restarts"] >= 3
+    assert service["exit"] == "killed by SIGKILL"
+    assert service["line"] in ("going down", "Killed", "attempt", "serving 1.0", "asked /")
+
+
+def test_service_lines_arrive_once_over_a_restart_of_the_worker(site, control_plane, app):
+    services = [{"name": "count", "run": "for n in $(seq 1 40); do echo line $n; sleep 0.1; done; sleep 600",
+                 "port": False, "stop_timeout": 1, "health": None}]  # fmt: skip
+    submitted = deployment(app, "1.0", steps=[], services=services)
+    control_plane.wait(control_plane.submit(submitted))
+    kept = lambda: control_plane.service_lines.get((submitted["deployment"]["id"], "count"), {})  # noqa: E731
+    eventually(lambda: len(kept()) >= 5)
+
+    site.kill_worker()
+    time.sleep(0.5)
+    site.start_worker()
+
+    eventually(lambda: len(kept()) >= 40)
+    assert [text for _, text in sorted(kept().items())] == [f"line {n}" for n in range(1, 41)]
