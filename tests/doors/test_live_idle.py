@@ -1,0 +1,129 @@
+"""What open streams cost while nothing happens, and how they end."""
+
+import contextlib
+import json
+import socket
+import time
+from collections.abc import Iterator
+
+import psutil
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+
+from projects.access import Actor
+from tests import builders
+from tests.doors.web import Web, listening, web
+
+IDLE = 200
+A_PERSON = 19
+
+
+@pytest.fixture
+def server(server_environment: dict[str, str]) -> Iterator[Web]:
+    with web(server_environment) as running:
+        yield running
+
+
+def cookie(actor: Actor) -> str:
+    client = Client()
+    client.force_login(actor.user)
+    return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def opened(server: Web, cookie: str) -> socket.socket:
+    """A stream that has said that it is ready."""
+    stream = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    stream.sendall(f"GET /live HTTP/1.1\r\nHost: localhost\r\nCookie: {cookie}\r\n\r\n".encode())
+    received = b""
+    while b"event: ready" not in received:
+        chunk = stream.recv(4096)
+        assert chunk, received
+        received += chunk
+    return stream
+
+
+@pytest.fixture
+def streams(server: Web) -> Iterator[list[socket.socket]]:
+    made = builders.organization()
+    people = [builders.owner_of(made)] + [builders.member(made, "viewer") for _ in range(IDLE // A_PERSON)]
+    found = [opened(server, name) for name in map(cookie, people) for _ in range(A_PERSON)][:IDLE]
+    yield found
+    for stream in found:
+        stream.close()
+
+
+def sessions_of_the_database() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def test_idle_streams_hold_neither_threads_nor_connections_to_the_database(
+    server: Web, streams: list[socket.socket]
+) -> None:
+    process = psutil.Process(server.process.pid)  # type: ignore[union-attr]
+
+    # Eight threads for pages, eight for streams, four for files and the main one are all there ever are.
+    assert process.num_threads() < 40
+    assert sessions_of_the_database() <= 18
+    assert len(streams) == IDLE
+
+
+def test_a_process_told_to_end_does_so_at_once_under_two_hundred_streams(
+    server: Web, streams: list[socket.socket]
+) -> None:
+    assert server.stop() < 3
+
+
+def test_readers_who_vanish_leave_nothing_behind(server: Web, streams: list[socket.socket]) -> None:
+    process = psutil.Process(server.process.pid)  # type: ignore[union-attr]
+    assert len(process.net_connections()) > IDLE
+
+    for stream in streams:
+        stream.close()
+    until = time.monotonic() + 15
+    while len(process.net_connections()) > 20 and time.monotonic() < until:
+        time.sleep(0.2)
+
+    assert len(process.net_connections()) <= 20
+
+
+def test_one_person_holds_at_most_twenty_streams(server: Web) -> None:
+    name = cookie(builders.owner_of(builders.organization()))
+    held = [opened(server, name) for _ in range(20)]
+
+    with pytest.raises(AssertionError, match="429"), listening(f"{server.url}/live", {"cookie": name}):
+        pass
+
+    held.pop().close()
+    time.sleep(1)
+    with contextlib.closing(opened(server, name)):
+        pass
+    for stream in held:
+        stream.close()
+
+
+def test_the_end_of_a_session_ends_its_stream(server: Web) -> None:
+    actor = builders.owner_of(builders.organization())
+    client = Client()
+    client.force_login(actor.user)
+    name = settings.SESSION_COOKIE_NAME
+    with listening(f"{server.url}/live", {"cookie": f"{name}={client.cookies[name].value}"}) as stream:
+        client.logout()
+        message = stream.next(within=35)
+        ended = stream.next(within=5)
+
+    assert message is not None and message.event == "end" and "Sign in" in message.data
+    assert ended is None
+
+
+def test_a_quiet_stream_beats_and_its_place_moves_on_past_what_it_may_not_see(server: Web) -> None:
+    actor = builders.owner_of(builders.organization())
+    with listening(f"{server.url}/live", {"cookie": cookie(actor)}) as stream:
+        message = stream.next(within=12, beats=True)
+
+    assert message is not None and message.event == "beat"
+    assert message.id == message.data
+    assert json.loads(message.id.partition("-")[2]) >= 1
