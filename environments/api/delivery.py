@@ -12,6 +12,7 @@ from environments.api.delivery_schemas import (
     DeploymentIn,
     DeploymentOut,
     DeploymentsOut,
+    HoldIn,
     HoldOut,
     PlanIn,
     PlanOut,
@@ -176,6 +177,21 @@ def list_holds(
     if environment:
         rows = rows.filter(slot__environment=lifecycle.find(by, environment))
     return [hold_shape(row) for row in page(request, rows, paging)]
+
+
+@router.post("/holds", response={201: HoldOut})
+def place_hold(request: HttpRequest, response: HttpResponse, body: HoldIn) -> Status[dict[str, Any]]:
+    """From now on tokens and automation are refused there, until somebody lifts it."""
+    by = actor(request)
+    app, environment = apps.find(by, body.app_id), lifecycle.find(by, body.environment_id)
+    hold = holds.place(app, environment, by=by, reason=body.reason)
+    created(response, "holds", hold.id)
+    return Status(201, hold_shape(hold))
+
+
+@router.get("/holds/{id}", response=HoldOut)
+def get_hold(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    return hold_shape(holds.find(actor(request), id))
 
 
 @router.delete("/holds/{id}", response={204: None})

@@ -68,6 +68,12 @@ class RestartIn(Body):
     reason: str = ""
 
 
+class HoldIn(Body):
+    app_id: UUID
+    environment_id: UUID
+    reason: str = ""
+
+
 class ChangeOut(Schema):
     release_id: UUID
     version: str

@@ -21,23 +21,21 @@ class AlreadyLifted(Conflict):
 
 
 @events.operation
-def place(slot: Slot, *, by: Actor, reason: str = "") -> Hold:
+def place(app: App, environment: Environment, *, by: Actor, reason: str = "") -> Hold:
     """From now on tokens and automation are refused there. Refused where a hold stands already."""
-    _require(slot, by=by)
-    slot = _locked(slot)
+    plans.check_words(reason)
+    _require(app, environment, by=by)
+    slot = _locked(plans.slot_of(app, environment))
     standing = holding.active(slot)
     if standing is not None:
-        raise AlreadyHeld(f"{slot.app.name} is held in {slot.environment.title} already, by {standing.created_by}.")
+        raise AlreadyHeld(f"{app.name} is held in {environment.title} already, by {standing.created_by}.")
     return holding.put(slot, by=by, reason=reason.strip())
-
-
-def place_in(app: App, environment: Environment, *, by: Actor, reason: str = "") -> Hold:
-    return place(plans.slot_of(app, environment), by=by, reason=reason)
 
 
 @events.operation
 def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
-    _require(hold.slot, by=by)
+    plans.check_words(reason)
+    _require(hold.slot.app, hold.slot.environment, by=by)
     _locked(hold.slot)
     if not holding.take_off(hold, by=by, reason=reason.strip()):
         hold.refresh_from_db()
@@ -62,13 +60,13 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Hold:
         raise NotFound("There is no such hold, or it was lifted already.") from None
 
 
-def _require(slot: Slot, *, by: Actor) -> None:
+def _require(app: App, environment: Environment, *, by: Actor) -> None:
     access.require(
         by,
         Permission.DEPLOY,
-        project_id=slot.app.project_id,
-        environment_id=slot.environment_id,
-        protected=slot.environment.protected,
+        project_id=app.project_id,
+        environment_id=environment.id,
+        protected=environment.protected,
     )
 
 

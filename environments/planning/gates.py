@@ -77,9 +77,14 @@ def check_environment(proposal: Proposal) -> str:
         raise Closed(
             f"{environment.title} is {state}; {_remedy(environment)}.", fix_url=f"/environments/{environment.id}"
         )
-    alive = Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=Now()).count()
+    online = Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=Now())
+    alive = online.count()
     if not alive:
         return f"{environment.title} is ready; no worker is online at the moment, the run will wait for one."
+    home = proposal.slot.placement
+    if home is not None and not online.filter(host=home).exists():
+        lives = f"on {home.name}, where {proposal.app.name} lives"
+        return f"{environment.title} is ready; the run will wait for a worker {lives}."
     return f"{environment.title} is running, {alive} {'worker' if alive == 1 else 'workers'} online."
 
 
@@ -104,8 +109,9 @@ def check_restriction(proposal: Proposal) -> str:
     if only == environment.id:
         return f"{project.key} may deploy to {environment.title} only."
     allowed = Environment.objects.filter(pk=only, organization_id=project.organization_id).first()
+    where = stages.told(allowed, to=proposal.by) if allowed else "an environment that is gone"
     raise Closed(
-        f"{project.key} may deploy to {allowed.title if allowed else 'one other environment'} only.",
+        f"{project.key} may deploy to {where} only.",
         fix_url=f"/projects/{project.id}",
     )
 
@@ -123,9 +129,11 @@ def check_stage(proposal: Proposal) -> str:
     places = stages.environments_of(source)
     missing = history.proven(proposal.app, release, places)
     if not missing:
-        return f"{proposal.what} succeeded in {_listed([place.title for place in places])}."
-    never = [place.title for place in places if missing.get(place.id) == "never"]
-    rolled_back = [place.title for place in places if missing.get(place.id) == "rolled-back"]
+        return f"{proposal.what} succeeded in {_listed([stages.told(place, to=proposal.by) for place in places])}."
+    never, rolled_back = (
+        [stages.told(place, to=proposal.by) for place in places if missing.get(place.id) == why]
+        for why in ("never", "rolled-back")
+    )
     said = []
     if never:
         said.append(f"has not succeeded in {_listed(never)} yet")
@@ -134,8 +142,8 @@ def check_stage(proposal: Proposal) -> str:
     why = f"{proposal.what} {' and '.join(said)}"
     if proposal.bypass:
         return f"Bypassed by {proposal.by.label}: {proposal.reason}. {why}."
-    first = next(place for place in places if place.id in missing)
-    raise Closed(f"{why}; deploy it there first.", fix_url=f"/environments/{first.id}")
+    seen = [place for place in places if place.id in missing and proposal.by.sees(environment_id=place.id)]
+    raise Closed(f"{why}; deploy it there first.", fix_url=f"/environments/{seen[0].id}" if seen else "")
 
 
 def bypassed(proposal: Proposal) -> bool:

@@ -180,7 +180,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Plan:
         raise NotFound("There is no such plan.") from None
 
 
-def check_words(reason: str, link: str) -> None:
+def check_words(reason: str, link: str = "") -> None:
     if len(reason) > LONGEST_REASON:
         raise Invalid.field("reason", f"at most {LONGEST_REASON} characters.")
     if link and not LINK.fullmatch(link):

@@ -108,7 +108,7 @@ def of_wish(
     elif kind == DeploymentKind.ROLLBACK:
         release, returns_to = _rollback(slot, release, to_deployment, app=app, environment=environment)
     else:
-        release = release or _release_meant(kind, slot, chain, app=app, environment=environment)
+        release = release or _release_meant(kind, slot, chain, by=by, app=app, environment=environment)
         kind = _kind_of(kind, release, slot, chain, environment=environment)
     return Proposal(
         by=by,
@@ -135,7 +135,7 @@ def _check_removal(slot: Slot, release: Release | None, *, app: App, environment
 
 
 def _release_meant(
-    kind: str | None, slot: Slot, chain: Sequence[Stage], *, app: App, environment: Environment
+    kind: str | None, slot: Slot, chain: Sequence[Stage], *, by: Actor, app: App, environment: Environment
 ) -> Release:
     """The release of a wish that names none: what is live, for a redeploy, else what is live in the stage before."""
     if kind == DeploymentKind.REDEPLOY:
@@ -152,9 +152,10 @@ def _release_meant(
     live = {each.environment_id: each.live.release for each in slots if each.live and each.live.release}
     empty = next((place for place in places if place.id not in live), None)
     if empty is not None:
-        raise NotDeployed(f"{app.name} is not live in {empty.title}; deploy it there first, or name a release.")
+        where = stages.told(empty, to=by)
+        raise NotDeployed(f"{app.name} is not live in {where}; deploy it there first, or name a release.")
     if len(set(live.values())) > 1:
-        versions = ", ".join(f"{live[place.id].version} in {place.title}" for place in places)
+        versions = ", ".join(f"{live[place.id].version} in {stages.told(place, to=by)}" for place in places)
         raise Invalid.field("release_id", f"name the release; {source.name} runs different ones: {versions}.")
     return next(iter(live.values()))
 

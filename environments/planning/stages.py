@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from django.db.models import F, Prefetch, Q
 
 from environments.models import Chain, Environment, Stage, StageEnvironment
+from projects.access import Actor
 from projects.models import Organization, Project
 
 
@@ -44,3 +45,8 @@ def before(stages: Sequence[Stage], environment: Environment) -> Stage | None:
     """The stage a promotion into the environment comes from, `None` for the first stage and outside the chain."""
     index = standing(stages, environment)
     return stages[index - 1] if index else None
+
+
+def told(environment: Environment, *, to: Actor) -> str:
+    """Its title to those who see it; to others, who meet it only as a place in a chain, no more than that."""
+    return environment.title if to.sees(environment_id=environment.id) else "an environment you do not see"

@@ -13,6 +13,7 @@ from tests import builders
 from tests.environments.line import Line, line
 
 pytestmark = pytest.mark.django_db
+NOBODY = uuid.UUID(int=1)
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ class TestPlans:
         assert post(client, "/plans", **wish, confirm="production").status_code == 422
         assert post(client, "/plans", **wish, confirm="development").status_code == 201
 
-    @pytest.mark.parametrize("path", ["/plans/nonsense", f"/plans/{uuid.uuid4()}", f"/deployments/{uuid.uuid4()}"])
+    @pytest.mark.parametrize("path", ["/plans/nonsense", f"/plans/{NOBODY}", f"/deployments/{NOBODY}"])
     def test_what_is_unknown_is_404(self, client: Client, path: str) -> None:
         assert get(client, path).status_code == 404
 
@@ -202,6 +203,17 @@ class TestRollbacksAndRemovals:
         assert post(client, "/removals", **wish, dry_run=True).json()["kind"] == "removal"
         answer = post(client, "/removals", **wish)
         assert (answer.status_code, answer.json()["kind"], answer.json()["release_id"]) == (201, "removal", None)
+
+    def test_a_person_places_a_hold(self, road: Line, client: Client) -> None:
+        wish = ids(app=road.app, environment=road.development)
+        answer = post(client, "/holds", **wish, reason="the database is moving")
+        hold = answer.json()
+        assert (answer.status_code, answer["Location"]) == (201, f"/api/v1/holds/{hold['id']}")
+        assert get(client, f"/holds/{hold['id']}").json() == hold
+        again = post(client, "/holds", **wish)
+        assert (again.status_code, again.json()["code"]) == (409, "already-held")
+        viewer = builders.rest(road.house.person(Role.VIEWER))
+        assert post(viewer, "/holds", **wish).status_code == 403
 
 
 class TestLists:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 def road() -> Line:
     built = line()
     built.deployed(built.v1, built.development)
-    holds.place(built.slot(built.development), by=built.owner, reason="the database is moving")
+    holds.place(built.app, built.development, by=built.owner, reason="the database is moving")
     return built
 
 
@@ -73,7 +73,7 @@ def test_another_environment_is_not_held(road: Line) -> None:
 
 def test_there_is_one_at_a_time(road: Line) -> None:
     with pytest.raises(holds.AlreadyHeld, match="already"):
-        holds.place(road.slot(road.development), by=road.owner, reason="again")
+        holds.place(road.app, road.development, by=road.owner, reason="again")
 
 
 def test_lifting_is_for_those_who_deploy_and_happens_once(road: Line) -> None:

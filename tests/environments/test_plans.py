@@ -158,6 +158,15 @@ class TestGates:
         plan = plans.propose(by=road.owner, release=road.house.release(other, "1"), environment=road.development)
         assert plan.blocked and "All 1 addresses" in gate(plan, "addresses")["sentence"]
 
+    def test_a_worker_on_another_machine_than_the_apps_own_does_not_count(self, road: Line) -> None:
+        road.deployed(road.v1, road.development)
+        first = road.house.workers[road.development.id]
+        first.lease_until = timezone.now() - timedelta(minutes=1)
+        first.save()
+        road.house.worker(road.development)
+        plan = plans.propose(by=road.owner, release=road.v2, environment=road.development)
+        assert "wait for a worker on host of development, where shop lives" in gate(plan, "environment")["sentence"]
+
     def test_an_environment_without_a_worker_takes_the_wish_and_says_so(self, road: Line) -> None:
         worker = road.house.workers[road.development.id]
         worker.lease_until = timezone.now() - timedelta(minutes=1)
@@ -184,7 +193,7 @@ class TestStale:
 
     def test_a_plan_is_stale_once_a_hold_was_placed(self, road: Line) -> None:
         plan = plans.propose(by=road.owner, release=road.v1, environment=road.development)
-        holds.place(road.slot(road.development), by=road.owner, reason="the database is moving")
+        holds.place(road.app, road.development, by=road.owner, reason="the database is moving")
         with pytest.raises(plans.Stale):
             deployments.carry_out(plan, by=road.owner)
 
@@ -259,6 +268,12 @@ class TestRights:
         lifecycle.delete(elsewhere, by=road.owner)
         with pytest.raises(NotFound):
             deployments.carry_out(plan, by=road.owner)
+
+    def test_a_gate_names_no_environment_that_one_does_not_see(self, road: Line) -> None:
+        person = road.house.person(Role.OPERATOR, environment=road.staging)
+        told = gate(plans.propose(by=person, release=road.v1, environment=road.staging), "stage")
+        assert "development" not in told["sentence"] and told["fix_url"] == ""
+        assert told["sentence"].startswith("shop 1.0 has not succeeded in an environment you do not see yet")
 
 
 def test_the_slot_is_made_with_the_first_plan_and_once(road: Line) -> None:
