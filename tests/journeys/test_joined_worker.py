@@ -1,0 +1,125 @@
+"""A worker that joined by command, over a real server: it deploys, is frozen, loses its lease, and goes on rightly."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from environments import worker_tokens
+from environments.doing import sweeping
+from environments.models import Endpoint, Phase, Run, Slot, Worker
+from tests.doors.web import Web, web
+from tests.environments.yard import Yard, silent, steps_of, yard
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(170)]
+
+SERVE = "python3 -m http.server $PORT --bind 127.0.0.1"
+SLOWLY = "echo begun >> {journal}; sleep 6; echo ended >> {journal}; echo slow > index.html"
+
+
+def manifest(step: str) -> dict[str, Any]:
+    return {
+        "steps": [{"name": "make", "run": step}],
+        "services": [{"name": "web", "run": SERVE, "health": {"http": "/", "within": "20s"}}],
+    }
+
+
+QUICK = manifest("echo $TOWPATH_VERSION > index.html")
+
+
+@contextlib.contextmanager
+def joined(here: Yard, server: Web, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
+    token = directory / "token"
+    token.write_text(worker_tokens.give(here.environment).reveal())
+    token.chmod(0o600)
+    command = [sys.executable, "-m", "towpath", "worker", "start", "--token-file", str(token)]
+    command += ["--environment", here.environment.name, "--server", server.url, "--directory", str(directory / "work")]
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(directory)}
+    with open(directory / "worker.log", "wb") as log:
+        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
+    try:
+        until(lambda: Worker.objects.filter(environment=here.environment, ended_at=None).exists(), 20, "a worker")
+        yield worker
+    finally:
+        worker.send_signal(signal.SIGCONT)
+        worker.terminate()
+        try:
+            worker.wait(15)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+        end_left_behind(directory)
+        print((directory / "worker.log").read_text())
+
+
+def end_left_behind(directory: Path) -> None:
+    """Services of a joined worker outlive it by design; those of the test do not."""
+    for pidfile in directory.glob("work/projects/*/run/supervisord.pid"):
+        with contextlib.suppress(OSError, ValueError):
+            os.kill(int(pidfile.read_text()), signal.SIGTERM)
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if str(directory).encode() in (process / "cmdline").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def until(question: Callable[[], Any], seconds: float, what: str) -> Any:
+    end = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < end, f"no {what} within {seconds} s"
+        time.sleep(0.2)
+    return answer
+
+
+def ended(run: Run, seconds: float = 60) -> Run:
+    return until(lambda: Run.objects.filter(pk=run.pk).exclude(phase__in=["queued", "running"]).first(), seconds, "end")
+
+
+def test_a_joined_worker_deploys_and_is_seen(server_environment: dict[str, str], tmp_path: Path) -> None:
+    here = yard()
+    with web(server_environment) as server, joined(here, server, tmp_path):
+        first = ended(here.deploy("1.0", manifest=QUICK).run)
+        assert (first.phase, first.reason) == (Phase.SUCCEEDED, ""), steps_of(first)
+        endpoint = Endpoint.objects.get(app=here.app)
+        assert httpx.get(endpoint.url, timeout=5).text == "1.0\n"
+
+        second = ended(here.deploy("2.0", manifest=QUICK).run)
+        assert second.phase == Phase.SUCCEEDED
+        assert httpx.get(endpoint.url, timeout=5).text == "2.0\n"
+        slot = until(lambda: seen(here), 20, "observation of what is live")
+        assert slot.services[0]["state"] == "running" and slot.condition == "ok"
+
+
+def seen(here: Yard) -> Slot | None:
+    slot = here.slot
+    services = slot.services
+    return slot if slot.observed_id == slot.live_id and services and services[0]["state"] == "running" else None
+
+
+def test_a_frozen_worker_that_lost_its_lease_does_the_work_once_more_and_never_twice_at_once(
+    server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here = yard()
+    journal = tmp_path / "journal"
+    with web(server_environment) as server, joined(here, server, tmp_path) as worker:
+        run = here.deploy("1.0", manifest=manifest(SLOWLY.format(journal=journal))).run
+        until(lambda: journal.exists(), 30, "begun step")
+
+        worker.send_signal(signal.SIGSTOP)
+        silent(run)
+        sweeping.sweep()
+        assert Run.objects.get(pk=run.pk).phase == Phase.QUEUED
+        worker.send_signal(signal.SIGCONT)
+
+        run = ended(run, 90)
+        assert (run.phase, run.attempt) == (Phase.SUCCEEDED, 2), run.reason
+        words = journal.read_text().split()
+        assert words.count("ended") == 1, "the first attempt was killed before the second ended"
+        assert httpx.get(Endpoint.objects.get(app=here.app).url, timeout=5).text == "slow\n"
