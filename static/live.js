@@ -112,7 +112,7 @@
   const fetchPiece = async src => {
     const shown = showing(src);
     if (!shown.length) return;
-    const headers = { "Towpath-Live": "1" }, known = etags.get(src) || shown[0].dataset.etag;
+    const headers = { "Towpath-Live": "1" }, drawn = shown[0].dataset.etag, known = etags.get(src) || drawn && `"${drawn.replace(/^W\/|"/g, "")}"`;
     if (known) headers["If-None-Match"] = known;
     const answer = await fetch(src, { headers, cache: "no-store", redirect: "manual", credentials: "same-origin" });
     if (answer.type === "opaqueredirect" || answer.status === 401 || answer.headers.get("HX-Redirect")) return finish("signed out; reload to sign in");

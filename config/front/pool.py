@@ -45,7 +45,8 @@ class Pool:
 
     def __init__(self, application: Callable[..., Iterable[bytes]], *, threads: int = THREADS) -> None:
         self._application = application
-        self._bridge: Any = WSGIMiddleware(self._call, workers=threads)
+        call: Any = self._call
+        self._bridge: Any = WSGIMiddleware(call, workers=threads)
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

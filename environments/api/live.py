@@ -108,7 +108,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
     _check_place(place)
     with seat(_person(actor)):
         async with Stream(receive, send, hub, f"run:{run_id}") as stream:
-            await tail(stream, place=place, read=read, again=lambda: find() and actor)
+            await tail(stream, place=place, read=read, again=find)
 
 
 async def claim(scope: Scope, receive: Receive, send: Send) -> None:

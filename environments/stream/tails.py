@@ -11,7 +11,6 @@ from environments.stream.crossing import across
 from environments.stream.following import BEAT, RECHECK
 from environments.stream.hub import LOOK
 from environments.stream.sse import Stream
-from projects.access import Actor
 from projects.errors import Refused
 
 A_MOMENT = 0.1
@@ -27,7 +26,7 @@ class Piece:
     over: str | None = None
 
 
-async def tail(stream: Stream, *, place: str, read: Callable[[str], Piece], again: Callable[[], Actor]) -> None:
+async def tail(stream: Stream, *, place: str, read: Callable[[str], Piece], again: Callable[[], object]) -> None:
     """Tell pieces from `place` on until the reader leaves, may no longer look, or a piece says that it is over."""
     told = check = time.monotonic()
     check += RECHECK

@@ -28,7 +28,7 @@ def of_session(scope: Scope) -> Actor:
     request = request_of(scope)
     request.COOKIES = parse_cookie(header(scope, b"cookie"))
     request.session = SessionStore(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
-    request.user = get_user(request)  # type: ignore[assignment]
+    request.user = get_user(request)
     return authentication.actor_of_request(request)
 
 

@@ -113,7 +113,6 @@ def test_pieces_that_did_not_change_cost_no_bytes(
         ),
     )
     house.live(house.release(app, "1.0.0"), stages[0])
-    lifecycle.update(stages[1], by=house.owner, description="To begin with")
     expect(page.locator(f"#a-{app.id}")).to_contain_text("Live")
     page.wait_for_timeout(1500)
     statuses.clear()
