@@ -48,7 +48,9 @@ def unpack_from_spec(spec: dict[str, Any]) -> int:
     try:
         count = unpack(spec["archive"], spec["into"])
     except UNREADABLE as error:
-        print(f"The archive was not unpacked: {error}", file=sys.stderr)
+        # tarfile lists every method it tried, a line each.
+        why = "it is neither a tar nor a zip archive" if isinstance(error, tarfile.ReadError) else str(error)
+        print(f"The archive was not unpacked: {why or type(error).__name__}", file=sys.stderr)
         return 1
     print(f"{count} entries unpacked")
     return 0

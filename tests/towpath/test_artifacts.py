@@ -1,0 +1,57 @@
+"""An artifact is fetched, checked and unpacked before the steps see it."""
+
+import hashlib
+import io
+import tarfile
+import uuid
+
+from tests.towpath.conftest import deployment
+
+
+def packed(**files: str) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        for name, text in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text.encode()))
+    return content.getvalue()
+
+
+def submitted(control_plane, content: bytes, **more) -> dict:
+    artifact = str(uuid.uuid4())
+    control_plane.artifacts[artifact] = content
+    told = {"id": artifact, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "filename": "a.tar.gz"}
+    told |= {"url": f"/api/v1/artifacts/{artifact}/content"} | more
+    steps = [{"n": 1, "name": "show", "run": "cat greeting", "timeout": 20}]
+    run = control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=steps, services=[], artifact=told))
+    return {**control_plane.wait(run), "run": run}
+
+
+def test_the_steps_find_what_was_packed(site, control_plane):
+    record = submitted(control_plane, packed(greeting="hello\n"))
+
+    assert record["phase"] == "succeeded", record
+    assert "hello" in control_plane.lines(record["run"])
+
+
+def test_an_artifact_that_is_not_the_one_named_is_refused(site, control_plane):
+    record = submitted(control_plane, packed(greeting="hello\n"), sha256="0" * 64)
+
+    assert record["phase"] == "errored"
+    assert "SHA-256" in record["conclusion"]["reason"]
+
+
+def test_an_artifact_that_reaches_outside_fails_with_a_sentence(site, control_plane):
+    record = submitted(control_plane, packed(**{"../greeting": "hello\n"}))
+
+    assert record["phase"] == "failed"
+    assert "leads outside" in record["conclusion"]["reason"]
+    assert list(site.layout.project("SHOP").releases.iterdir()) == []
+
+
+def test_an_artifact_that_is_no_archive_fails_with_a_sentence(site, control_plane):
+    record = submitted(control_plane, b"just some bytes")
+
+    assert record["phase"] == "failed"
+    assert "not unpacked" in record["conclusion"]["reason"]

@@ -1,0 +1,87 @@
+"""The link that says which instance has the traffic moves in one step, and never back."""
+
+import threading
+
+import pytest
+
+from towpath.worker.layout import Layout
+from towpath.worker.preparing import prepare
+from towpath.worker.routes import Instance, Overtaken, Routes
+
+
+@pytest.fixture
+def routes(tmp_path):
+    prepare(tmp_path / "environment")
+    return Routes(Layout(tmp_path / "environment"))
+
+
+def instance(number: int, attempt: int = 1, port: int = 20001) -> Instance:
+    return Instance(
+        app="app",
+        app_name="Shop",
+        project="SHOP",
+        deployment=f"d{number}",
+        number=number,
+        attempt=attempt,
+        release=f"d{number}-{attempt}",
+        services={"web": {"port": port, "stop_timeout": 1, "health": None}},
+    )
+
+
+def put(routes: Routes, made: Instance) -> Instance:
+    routes.record(made)
+    routes.point(made, "web", made.services["web"]["port"])
+    routes.switch(made)
+    return made
+
+
+def test_the_newest_switch_is_current(routes):
+    put(routes, instance(1))
+    second = put(routes, instance(2))
+
+    assert routes.current("app") == second
+    assert (routes.root / "app" / "current" / "web.address").read_text() == "127.0.0.1:20001"
+
+
+@pytest.mark.parametrize(("first", "late"), [((2, 1), (1, 1)), ((2, 2), (2, 1)), ((10, 1), (9, 1))])
+def test_an_older_one_cannot_switch_back(routes, first, late):
+    put(routes, instance(*first))
+
+    with pytest.raises(Overtaken):
+        put(routes, instance(*late))
+
+    assert routes.current("app").order == first
+
+
+def test_a_removed_app_cannot_be_switched_on_by_an_older_deployment(routes):
+    put(routes, instance(1))
+    routes.close("app", number=2, attempt=1)
+
+    with pytest.raises(Overtaken):
+        put(routes, instance(1, 2))
+    assert routes.current("app") is None
+
+
+def test_readers_see_an_address_at_every_moment_of_a_switch(routes):
+    put(routes, instance(1, port=20001))
+    stop, seen = threading.Event(), set()
+
+    def read() -> None:
+        while not stop.is_set():
+            seen.add((routes.root / "app" / "current" / "web.address").read_text())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    for number in range(2, 40):
+        put(routes, instance(number, port=20000 + number))
+    stop.set()
+    thread.join()
+
+    assert seen <= {f"127.0.0.1:{20000 + number}" for number in range(1, 40)}
+
+
+def test_an_attempt_number_for_an_instance_of_our_own_is_above_all_others(routes):
+    put(routes, instance(3, 2))
+
+    assert routes.next_attempt("app", 3) == 3
+    assert routes.next_attempt("app", 4) == 1
