@@ -141,6 +141,6 @@ class Refusals:
             )
         else:
             context = {"heading": "Unavailable", "kind": "503", "sentence": sentence}
-            response = render(None, "errors/server.html", context, status=503)  # type: ignore[arg-type]
+            response = render(None, "errors/server.html", context, status=503)
         response.headers["Retry-After"] = str(refusals.AWAY_SECONDS)
         return response

@@ -7,7 +7,7 @@ import tarfile
 import uuid
 import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -181,7 +181,7 @@ def _plain(filename: str) -> str:
     return name[-255:].lstrip(".") or "artifact"
 
 
-def _record(kind: str, by: Actor, artifact: Artifact, **data: object) -> None:
+def _record(kind: str, by: Actor, artifact: Artifact, **data: Any) -> None:
     events.record(
         kind,
         by=by,

@@ -46,7 +46,7 @@ def _read(key: str) -> int:
     client = _broker()
     if client is not None:
         try:
-            return max(int(client.get(key) or 0), _counts.get(key, (0, 0.0))[0])  # type: ignore[arg-type]
+            return max(int(client.get(key) or 0), _counts.get(key, (0, 0.0))[0])
         except (redis.RedisError, OSError):
             _rest()
     return _counts.get(key, (0, 0.0))[0]

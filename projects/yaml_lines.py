@@ -43,7 +43,7 @@ def read(text: str) -> Node:
 def _check_shape(text: str) -> None:
     depth = documents = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise Unreadable(f"line {line}: anchors and aliases are not supported")
         if isinstance(event, yaml.CollectionStartEvent):

@@ -1,7 +1,7 @@
 """REST: releases and the artifacts they are made of."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -127,7 +127,7 @@ def upload_artifact(
     """A tar or zip archive as multipart/form-data; with `sha256` it is refused unless its digest is that."""
     by = actor(request)
     app = apps.find(by, id)
-    artifact = artifacts.receive(by=by, app=app, stream=file, filename=file.name or "", sha256=sha256)
+    artifact = artifacts.receive(by=by, app=app, stream=cast(BinaryIO, file), filename=file.name or "", sha256=sha256)
     created(response, "artifacts", artifact.id)
     return artifact_shape(artifact)
 

@@ -80,7 +80,7 @@ def _check_media_type(request: HttpRequest) -> None:
 def _names(operation: Operation, source: str) -> Iterator[str]:
     for model in operation.models:
         if _source(model) == source:
-            yield from model.__ninja_flatten_map__  # type: ignore[attr-defined]
+            yield from model.__ninja_flatten_map__
 
 
 def _source(model: Any) -> str:

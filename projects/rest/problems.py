@@ -51,7 +51,7 @@ def install(api: NinjaAPI, tell: Tell) -> None:
     def told(of: Callable[[HttpRequest, Any], Refused]) -> Callable[[HttpRequest, Any], HttpResponse]:
         return lambda request, exception: tell(of(request, exception))
 
-    api.add_exception_handler(Refused, lambda request, refusal: tell(refusal))
+    api.add_exception_handler(Refused, told(lambda request, refusal: refusal))
     api.add_exception_handler(ValidationError, told(invalid))
     api.add_exception_handler(HttpError, told(unreadable))
     api.add_exception_handler(Http404, told(lambda request, exception: NotFound("There is no such thing here.")))
