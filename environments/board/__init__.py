@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from environments.board import cells, statements
-from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row
+from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row, SlotRow
 from projects.access import Actor
 from projects.errors import Invalid
 
@@ -28,11 +28,11 @@ def board(actor: Actor, filters: Filters, *, now: datetime | None = None) -> Boa
     apps, counts, live = _apps(actor, filters, columns)
     page, more = apps[: filters.limit], len(apps) > filters.limit
     slots = _slots([app["id"] for app in page], columns, actor)
-    moment = now or timezone.now()
+    moment = (now or timezone.now()).timestamp()
     return Board(
         chain_id=chain_id,
         columns=[_counted(column, live) for column in columns if column.shown],
-        rows=[cells.row(app, columns, slots, now=moment) for app in page],
+        rows=cells.rows(page, columns, slots, now=moment),
         counts=counts,
         next_cursor=_cursor(page[-1]) if page and more else "",
     )
@@ -63,6 +63,7 @@ def _columns(actor: Actor, filters: Filters) -> tuple[uuid.UUID | None, list[Col
                 name=row["name"],
                 title=row["display_name"] or row["name"],
                 state=row["state"],
+                state_since=row["state_since"],
                 protected=row["protected"],
                 kind=row["kind"],
                 tags=tuple(row["tags"]),
@@ -98,15 +99,13 @@ def _apps(
     return [row for row in rows if row["id"]], counts, json.loads(rows[0]["live_in"] or "{}")
 
 
-def _slots(
-    apps: list[uuid.UUID], columns: Sequence[Column], actor: Actor
-) -> dict[uuid.UUID, dict[uuid.UUID, dict[str, Any]]]:
-    found: dict[uuid.UUID, dict[uuid.UUID, dict[str, Any]]] = {app: {} for app in apps}
-    rows = _fetch(statements.SLOTS, apps=apps, environments=[column.environment_id for column in columns])
-    for row in rows:
-        if actor.sees(environment_id=row["environment_id"]):
-            found[row["app_id"]][row["environment_id"]] = row
-    return found
+def _slots(apps: list[uuid.UUID], columns: Sequence[Column], actor: Actor) -> list[SlotRow]:
+    with connection.cursor() as cursor:
+        cursor.execute(statements.SLOTS, {"apps": apps, "environments": [column.environment_id for column in columns]})
+        rows = [SlotRow._make(row) for row in cursor.fetchall()]
+    if actor.visible_environments is None:
+        return rows
+    return [row for row in rows if actor.sees(environment_id=uuid.UUID(row.environment_id))]
 
 
 def _pattern(text: str) -> str | None:

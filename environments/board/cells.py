@@ -1,36 +1,43 @@
 """From a slot's raw row to its cell: what it says, how far behind it is and what could come next."""
 
-import json
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from environments.board.facts import Cell, Column, News, Row
+from environments.board.facts import Cell, Column, News, Row, SlotRow
 from environments.models import Phase, State
 
-UNSEEN_AFTER = timedelta(seconds=60)
+UNSEEN_AFTER = 60.0
 QUIET = {State.STOPPED, State.SLEEPING, State.HIBERNATING}
+MOVING = (Phase.QUEUED, Phase.RUNNING)
 
 
-def row(
+def rows(
+    apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow], *, now: float
+) -> list[Row]:
+    """One row for each app, its cells in the order of the columns that are shown."""
+    by_app: dict[str, dict[str, SlotRow]] = {}
+    for slot in slots:
+        by_app.setdefault(slot.app_id, {})[slot.environment_id] = slot
+    keys = [str(column.environment_id) for column in columns]
+    stages: dict[int, list[str]] = {}
+    for column, key in zip(columns, keys, strict=True):
+        stages.setdefault(column.place, []).append(key)
+    return [
+        _row(app, list(zip(columns, keys, strict=True)), stages, by_app.get(str(app["id"]), {}), now=now)
+        for app in apps
+    ]
+
+
+def _row(
     app: Mapping[str, Any],
-    columns: Sequence[Column],
-    slots: Mapping[uuid.UUID, Mapping[uuid.UUID, Mapping[str, Any]]],
+    columns: Sequence[tuple[Column, str]],
+    stages: Mapping[int, Sequence[str]],
+    slots: Mapping[str, SlotRow],
     *,
-    now: datetime,
+    now: float,
 ) -> Row:
-    mine = slots[app["id"]]
-    stages: dict[int, list[Mapping[str, Any] | None]] = {}
-    for column in columns:
-        stages.setdefault(column.place, []).append(mine.get(column.environment_id))
-    cells = []
-    for column in columns:
-        if column.shown:
-            source = _source(stages.get(column.place - 1)) if column.place > 1 else None
-            cells.append(_cell(app, column, mine.get(column.environment_id), source, now=now))
-    known = {column.environment_id for column in columns}
-    elsewhere = [_cell(app, _aside(slot), slot, None, now=now) for place, slot in mine.items() if place not in known]
+    sources = {place + 1: _source(keys, slots) for place, keys in stages.items() if place > 0}
     return Row(
         app_id=app["id"],
         name=app["name"],
@@ -39,18 +46,25 @@ def row(
         project_name=app["project"],
         project_apps=app["project_apps"],
         newest_version=app["newest_version"] or "",
-        cells=cells,
-        elsewhere=elsewhere,
+        cells=[
+            _cell(app, column, slots.get(key), sources.get(column.place), now=now)
+            for column, key in columns
+            if column.shown
+        ],
+        elsewhere=[
+            _cell(app, _aside(slot), slot, None, now=now) for slot in slots.values() if slot.environment is not None
+        ],
     )
 
 
-def _aside(slot: Mapping[str, Any]) -> Column:
+def _aside(slot: SlotRow) -> Column:
     return Column(
-        environment_id=slot["environment_id"],
-        name=slot["environment"],
-        title=slot["environment"],
-        state=slot["state"],
-        protected=slot["protected"],
+        environment_id=uuid.UUID(slot.environment_id),
+        name=slot.environment or "",
+        title=slot.environment or "",
+        state=slot.state or "",
+        state_since=0.0,
+        protected=False,
         kind="permanent",
         tags=(),
         stage="",
@@ -58,104 +72,95 @@ def _aside(slot: Mapping[str, Any]) -> Column:
     )
 
 
-def _source(stage: Sequence[Mapping[str, Any] | None] | None) -> Mapping[str, Any] | None:
+def _source(keys: Sequence[str], slots: Mapping[str, SlotRow]) -> SlotRow | None:
     """What could be promoted out of a stage: the oldest release live in it, if one is live in all of it."""
-    live = [slot for slot in stage or () if slot is not None and slot["live_serial"] is not None]
-    if not stage or len(live) < len(stage):
-        return None
-    return min(live, key=lambda slot: slot["live_serial"])
+    oldest = None
+    for key in keys:
+        slot = slots.get(key)
+        if slot is None or slot.serial is None:
+            return None
+        if oldest is None or slot.serial < (oldest.serial or 0):
+            oldest = slot
+    return oldest
 
 
-def _cell(
-    app: Mapping[str, Any],
-    column: Column,
-    slot: Mapping[str, Any] | None,
-    source: Mapping[str, Any] | None,
-    *,
-    now: datetime,
-) -> Cell:
-    serial = slot["live_serial"] if slot else None
-    news = _news(slot) if slot else None
-    behind, offer, offered_id, offered_version = 0, "", None, ""
-    if column.place == 1 and app["newest_id"] and (serial is None or app["newest_serial"] > serial):
-        offer, offered_id, offered_version = "deploy", app["newest_id"], app["newest_version"]
-        behind = app["newest_serial"] - (serial or 0)
-    elif source is not None and (serial is None or source["live_serial"] > serial):
-        offer, offered_id, offered_version = "promote", source["release_id"], source["version"]
-        behind = source["live_serial"] - (serial or 0)
-    if offer and news is not None and news.phase in (Phase.QUEUED, Phase.RUNNING):
-        offer = ""
-    obstacle = "" if column.state == State.RUNNING else f"{column.title} is {State(column.state).label.lower()}"
-    common = {
-        "column": column,
-        "news": news,
-        "behind": behind,
-        "offer": offer,
-        "offered_id": offered_id,
-        "offered_version": offered_version,
-        "obstacle": obstacle if offer else "",
-    }
+def _cell(app: Mapping[str, Any], column: Column, slot: SlotRow | None, source: SlotRow | None, *, now: float) -> Cell:
     if slot is None:
-        return Cell(status="none", **common)
-    status, reason, since = _status(slot, news, column, now=now)
-    return Cell(
-        **common,
+        cell = Cell(column=column, status="none")
+        _offer(cell, app, 0, source)
+        return cell
+    news = _news(slot) if slot.phase is not None else None
+    status, reason, seconds = _status(slot, news, column, now=now)
+    serial = slot.serial or 0
+    cell = Cell(
+        column=column,
         status=status,
-        deployment_id=slot["live_id"],
-        release_id=slot["release_id"],
-        version=slot["version"] or "",
-        commit=slot["commit"] or "",
-        kind=slot["kind"] or "",
-        by=slot["by"] or "",
-        since=since,
-        bypassed=bool(slot["bypass"]),
-        same=source is not None and serial == source["live_serial"],
         reason=reason,
-        hold_id=slot["hold_id"],
-        hold_reason=slot["hold_reason"] or "",
-        services=tuple(json.loads(slot["services"] or "[]")),
+        seconds=seconds,
+        deployment_id=slot.live_id,
+        release_id=slot.release_id,
+        version=slot.version or "",
+        commit=slot.commit or "",
+        kind=slot.kind or "",
+        by=slot.by or "",
+        bypassed=bool(slot.bypass),
+        same=source is not None and serial == source.serial,
+        hold_id=slot.hold_id,
+        hold_reason=slot.hold_reason or "",
+        news=news,
     )
+    _offer(cell, app, serial, source)
+    return cell
 
 
-def _news(slot: Mapping[str, Any]) -> News | None:
-    if slot["phase"] in (None, Phase.SUCCEEDED, Phase.CANCELLED):
-        return None
+def _offer(cell: Cell, app: Mapping[str, Any], serial: int, source: SlotRow | None) -> None:
+    """How far behind the cell is, and which release could come next; nothing while a deployment is on its way."""
+    column = cell.column
+    if column.place == 1 and (app["newest_serial"] or 0) > serial:
+        cell.behind, cell.offer = app["newest_serial"] - serial, "deploy"
+        cell.offered_id, cell.offered_version = str(app["newest_id"]), app["newest_version"]
+    elif source is not None and (source.serial or 0) > serial:
+        cell.behind, cell.offer = (source.serial or 0) - serial, "promote"
+        cell.offered_id, cell.offered_version = source.release_id, source.version or ""
+    if not cell.offer:
+        return
+    if cell.in_flight:
+        cell.offer, cell.offered_id, cell.offered_version = "", None, ""
+    elif column.state != State.RUNNING:
+        cell.obstacle = f"{column.title} is {State(column.state).label.lower()}"
+
+
+def _news(slot: SlotRow) -> News:
     return News(
-        run_id=slot["run_id"],
-        kind=slot["news_kind"],
-        phase=slot["phase"],
-        version=slot["news_version"] or "",
-        commit=slot["news_commit"] or "",
-        by=slot["news_by"],
-        since=slot["finished_at"] or slot["started_at"] or slot["queued_at"],
-        step=slot["failed_step"] or "",
-        done=slot["done"] or 0,
-        total=slot["total"] or 0,
-        cancelling=slot["cancel_asked_at"] is not None,
+        run_id=slot.run_id or "",
+        kind=slot.news_kind or "",
+        phase=slot.phase or "",
+        version=slot.news_version or "",
+        commit=slot.news_commit or "",
+        by=slot.news_by or "",
+        step=slot.failed_step or "",
+        done=slot.done or 0,
+        total=slot.total or 0,
+        cancelling=bool(slot.cancelling),
     )
 
 
-def _status(
-    slot: Mapping[str, Any], news: News | None, column: Column, *, now: datetime
-) -> tuple[str, str, datetime | None]:
+def _status(slot: SlotRow, news: News | None, column: Column, *, now: float) -> tuple[str, str, float | None]:
     """What the cell says, why, and since when: what moves comes first, then what is wrong, then what is kept."""
     if news is not None:
         if news.phase == Phase.RUNNING:
-            return ("removing" if news.kind == "removal" else "deploying"), "", news.since
-        return news.phase, news.step or slot["run_reason"], news.since
-    if slot["live_serial"] is None:
+            return ("removing" if news.kind == "removal" else "deploying"), "", slot.news_since
+        return news.phase, news.step or (slot.run_reason or ""), slot.news_since
+    if slot.serial is None:
         return "none", "", None
     if column.state in QUIET:
-        return column.state, "", slot["state_changed_at"]
-    if slot["condition"] != "ok":
-        return slot["condition"], slot["condition_reason"], slot["condition_since"]
-    if slot["observed_at"] is not None and now - slot["observed_at"] > UNSEEN_AFTER:
-        return "last-seen", "", slot["observed_at"]
-    if slot["hold_id"] is not None:
-        rolled = slot["kind"] == "rollback"
-        return (
-            ("rolled-back" if rolled else "held"),
-            slot["hold_reason"],
-            (slot["live_since"] if rolled else slot["hold_since"]),
-        )
-    return "live", "", slot["live_since"]
+        return column.state, "", column.state_since or None
+    if slot.condition != "ok":
+        return slot.condition, slot.condition_reason, slot.condition_since
+    if slot.observed_at is not None and now - slot.observed_at > UNSEEN_AFTER:
+        return "last-seen", "", slot.observed_at
+    if slot.hold_id is not None:
+        if slot.kind == "rollback":
+            return "rolled-back", slot.hold_reason or "", slot.live_since
+        return "held", slot.hold_reason or "", slot.hold_since
+    return "live", "", slot.live_since

@@ -3,8 +3,8 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from environments.models import Phase
 
@@ -34,6 +34,7 @@ class Column:
     name: str
     title: str
     state: str
+    state_since: float
     protected: bool
     kind: str
     tags: tuple[str, ...]
@@ -43,24 +44,64 @@ class Column:
     apps: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotRow(NamedTuple):
+    """One slot as the statement gives it: ids as text, moments in seconds since 1970.
+
+    What begins with `news` or `run`, and the steps, belong to the latest deployment where it has not succeeded;
+    `environment` and `state` are given for environments beside the columns.
+    """
+
+    app_id: str
+    environment_id: str
+    live_id: str | None
+    release_id: str | None
+    version: str | None
+    commit: str | None
+    serial: int | None
+    kind: str | None
+    by: str | None
+    bypass: bool | None
+    live_since: float | None
+    observed_at: float | None
+    condition: str
+    condition_reason: str
+    condition_since: float | None
+    hold_id: str | None
+    hold_reason: str | None
+    hold_since: float | None
+    news_kind: str | None
+    news_by: str | None
+    news_version: str | None
+    news_commit: str | None
+    run_id: str | None
+    phase: str | None
+    run_reason: str | None
+    news_since: float | None
+    cancelling: bool | None
+    done: int | None
+    total: int | None
+    failed_step: str | None
+    environment: str | None
+    state: str | None
+
+
+@dataclass(slots=True, kw_only=True)
 class News:
     """The latest deployment of a slot, where it is in flight or did not succeed."""
 
-    run_id: uuid.UUID
+    run_id: str
     kind: str
     phase: str
     version: str
     commit: str
     by: str
-    since: datetime
     step: str
     done: int
     total: int
     cancelling: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Cell:
     """One app in one environment. `behind` counts releases cut after the live one up to the previous stage's.
 
@@ -69,32 +110,36 @@ class Cell:
 
     column: Column
     status: str
-    deployment_id: uuid.UUID | None = None
-    release_id: uuid.UUID | None = None
+    reason: str = ""
+    seconds: float | None = None
+    deployment_id: str | None = None
+    release_id: str | None = None
     version: str = ""
     commit: str = ""
     kind: str = ""
     by: str = ""
-    since: datetime | None = None
     bypassed: bool = False
     same: bool = False
-    reason: str = ""
-    hold_id: uuid.UUID | None = None
+    hold_id: str | None = None
     hold_reason: str = ""
     news: News | None = None
     behind: int = 0
     offer: str = ""
-    offered_id: uuid.UUID | None = None
+    offered_id: str | None = None
     offered_version: str = ""
     obstacle: str = ""
-    services: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the cell says what it says."""
+        return None if self.seconds is None else datetime.fromtimestamp(self.seconds, UTC)
 
     @property
     def in_flight(self) -> bool:
         return self.news is not None and self.news.phase in (Phase.QUEUED, Phase.RUNNING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Row:
     app_id: uuid.UUID
     name: str

@@ -12,7 +12,8 @@ WITH chain AS (
   WHERE s.chain_id = (SELECT id FROM chain)
 )
 SELECT place.chain_id, place.stage_id, place.stage,
-  e.id, e.name, e.display_name, e.state, e.protected, e.kind, e.tags
+  e.id, e.name, e.display_name, e.state, extract(epoch FROM e.state_changed_at)::float8 AS state_since, e.protected,
+  e.kind, e.tags
 FROM environments_environment e LEFT JOIN place ON place.environment_id = e.id
 WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL
   AND (place.stage_id IS NOT NULL OR e.id = %(environment)s::uuid)
@@ -89,30 +90,34 @@ LEFT JOIN LATERAL (
 ORDER BY page.project_sort, page.project_id, page.app_sort, page.id
 """
 
-# The page's slots: in the columns, and live in permanent environments beside them.
+# The page's slots: in the columns, and live in permanent environments beside them. Ids come as text and moments as
+# seconds, because hundreds of cells are read at once; of a slot's latest deployment only what has not succeeded.
 SLOTS = """
-SELECT s.app_id, s.environment_id, s.live_id, s.live_since, s.observed_at, s.condition, s.condition_reason,
-  s.condition_since, s.services, ld.kind, ld.created_by AS by, ld.bypass,
-  lr.id AS release_id, lr.version, lr.commit, lr.serial AS live_serial,
-  h.id AS hold_id, h.reason AS hold_reason, h.created_at AS hold_since,
+SELECT s.app_id::text, s.environment_id::text, ld.id::text AS live_id, lr.id::text AS release_id, lr.version, lr.commit,
+  lr.serial, ld.kind, ld.created_by AS by, ld.bypass, extract(epoch FROM s.live_since)::float8 AS live_since,
+  extract(epoch FROM s.observed_at)::float8 AS observed_at, s.condition, s.condition_reason,
+  extract(epoch FROM s.condition_since)::float8 AS condition_since,
+  h.id::text AS hold_id, h.reason AS hold_reason, extract(epoch FROM h.created_at)::float8 AS hold_since,
   n.kind AS news_kind, n.created_by AS news_by, nr.version AS news_version, nr.commit AS news_commit,
-  r.id AS run_id, r.phase, r.reason AS run_reason, r.created_at AS queued_at, r.started_at, r.finished_at,
-  r.cancel_asked_at, step.done, step.total, step.failed_step,
-  coalesce(nullif(e.display_name, ''), e.name) AS environment, e.state, e.protected, e.state_changed_at
+  r.id::text AS run_id, r.phase, r.reason AS run_reason,
+  extract(epoch FROM coalesce(r.finished_at, r.started_at, r.created_at))::float8 AS news_since,
+  r.cancel_asked_at IS NOT NULL AS cancelling, step.done, step.total, step.failed_step,
+  CASE WHEN NOT inside.yes THEN coalesce(nullif(e.display_name, ''), e.name) END AS environment,
+  CASE WHEN NOT inside.yes THEN e.state END AS state
 FROM environments_slot s JOIN environments_environment e ON e.id = s.environment_id
+CROSS JOIN LATERAL (SELECT s.environment_id = ANY(%(environments)s::uuid[]) AS yes) inside
 LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
 LEFT JOIN environments_hold h ON h.slot_id = s.id AND h.lifted_at IS NULL
-LEFT JOIN environments_deployment n
+LEFT JOIN (environments_deployment n
+    JOIN environments_run r ON r.deployment_id = n.id AND r.phase NOT IN ('succeeded', 'cancelled')
+    LEFT JOIN projects_release nr ON nr.id = n.release_id
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE phase IN ('succeeded', 'skipped')) AS done, count(*) AS total,
+        min(name) FILTER (WHERE phase = 'failed') AS failed_step
+      FROM environments_runstep t WHERE t.run_id = r.id AND t.attempt = r.attempt
+    ) step)
   ON n.app_id = s.app_id AND n.environment_id = s.environment_id AND n.number = s.last_number
-LEFT JOIN projects_release nr ON nr.id = n.release_id
-LEFT JOIN environments_run r ON r.deployment_id = n.id
-LEFT JOIN LATERAL (
-  SELECT count(*) FILTER (WHERE phase IN ('succeeded', 'skipped')) AS done, count(*) AS total,
-    min(name) FILTER (WHERE phase = 'failed') AS failed_step
-  FROM environments_runstep t
-  WHERE r.phase IN ('queued', 'running', 'failed', 'errored') AND t.run_id = r.id AND t.attempt = r.attempt
-) step ON true
 WHERE s.app_id = ANY(%(apps)s::uuid[]) AND e.deleted_at IS NULL
-  AND (s.environment_id = ANY(%(environments)s::uuid[]) OR s.live_id IS NOT NULL AND e.kind = 'permanent')
+  AND (inside.yes OR s.live_id IS NOT NULL AND e.kind = 'permanent')
 ORDER BY e.name
 """

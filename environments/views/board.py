@@ -1,5 +1,6 @@
 """The board's pages: the matrix, one app's row, one column's head, and the counts beside the filters."""
 
+import time
 import uuid
 from collections.abc import Iterable
 from itertools import groupby
@@ -8,12 +9,11 @@ from urllib.parse import urlencode
 
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from environments import board as boards
 from environments import statuses
-from environments.views.board_words import Words, link
+from environments.views.board_words import Words, drawn, link
 from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment, query
 from projects import lifecycle
@@ -53,16 +53,14 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     found = boards.board(request.actor, filters)
     if not found.rows:
         raise Http404
-    etag = request.headers.get("If-None-Match", "").strip('W/"')
+    known = request.headers.get("If-None-Match", "").strip('W/"')
     live = "Towpath-Live" in request.headers
-    words = Words(request.actor, query=_query(request), now=timezone.now())
+    words = Words(request.actor, query=_query(request), now=time.time())
     beside = request.GET.get("beside") == "1"
-    prepared = words.row(found.rows[0], beside=beside, before=etag if live else "")
-    if etag == prepared["mark"]:
-        return HttpResponseNotModified(headers={"ETag": f'"{etag}"'})
-    response = render(request, "board/_row.html", {"row": prepared, "beside": beside})
-    response["ETag"] = f'"{prepared["mark"]}"'
-    return response
+    said = words.row(found.rows[0], beside=beside, before=known if live else "")
+    if known and f'"{known}"' == said.etag:
+        return HttpResponseNotModified(headers={"ETag": said.etag})
+    return HttpResponse(drawn(said), headers={"ETag": said.etag})
 
 
 @require_safe
@@ -70,7 +68,7 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
 @conditional
 def column(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = boards.board(request.actor, _filters(request, _project(request), limit=0))
-    words = Words(request.actor, query=_query(request), now=timezone.now())
+    words = Words(request.actor, query=_query(request), now=time.time())
     for candidate in found.columns:
         if candidate.environment_id == environment_id:
             return render(request, "board/_column.html", {"column": words.column(candidate)})
@@ -118,7 +116,7 @@ def _query(request: Visit, **more: str) -> str:
 
 
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
-    words = Words(request.actor, query=_query(request), now=timezone.now())
+    words = Words(request.actor, query=_query(request), now=time.time())
     beside = any(row.elsewhere for row in found.rows)
     projects = list(lifecycle.visible(request.actor).order_by("name")[:MOST_PROJECTS])
     return {
@@ -156,7 +154,7 @@ def _groups(rows: Iterable[boards.Row], words: Words, *, beside: bool) -> Iterab
             "name": first.project_name,
             "id": first.project_id,
             "apps": f"{first.project_apps} app{'' if first.project_apps == 1 else 's'}",
-            "rows": [words.row(row, beside=beside) for row in rows_of_project],
+            "rows": [drawn(words.row(row, beside=beside)) for row in rows_of_project],
         }
 
 

@@ -2,11 +2,12 @@
 
 import hashlib
 import uuid
-from datetime import datetime
-from functools import cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, NamedTuple
 
+from django.template import loader
 from django.urls import NoReverseMatch, reverse
+from django.utils.safestring import SafeString
 
 from environments import statuses
 from environments.board import Cell, Column, Row
@@ -22,6 +23,69 @@ ENDS = {
 }
 _ANY = uuid.UUID(int=0)
 Prepared = dict[str, Any]
+
+
+class GateWords(NamedTuple):
+    text: str
+    below: str = ""
+    tone: str = ""
+    shape: str = ""
+    url: str = ""
+    label: str = ""
+    id: str = ""
+
+
+class CellWords(NamedTuple):
+    """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one."""
+
+    env: str
+    first: str
+    css: str
+    spin: str
+    shape: str
+    url: str
+    version: str
+    commit: str
+    loud: str
+    word: str
+    rest: str
+    title: str
+    done: int | None
+    total: int
+    gate: GateWords | None
+    mark: str
+
+
+class BesideWords(NamedTuple):
+    url: str
+    name: str
+    css: str
+    shape: str
+    word: str
+    version: str
+    title: str
+
+
+class RowWords(NamedTuple):
+    """All that a row's template reads, and nothing that is not a word: equal words are drawn once."""
+
+    id: uuid.UUID
+    name: str
+    url: str
+    note: str
+    src: str
+    live: str
+    etag: str
+    announce: str
+    cells: tuple[CellWords, ...]
+    beside: bool
+    elsewhere: tuple[BesideWords, ...]
+
+
+@lru_cache(maxsize=2048)
+def drawn(row: RowWords) -> SafeString:
+    """The row as HTML. A page asks for fifty of them, nearly all as they were a moment ago."""
+    return loader.get_template("board/_row.html").render({"row": row})
 
 
 @cache
@@ -47,7 +111,7 @@ def who(label: str) -> str:
 class Words:
     """What one person is told: `query` keeps their choice of environment in every link."""
 
-    def __init__(self, actor: Actor, *, query: str, now: datetime) -> None:
+    def __init__(self, actor: Actor, *, query: str, now: float) -> None:
         self.actor = actor
         self.query = query
         self.now = now
@@ -79,66 +143,66 @@ class Words:
             "apps": f"{column.apps} app{'' if column.apps == 1 else 's'}",
         }
 
-    def row(self, row: Row, *, beside: bool, before: str = "") -> Prepared:
+    def row(self, row: Row, *, beside: bool, before: str = "") -> RowWords:
         """One app. `before` holds the marks the page knows; cells whose mark differs are `changed`."""
         cells = [self.cell(row, cell) for cell in row.cells]
-        marks = [cell["mark"] for cell in cells] + [_mark(*(other.version for other in row.elsewhere))]
+        marks = [cell.mark for cell in cells] + [_mark(*(other.version for other in row.elsewhere))]
         seen = before.split("-")
         if len(seen) == len(marks):
-            for cell, mark, old in zip(cells, marks, seen, strict=False):
-                cell["css"] += " changed" if mark != old else ""
+            cells = [
+                cell if cell.mark == old else cell._replace(css=cell.css + " changed")
+                for cell, old in zip(cells, seen, strict=False)
+            ]
         runs = "".join(f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight)
         mark = "-".join(marks)
-        return {
-            "id": row.app_id,
-            "name": row.name,
-            "url": link("app", row.app_id) + self.query,
-            "note": f"Newest {row.newest_version}" if row.newest_version else "No release yet",
-            "src": link("board-row", row.app_id)
-            + self.query
-            + ("&" if self.query else "?")
-            + f"beside={int(beside)}&known={mark}",
-            "live": f"app:{row.app_id}{runs}",
-            "cells": cells,
-            "elsewhere": [self._beside(cell) for cell in row.elsewhere],
-            "mark": mark,
-        }
+        return RowWords(
+            id=row.app_id,
+            name=row.name,
+            url=link("app", row.app_id) + self.query,
+            note=f"Newest {row.newest_version}" if row.newest_version else "No release yet",
+            src=f"{link('board-row', row.app_id)}{self.query or '?'}&beside={int(beside)}",
+            live=f"app:{row.app_id}{runs}",
+            etag=f'"{mark}"',
+            announce=self._latest(row),
+            cells=tuple(cells),
+            beside=beside,
+            elsewhere=tuple(self._beside(cell) for cell in row.elsewhere),
+        )
 
     def _latest(self, row: Row) -> str:
         """What a screen reader is told once it is new: the end of a deployment, never its progress."""
-        ended = [cell for cell in row.cells if cell.since and cell.status in ENDS and not cell.in_flight]
+        ended = [cell for cell in row.cells if cell.seconds and cell.status in ENDS and not cell.in_flight]
         if not ended:
             return ""
-        cell = max(ended, key=lambda each: each.since or self.now)
+        cell = max(ended, key=lambda each: each.seconds or 0.0)
         version = cell.news.version if cell.news else cell.version
         return f"{row.name} {version} {ENDS[cell.status]} in {cell.column.title}"
 
-    def cell(self, row: Row, cell: Cell) -> Prepared:
+    def cell(self, row: Row, cell: Cell) -> CellWords:
         look = statuses.status_of(cell.status)
         version, commit, word, rest, title = self._said(cell, look)
         loud = look.tone in {"busy", "warn", "bad"}
         gate = self._gate(row, cell)
         news = cell.news
-        return {
-            "env": cell.column.title,
-            "first": " dev" if cell.column.place <= 1 else "",
-            "css": (f" {look.css}" if loud or look.tone else "") + (" same" if cell.same and not loud else ""),
-            "spin": " spin" if look.spins else "",
-            "shape": look.shape,
-            "url": self._target(row, cell),
-            "version": version,
-            "commit": commit,
-            "loud": look.css if loud else "",
-            "word": word,
-            "rest": rest,
-            "title": title,
-            "done": news.done if news and cell.status in {"deploying", "removing"} and news.total else None,
-            "total": news.total if news else 0,
-            "gate": gate,
-            "mark": _mark(
-                cell.status, version, word, cell.reason, gate and gate["label"] + gate["text"], news and news.done
-            ),
-        }
+        moving = news is not None and cell.status in {"deploying", "removing"} and news.total
+        return CellWords(
+            env=cell.column.title,
+            first=" dev" if cell.column.place <= 1 else "",
+            css=(f" {look.css}" if look.tone else "") + (" same" if cell.same and not loud else ""),
+            spin=" spin" if look.spins else "",
+            shape=look.shape,
+            url=self._target(row, cell),
+            version=version,
+            commit=commit,
+            loud=look.css if loud else "",
+            word=word,
+            rest=rest,
+            title=title,
+            done=news.done if moving and news else None,
+            total=news.total if news else 0,
+            gate=gate,
+            mark=_mark(cell.status, version, word, cell.reason, gate and gate.label + gate.text, news and news.done),
+        )
 
     def _target(self, row: Row, cell: Cell) -> str:
         if cell.news is not None:
@@ -147,7 +211,7 @@ class Words:
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
         """Version and commit on the first line; the word and what follows it on the second; the whole as a title."""
-        age = statuses.age((self.now - cell.since).total_seconds()) if cell.since else ""
+        age = statuses.age(self.now - cell.seconds) if cell.seconds is not None else ""
         news = cell.news
         if cell.status == "none":
             return "", "", look.word, "", ""
@@ -156,7 +220,7 @@ class Words:
             if news.total and news.phase == Phase.RUNNING:
                 word += f" {news.done} of {news.total}"
             serving = f"{cell.version} live" if cell.version else ""
-            parts = [statuses.duration((self.now - cell.since).total_seconds()) if cell.since else "", serving]
+            parts = [statuses.duration(self.now - cell.seconds) if cell.seconds is not None else "", serving]
             if news.phase == Phase.QUEUED and news.kind == "removal":
                 word = "Removal queued"
             version, commit = (news.version, news.commit) if news.version else (cell.version, cell.commit)
@@ -171,7 +235,7 @@ class Words:
         rest = _joined([reason, age, "" if reason else who(cell.by)])
         return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, who(cell.by)])
 
-    def _gate(self, row: Row, cell: Cell) -> Prepared | None:
+    def _gate(self, row: Row, cell: Cell) -> GateWords | None:
         """The space before a cell: how far behind it is, and the one action that closes the gap."""
         column = cell.column
         if not cell.behind:
@@ -179,7 +243,7 @@ class Words:
         first = column.place <= 1
         count = f"{cell.behind} {'new' if first else 'behind'}"
         if not cell.offer or not self.may_deploy(row.project_id, column):
-            return {"text": count, "url": "", "below": "", "tone": "", "shape": "", "label": ""}
+            return GateWords(text=count)
         verb = "Deploy" if first else "Promote"
         url = (
             f"{link('plan-draft')}?kind={'deploy' if first else 'promotion'}&app={row.app_id}"
@@ -192,25 +256,27 @@ class Words:
         else:
             text, below, tone, shape = (count if cell.version else verb), "", "", "i-right"
             label += f", {cell.behind} release{'' if cell.behind == 1 else 's'} {'new' if first else 'behind'}"
-        return {
-            "id": f"g-{row.app_id.hex[:12]}-{column.environment_id.hex[:12]}",
-            "text": text,
-            "below": below,
-            "tone": tone,
-            "shape": shape,
-            "url": url,
-            "label": label,
-        }
+        return GateWords(
+            id=f"g-{row.app_id.hex[:12]}-{column.environment_id.hex[:12]}",
+            text=text,
+            below=below,
+            tone=tone,
+            shape=shape,
+            url=url,
+            label=label,
+        )
 
-    def _beside(self, cell: Cell) -> Prepared:
+    def _beside(self, cell: Cell) -> BesideWords:
         look = statuses.status_of(cell.status)
-        return {
-            "url": link("environment", cell.column.environment_id) + self.query,
-            "name": cell.column.title,
-            "look": look,
-            "version": cell.version,
-            "title": f"{cell.column.title}: {look.word} {cell.version}",
-        }
+        return BesideWords(
+            url=link("environment", cell.column.environment_id) + self.query,
+            name=cell.column.title,
+            css=look.css,
+            shape=look.shape,
+            word=look.word,
+            version=cell.version,
+            title=f"{cell.column.title}: {look.word} {cell.version}",
+        )
 
 
 def _joined(parts: list[str]) -> str:
