@@ -11,10 +11,12 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import httpx
 import psutil
 
 from config.env import ROOT
@@ -22,6 +24,23 @@ from config.up import ports, survivors
 from config.up.installation import UID_REGISTER
 
 STARTS = itertools.count(1)
+# What tells the programs of an installation apart, in their command lines.
+MARKS = {
+    "web": "config.up.web",
+    "scheduler": "manage.py scheduler",
+    "control": "celery -A",
+    "caddy": "caddy run",
+    "valkey": "valkey-server",
+    "postgres": "/postgres -D",
+    "supervisor": "supervisor/supervisord.conf",
+    "worker": "worker start",
+    "project": "/projects/",
+    "service": "-m http.server 2",
+}
+MANIFEST = {
+    "steps": [{"name": "build", "run": "mkdir www && echo $TOWPATH_VERSION > www/index.html"}],
+    "services": [{"name": "web", "run": "cd www && exec python3 -m http.server $PORT --bind 127.0.0.1"}],
+}
 
 
 class Running:
@@ -88,18 +107,58 @@ class Running:
         return [one for one in survivors.find(self.record["id"]) if one.pid != self.process.pid]
 
     def census(self) -> Counter[str]:
-        """How many there are of each program; PostgreSQL's and others' own children are not counted."""
+        """How many there are of each program; children that they have in turn are not counted."""
         found = Counter()
         for process in self.processes():
-            words = " ".join(process.cmdline())
-            for name in ("config.up.web", "scheduler", "celery", "caddy run", "valkey-server", "supervisord"):
-                found[name] += name in words
-            found["postgres -D"] += "/postgres -D" in words
+            said = words(process)
+            found.update({name: 1 for name, mark in MARKS.items() if mark in said})
         return found
 
     def get(self, path: str = "/readyz") -> int:
         with urllib.request.urlopen(f"http://{self.record['web']}{path}", timeout=5) as answer:
             return answer.status
+
+    def call(self, method: str, path: str, **body: Any) -> Any:
+        token = json.loads((self.home / "first-run.json").read_text())["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = httpx.request(
+            method, f"http://{self.record['web']}/api/v1{path}", json=body or None, headers=headers, timeout=20
+        )
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def deploy(self) -> str:
+        """Have one small web app served in the environment that every organization begins with; its address."""
+        home = self.call("GET", "/environments")[0]["id"]
+        wait_for(lambda: self.call("GET", f"/environments/{home}")["status"] == "active", seconds=60)
+        project = self.call("POST", "/projects", name="Shop", key="SHOP")
+        app = self.call("POST", "/apps", project_id=project["id"], name="web")
+        release = self.call("POST", f"/apps/{app['id']}/releases", version="1.0", manifest=MANIFEST)
+        plan = self.call("POST", "/plans", app_id=app["id"], release_id=release["id"], environment_id=home)
+        run = self.call("POST", "/deployments", plan_id=plan["id"])["run_id"]
+        wait_for(lambda: self.call("GET", f"/runs/{run}")["phase"] not in {"queued", "running"}, seconds=60)
+        return str(self.call("GET", "/endpoints")[0]["url"])
+
+
+def words(process: psutil.Process) -> str:
+    """Its command line; nothing where it has just ended."""
+    with suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def answers(address: str) -> bool:
+    """Whether the app's own page is there, and not the page that says that nothing is."""
+    with suppress(httpx.HTTPError):
+        return httpx.get(address, timeout=3).text.strip() == "1.0"
+    return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not come true in time"
+        time.sleep(0.2)
 
 
 def free_bind() -> str:
