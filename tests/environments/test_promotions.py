@@ -9,7 +9,7 @@ from django.db import connection
 
 from environments import lifecycle
 from environments.delivery import deployments, promotions
-from environments.models import Deployment, Endpoint, Run
+from environments.models import Deployment, Endpoint, Environment, Run
 from environments.planning import plans
 from projects.errors import Conflict, Invalid, Refused
 from projects.models import Role
@@ -214,3 +214,18 @@ class TestAtOnce:
         assert sum(isinstance(each, Deployment) for each in results) == 2
         ports = list(Endpoint.objects.values_list("port", flat=True))
         assert len(ports) == len(set(ports)) == 2
+
+    def test_two_environments_on_one_host_are_never_given_the_same_port(self) -> None:
+        road = line()
+        host = road.house.workers[road.development.id].host
+        Environment.objects.update(host=host)
+        places = [road.development, road.house.environment("one"), road.house.environment("two")]
+        Environment.objects.update(host=host)
+        others = [road.house.app(f"app-{n}", project=road.app.project) for n in range(4)]
+        cut = [road.house.release(app, "1") for app in others]
+        results = at_once(
+            [lambda release=release, place=place: road.deploy(release, place) for release in cut for place in places]
+        )
+        assert all(isinstance(each, Deployment) for each in results)
+        ports = list(Endpoint.objects.values_list("port", flat=True))
+        assert len(ports) == len(set(ports)) == 12
