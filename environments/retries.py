@@ -44,9 +44,9 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
     )
     if run.kind not in (RunKind.DEPLOY, RunKind.RESTART) or run.environment is None or run.app is None:
         raise CannotRetry(f"A run of kind {run.get_kind_display().lower()} is not retried by itself; ask again for it.")
-    slot = Slot.objects.select_for_update(no_key=True).get(environment=run.environment_id, app=run.app_id)
-    environment = Environment.objects.select_for_update(no_key=True).get(pk=run.environment_id)
-    before = run.after
+    slot = Slot.objects.select_for_update(no_key=True).get(environment=run.environment, app=run.app)
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=run.environment.pk)
+    before = Run.objects.select_for_update(no_key=True).filter(followers=run.pk).first()
     run = (
         Run.objects.select_for_update(no_key=True, of=("self",))
         .select_related("app", "environment", "deployment__release", "deployment__previous_release")

@@ -47,8 +47,8 @@ def specification(run: Run) -> dict[str, Any]:
     slot = _slots(Slot.objects.filter(app=run.app, environment=run.environment)).first()
     deployment = run.deployment or (slot.live if slot else None)
     removal = run.deployment is not None and run.deployment.kind == DeploymentKind.REMOVAL
-    known = Directories.of(run.environment_id, [run.app_id])
-    told = _told(run.app, run.environment, deployment, _endpoints(run.environment_id, [run.app_id])[run.app_id])
+    known = Directories.of(run.environment.pk, [run.app.pk])
+    told = _told(run.app, run.environment, deployment, _endpoints(run.environment.pk, [run.app.pk])[run.app.pk])
     told["env"]["TOWPATH_RUN"] = str(run.pk)
     return told | {
         "id": str(run.pk),
@@ -59,7 +59,7 @@ def specification(run: Run) -> dict[str, Any]:
         "deployment": _deployment(run.deployment) if run.deployment else None,
         "steps": [{"n": n, **step} for n, step in enumerate(_manifest(deployment, "steps"), start=1)],
         "reuse": known.reuse(run.deployment),
-        "keep": known.keep(run.app_id, run.deployment),
+        "keep": known.keep(run.app.pk, run.deployment),
         "service": run.service or None,
     }
 
@@ -168,7 +168,7 @@ def _give_addresses(run: Run) -> None:
         addresses.allocate(run.app, run.environment, release, host=run.host)
 
 
-def _endpoints(environment_id: uuid.UUID | None, apps: Iterable[uuid.UUID | None]) -> dict[Any, list[Endpoint]]:
+def _endpoints(environment_id: uuid.UUID, apps: Iterable[uuid.UUID]) -> dict[Any, list[Endpoint]]:
     found: dict[Any, list[Endpoint]] = defaultdict(list)
     for one in (
         Endpoint.objects.filter(environment_id=environment_id, app_id__in=list(apps), released_at=None)

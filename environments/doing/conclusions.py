@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from environments.doing import delivering, fetching, provisioning
 from environments.models import LIFECYCLE_KINDS, Environment, Phase, Run, RunKind, Slot, Worker
@@ -104,8 +104,11 @@ def _conclude(run: Run) -> None:
 def _locked(run_id: uuid.UUID) -> Run:
     """The run, locked after what it is about: slots, environment, runs, in the order the whole house keeps."""
     about = list(Run.objects.filter(pk=run_id) | Run.objects.filter(after_id=run_id, phase=Phase.QUEUED))
-    for environment_id, app_id in sorted({(one.environment_id, one.app_id) for one in about if one.app_id}, key=str):
-        Slot.objects.select_for_update(no_key=True).filter(environment_id=environment_id, app_id=app_id).first()
+    named = Q(pk__in=[])
+    for one in about:
+        if one.environment_id and one.app_id:
+            named |= Q(environment_id=one.environment_id, app_id=one.app_id)
+    list(Slot.objects.select_for_update(no_key=True).filter(named).order_by("id"))
     run = Run.objects.get(pk=run_id)
     if run.kind in LIFECYCLE_KINDS and run.environment_id:
         Environment.objects.select_for_update(no_key=True).get(pk=run.environment_id)

@@ -20,7 +20,7 @@ class Directories:
     lines: dict[uuid.UUID, list[Deployment]]
 
     @classmethod
-    def of(cls, environment_id: uuid.UUID | None, apps: Iterable[uuid.UUID | None]) -> "Directories":
+    def of(cls, environment_id: uuid.UUID, apps: Iterable[uuid.UUID]) -> "Directories":
         lines: dict[uuid.UUID, list[Deployment]] = defaultdict(list)
         went_live = Q(run__phase=Phase.SUCCEEDED) & ~Q(kind=DeploymentKind.REMOVAL)
         for deployment in (
@@ -44,9 +44,9 @@ class Directories:
             return None
         return str(self.root(deployment))
 
-    def keep(self, app_id: uuid.UUID | None, coming: Deployment | None) -> list[str]:
+    def keep(self, app_id: uuid.UUID, coming: Deployment | None) -> list[str]:
         """The directories of the three releases that ran last, `coming` counted, under every name they may have."""
-        line = list(self.lines.get(app_id, []))[:LOOKED_AT] if app_id else []
+        line = list(self.lines.get(app_id, []))[:LOOKED_AT]
         if coming is not None and coming.kind != DeploymentKind.REMOVAL:
             line = [coming, *(one for one in line if one.pk != coming.pk)]
         roots: list[uuid.UUID] = []

@@ -68,7 +68,7 @@ def _trouble(service: dict[str, Any], *, now: datetime) -> bool:
     if service.get("state") in WORDS:
         return True
     restarted = service.get("restarted_at")
-    return bool(restarted) and now - datetime.fromisoformat(restarted) < SHAKY_FOR
+    return isinstance(restarted, str) and now - datetime.fromisoformat(restarted) < SHAKY_FOR
 
 
 def _state(service: dict[str, Any]) -> str:

@@ -17,13 +17,13 @@ MOST_LINES = 2_000  # in one chunk
 
 def take_in(worker: Worker, chunks: Sequence[dict[str, Any]]) -> None:
     """Store what services wrote; lines stored before are ignored, and so is what is not of this environment."""
-    named = {_uuid(chunk.get("deployment_id")) for chunk in chunks} - {None}
+    named = [one for chunk in chunks if (one := _uuid(chunk.get("deployment_id")))]
     known = {
         one.pk: one.app_id for one in Deployment.objects.filter(pk__in=named, environment_id=worker.environment_id)
     }
     for chunk in list(chunks)[:MOST_CHUNKS]:
         deployment_id = _uuid(chunk.get("deployment_id"))
-        if deployment_id in known and _uuid(chunk.get("app_id")) == known[deployment_id]:
+        if deployment_id is not None and deployment_id in known and _uuid(chunk.get("app_id")) == known[deployment_id]:
             _store(worker, deployment_id, known[deployment_id], chunk)
 
 

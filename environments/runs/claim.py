@@ -97,7 +97,7 @@ def _take(whose: str, **values: Any) -> Run | None:
 
 def _place(run: Run, worker: Worker) -> None:
     """An app's first claim in an environment decides the host it lives on from then on."""
-    unplaced = Slot.objects.filter(environment_id=run.environment_id, app_id=run.app_id, placement=None)
+    unplaced = Slot.objects.filter(environment=run.environment, app=run.app, placement=None)
     if not unplaced.exists():
         return
     slot = unplaced.select_for_update(no_key=True, skip_locked=True).first()

@@ -15,6 +15,8 @@ from environments.runs.clock import ClockTime
 
 # A holder watches its own deadline; the control plane ends what went on regardless.
 GRACE = timedelta(seconds=60)
+# How long a run past its point of no return waits for its host to come back.
+HOST_BACK = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,16 @@ class Verdict:
 def due(*, limit: int = 200) -> list[uuid.UUID]:
     """Runs that need a verdict: lease over, far past the deadline, cancelled in the queue, or waiting in vain."""
     now = ClockTime()
-    lost = Q(phase=Phase.RUNNING, lease_until__lt=now)
-    late = Q(phase=Phase.RUNNING, deadline_at__lt=now - GRACE, sealed_at__isnull=True)
-    unwanted = Q(phase=Phase.QUEUED, cancel_asked_at__isnull=False)
-    in_vain = Q(phase=Phase.QUEUED, after__phase__in=[Phase.FAILED, Phase.ERRORED, Phase.CANCELLED])
-    return list(
-        Run.objects.filter(lost | late | unwanted | in_vain).order_by("created_at").values_list("pk", flat=True)[:limit]
+    # Two questions, so that each is answered from the small index of its phase however long the history grows.
+    held = Run.objects.filter(phase=Phase.RUNNING).filter(
+        Q(lease_until__lt=now) | Q(deadline_at__lt=now - GRACE, sealed_at__isnull=True)
     )
+    waiting = Run.objects.filter(phase=Phase.QUEUED).filter(
+        Q(cancel_asked_at__isnull=False)
+        | Q(sealed_at__isnull=False, not_before__lt=now - HOST_BACK)
+        | Q(after__phase__in=[Phase.FAILED, Phase.ERRORED, Phase.CANCELLED])
+    )
+    return [pk for rows in (held, waiting) for pk in rows.order_by("created_at").values_list("pk", flat=True)[:limit]]
 
 
 def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
@@ -65,6 +70,11 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
 def _of_queued(run: Run) -> Verdict | None:
     if run.cancel_asked_at and not run.sealed_at:
         return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
+    if run.sealed_at and Run.objects.filter(pk=run.pk, not_before__lt=ClockTime() - HOST_BACK).exists():
+        return Verdict(
+            Phase.ERRORED,
+            "Its host did not come back after the point of no return; what runs there shows when it is seen again.",
+        )
     before = run.after
     if before is not None and before.phase not in UNFINISHED and before.phase != Phase.SUCCEEDED:
         why = before.reason or f"it was {before.phase}"
@@ -82,6 +92,8 @@ def send_back(run: Run) -> None:
         claim_key="",
         worker=None,
         lease_until=None,
+        # Since when it waits, for the one that may only go on where it was.
+        not_before=ClockTime(),
     )
     RunStep.objects.filter(run=run, attempt=run.attempt, phase__in=["pending", "running"]).update(
         phase="cancelled", detail="The worker was lost.", finished_at=ClockTime()

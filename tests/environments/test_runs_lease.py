@@ -279,6 +279,21 @@ def test_the_verdict_on_a_lost_attempt(before: Callable[..., None], phase: Phase
     assert word in fresh(run).reason
 
 
+def test_a_sealed_run_whose_host_stays_away_is_given_up_after_a_while() -> None:
+    here = yard()
+    run, worker = begun(here)
+    sealed(run, worker, here)
+    silent(run)
+    sweeping.sweep()
+    assert fresh(run).phase == Phase.QUEUED
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE environments_run SET not_before = clock_timestamp() - interval '16 minutes'")
+
+    sweeping.sweep()
+
+    assert fresh(run).phase == Phase.ERRORED and "host did not come back" in fresh(run).reason
+
+
 def test_what_goes_on_far_beyond_its_deadline_is_ended() -> None:
     here = yard()
     run, worker = begun(here)
