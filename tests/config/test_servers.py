@@ -1,0 +1,111 @@
+"""The embedded servers and the files they are described by, one at a time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from config.up import caddy, installation, keys, ports, postgres
+from config.up.errors import CannotStart
+from config.up.programs import Program
+from tests.servers import end, run
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="tow path-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to become somebody else")
+def test_where_namespaces_are_blocked_postgresql_runs_as_an_account_of_the_machine(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "unprivileged", postgres.as_account)
+    cluster = postgres.cluster(folder, port=ports.anywhere())
+    assert postgres.initialize(cluster)
+
+    process = run(postgres.command(cluster), stop=signal.SIGINT)
+    try:
+        postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
+        postgres.grant_roles(cluster)
+
+        assert cluster.directory.stat().st_uid != 0
+        with postgres.connect(cluster.app_url) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (postgres.APP,)
+    finally:
+        end(process, signal.SIGINT)
+
+
+def test_a_wrong_password_is_refused(folder: Path) -> None:
+    cluster = postgres.cluster(folder, port=ports.anywhere())
+    postgres.initialize(cluster)
+    process = run(postgres.command(cluster), stop=signal.SIGINT)
+    try:
+        postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            postgres.connect(cluster.url(postgres.SUPERUSER, "guess", "postgres"))
+    finally:
+        end(process, signal.SIGINT)
+
+
+def test_a_crash_while_the_data_directory_is_made_leaves_nothing_that_is_taken_for_one(folder: Path) -> None:
+    cluster = postgres.cluster(folder, port=ports.anywhere())
+    half = cluster.directory.with_name("postgres.new")
+    half.mkdir()
+    (half / "PG_VERSION").write_text(postgres.major())
+
+    assert postgres.initialize(cluster)
+    assert not half.exists()
+
+
+def test_a_secret_is_made_once_and_for_its_owner_alone(folder: Path) -> None:
+    first = keys.secret(folder, "word")
+
+    assert keys.secret(folder, "word") == first
+    assert (folder / "keys" / "word").stat().st_mode & 0o077 == 0
+    assert (folder / "keys").stat().st_mode & 0o077 == 0
+
+
+def test_caddy_takes_its_configuration_also_from_a_path_with_a_space(folder: Path) -> None:
+    file = caddy.configure(folder, host="127.0.0.1", endpoints=range(20_000, 20_003))
+
+    outcome = subprocess.run([caddy.binary(), "validate", "--config", str(file)], capture_output=True, text=True)
+
+    assert outcome.returncode == 0, outcome.stderr
+
+
+@pytest.mark.parametrize("value", ['quote"', "line\nend", "back\\slash", "part ;comment"])
+def test_a_value_that_the_supervisor_would_cut_is_refused(value: str) -> None:
+    with pytest.raises(CannotStart):
+        Program(name="web", command=["true"], environment={"NAME": value}).section(Path("/home"))
+
+
+def test_a_percent_sign_reaches_the_program(folder: Path) -> None:
+    section = Program(name="web", command=["echo", "100%"], environment={"URL": "a%2Fb"}).section(folder)
+
+    assert "100%%" in section
+    assert 'URL="a%%2Fb"' in section
+
+
+@pytest.mark.parametrize("bind", ["8000", "host:", ":70000", "[::1]:8000", "host:web"])
+def test_an_address_that_cannot_be_is_refused(bind: str) -> None:
+    with pytest.raises(CannotStart, match="TOWPATH_BIND"):
+        installation.checked_bind(bind)
+
+
+def test_a_home_that_no_socket_can_name_is_refused() -> None:
+    with pytest.raises(CannotStart, match="too long"):
+        installation.check_home(Path("/" + "x" * 120))
+
+
+def test_ports_are_below_those_that_the_system_gives_away() -> None:
+    assert ports.anywhere() < ports.CEILING
