@@ -149,7 +149,8 @@
     const at = piece.contains(document.activeElement) ? document.activeElement : null;
     return at?.matches("textarea, select, input:not([type=checkbox], [type=radio])") || piece.querySelector(":popover-open, dialog[open]") || typing(piece);
   };
-  const order = piece => [...piece.querySelectorAll("tr[id], li[id], [data-row]")].map(row => row.dataset.row || row.id).join();
+  const rows = piece => [...piece.querySelectorAll("tbody tr, li, [data-row]")].map(row => row.dataset.row || row.id || row.querySelector("a[href]")?.getAttribute("href")).filter(Boolean);
+  const moves = (piece, next) => { const now = rows(next); return rows(piece).some((row, n) => row !== now[n]); };
   const path = (from, to) => { const steps = []; for (let at = to; at !== from; at = at.parentElement) steps.unshift([...at.parentElement.children].indexOf(at)); return steps; };
   const walk = (from, steps) => steps.reduce((at, n) => at?.children[n], from);
 
@@ -159,7 +160,7 @@
     if (!next) return null;
     if (plain(piece, true).isEqualNode(plain(next, true))) return piece;
     if (busy(piece)) { hold(piece); return null; }
-    if (piece.matches(":hover") && order(piece) !== order(next)) { offer(piece); return null; }
+    if (piece.matches(":hover") && moves(piece, next)) { offer(piece); return null; }
     if (plain(piece, false).isEqualNode(plain(next, false))) for (const box of [next, ...next.querySelectorAll(".changed")]) box.classList.remove("changed");
     put(piece, next);
     return next;

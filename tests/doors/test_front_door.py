@@ -12,17 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests import builders
 from tests.doors.web import Web, web
 from tests.environments import house as houses
-
-
-@pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
-        yield running
 
 
 def raw(server: Web, text: str, *, timeout: float = 20) -> socket.socket:

@@ -3,7 +3,6 @@
 import json
 import time
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
@@ -12,13 +11,7 @@ from django.test import Client
 from projects import access, events, organizations
 from projects.access import Actor
 from projects.models import Event, Grant, Membership, Organization, Role, User
-from tests.doors.web import Web, listening, web
-
-
-@pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
-        yield running
+from tests.doors.web import Web, listening
 
 
 @pytest.fixture

@@ -14,16 +14,10 @@ from django.test import Client
 
 from projects.access import Actor
 from tests import builders
-from tests.doors.web import Web, listening, web
+from tests.doors.web import Web, listening
 
 IDLE = 200
 A_PERSON = 19
-
-
-@pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
-        yield running
 
 
 def cookie(actor: Actor) -> str:

@@ -1,66 +1,22 @@
 """A real browser on a real server: open pages become true by themselves, piece by piece, without reloading."""
 
-import os
 import time
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
-from django.test import Client
-from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import Page, Request, expect
 
 from environments import lifecycle
 from environments.models import Environment
-from tests.doors.web import Web, web
-from tests.environments import house as houses
+from tests.doors.web import Web
 from tests.environments.house import House
 
-CHROMIUM = "/usr/bin/chromium"
-pytestmark = pytest.mark.skipif(not os.path.exists(CHROMIUM), reason="there is no Chromium here")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
-    # Playwright runs an event loop in this thread, in which Django would otherwise refuse to read the database.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield running
-        running.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
 
 @pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
-        yield running
-
-
-@pytest.fixture
-def house(server_environment: dict[str, str]) -> House:
-    return houses.house()
-
-
-@pytest.fixture
-def stages(house: House) -> list[Environment]:
-    found = [house.environment(name) for name in ("development", "staging")]
-    house.chain("development", "staging")
+def stages(harbour: House) -> list[Environment]:
+    found = [harbour.environment(name) for name in ("development", "staging")]
+    harbour.chain("development", "staging")
     return found
-
-
-@pytest.fixture
-def page(browser: BrowserContext, server: Web, house: House) -> Iterator[Page]:
-    """A page of the owner's, on which every request for a document or piece is written down."""
-    context = browser.new_context()
-    client = Client()
-    client.force_login(house.owner.user)
-    name = settings.SESSION_COOKIE_NAME
-    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server.url}])
-    opened = context.new_page()
-    opened.set_default_timeout(8000)
-    yield opened
-    context.close()
 
 
 def open_page(page: Page, address: str) -> list[Request]:
@@ -80,16 +36,16 @@ def assert_only_pieces(asked: list[Request]) -> None:
 
 
 def test_a_commit_elsewhere_changes_the_open_board_within_a_second(
-    page: Page, server: Web, house: House, stages: list[Environment]
+    page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
-    app = house.app("ledger")
-    release = house.release(app, "1.0.0")
-    house.app("untouched", project=app.project)
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
+    harbour.app("untouched", project=app.project)
     asked = open_page(page, f"{server.url}/")
 
     row = page.locator(f"#a-{app.id}")
     begun = time.monotonic()
-    house.live(release, stages[0])
+    harbour.live(release, stages[0])
     expect(row).to_contain_text("1.0.0", timeout=3000)
     took = time.monotonic() - begun
 
@@ -101,9 +57,9 @@ def test_a_commit_elsewhere_changes_the_open_board_within_a_second(
 
 
 def test_pieces_that_did_not_change_cost_no_bytes(
-    page: Page, server: Web, house: House, stages: list[Environment]
+    page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
-    app = house.app("ledger")
+    app = harbour.app("ledger")
     open_page(page, f"{server.url}/")
     statuses: list[tuple[str, int, str | None]] = []
     page.on(
@@ -112,12 +68,12 @@ def test_pieces_that_did_not_change_cost_no_bytes(
             (urlsplit(answer.url).path, answer.status, answer.request.headers.get("if-none-match"))
         ),
     )
-    house.live(house.release(app, "1.0.0"), stages[0])
+    harbour.live(harbour.release(app, "1.0.0"), stages[0])
     expect(page.locator(f"#a-{app.id}")).to_contain_text("Live")
     page.wait_for_timeout(1500)
     statuses.clear()
 
-    lifecycle.update(stages[1], by=house.owner, description="Nothing that a board shows")
+    lifecycle.update(stages[1], by=harbour.owner, description="Nothing that a board shows")
     page.wait_for_timeout(1500)
 
     assert statuses, "nothing was asked for"
@@ -125,15 +81,15 @@ def test_pieces_that_did_not_change_cost_no_bytes(
 
 
 def test_after_a_restart_of_the_server_the_page_catches_up_by_itself(
-    page: Page, server: Web, house: House, stages: list[Environment]
+    page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
-    app = house.app("ledger")
-    release = house.release(app, "1.0.0")
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
     open_page(page, f"{server.url}/")
 
     server.stop()
     expect(page.locator("[data-live-status]").first).to_contain_text("Reconnecting")
-    house.live(release, stages[0])
+    harbour.live(release, stages[0])
     server.start()
 
     expect(page.locator(f"#a-{app.id}")).to_contain_text("1.0.0", timeout=10000)
@@ -141,13 +97,85 @@ def test_after_a_restart_of_the_server_the_page_catches_up_by_itself(
     assert page.evaluate("window.neverReloaded") is True
 
 
-def test_focus_stays_where_it_was(page: Page, server: Web, house: House, stages: list[Environment]) -> None:
-    app = house.app("ledger")
-    release = house.release(app, "1.0.0")
+def test_focus_stays_where_it_was(page: Page, server: Web, harbour: House, stages: list[Environment]) -> None:
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
     open_page(page, f"{server.url}/")
     page.locator(f"#n-{app.id}").focus()
 
-    house.live(release, stages[0])
+    harbour.live(release, stages[0])
     expect(page.locator(f"#a-{app.id}")).to_contain_text("1.0.0")
 
     assert page.evaluate("document.activeElement.id") == f"n-{app.id}"
+
+
+def test_what_somebody_is_typing_is_not_taken_away(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/environments/{stages[0].id}")
+    page.evaluate(
+        """() => { const field = document.createElement("input"); field.id = "typed";
+        document.getElementById("env-head").append(field); field.focus(); }"""
+    )
+    page.keyboard.type("half a word")
+
+    lifecycle.update(stages[0], by=harbour.owner, display_name="Playground")
+    page.wait_for_timeout(1500)
+    assert page.locator("#typed").input_value() == "half a word"
+
+    page.locator("#typed").fill("")
+    page.evaluate("document.activeElement.blur()")
+    expect(page.locator("#env-head")).to_contain_text("Playground", timeout=6000)
+
+
+def test_rows_do_not_move_under_the_pointer_until_it_leaves(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/environments")
+    names = page.locator("#list tbody tr th")
+    before = names.all_text_contents()
+    page.locator("#list tbody tr").first.hover()
+
+    lifecycle.update(stages[1], by=harbour.owner, name="aaa-first")
+    offer = page.get_by_role("button", name="Refresh")
+    expect(offer).to_be_visible()
+    assert names.all_text_contents() == before
+
+    page.mouse.move(0, 0)
+    expect(names.first).to_contain_text("aaa-first")
+    expect(offer).not_to_be_visible()
+
+
+def test_a_hidden_page_rests_and_catches_up_when_it_is_seen_again(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    page.clock.install()
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
+    open_page(page, f"{server.url}/")
+    status = page.locator("[data-live-status]").first
+    hide = """hidden => { Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+    document.dispatchEvent(new Event("visibilitychange")); }"""
+
+    page.evaluate(hide, True)
+    page.clock.fast_forward("00:31")
+    expect(status).to_contain_text("Paused")
+    harbour.live(release, stages[0])
+    page.wait_for_timeout(1000)
+    expect(page.locator(f"#a-{app.id} .state", has_text="1.0.0")).to_have_count(0)
+
+    page.evaluate(hide, False)
+    expect(page.locator(f"#a-{app.id} .state", has_text="1.0.0")).to_have_count(1)
+    expect(status).to_contain_text("Live")
+
+
+def test_a_page_whose_session_is_over_says_so(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/")
+    page.context.clear_cookies()
+
+    lifecycle.update(stages[0], by=harbour.owner, display_name="Playground")
+
+    expect(page.locator("[data-live-status]").first).to_contain_text("Paused")
+    expect(page.locator("[data-live-status]").first).to_contain_text("signed out")

@@ -4,7 +4,6 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,15 +16,9 @@ from projects import events, tokens
 from projects.credentials import digest, new_token
 from projects.models import AccessToken, Role
 from tests import builders
-from tests.doors.web import Stream, Web, listening, web
+from tests.doors.web import Stream, Web, listening
 from tests.environments import house as houses
 from tests.environments.house import House
-
-
-@pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
-        yield running
 
 
 @pytest.fixture

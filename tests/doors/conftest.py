@@ -1,0 +1,55 @@
+"""A real web process, and a real browser that is signed in there."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.doors.web import Web, web
+from tests.environments import house as houses
+from tests.environments.house import House
+
+CHROMIUM = "/usr/bin/chromium"
+
+
+@pytest.fixture
+def server(server_environment: dict[str, str]) -> Iterator[Web]:
+    with web(server_environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not os.path.exists(CHROMIUM):
+        pytest.skip("there is no Chromium here")
+    # Playwright runs an event loop in this thread, in which Django would otherwise refuse to read the database.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield running
+        running.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def harbour(server_environment: dict[str, str]) -> House:
+    """The organization that `page` is signed in to."""
+    return houses.house()
+
+
+@pytest.fixture
+def page(browser: Browser, server: Web, harbour: House) -> Iterator[Page]:
+    """A page of the owner's."""
+    context = browser.new_context()
+    client = Client()
+    assert harbour.owner.user is not None
+    client.force_login(harbour.owner.user)
+    name = settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server.url}])
+    opened = context.new_page()
+    opened.set_default_timeout(8000)
+    yield opened
+    context.close()
