@@ -20,6 +20,7 @@ BEARERS = 60
 WINDOW = 300
 SESSION_ORGANIZATION = "organization"
 _ACTOR = "_towpath_actor"
+_ORGANIZATIONS = "_towpath_organizations"
 
 
 class NotAuthenticated(Refused):
@@ -56,12 +57,19 @@ def _of_session(request: HttpRequest) -> Actor:
     if not isinstance(user, User) or not user.is_active:
         raise NotAuthenticated("Sign in to see this page.")
     memberships = list(Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id"))
+    setattr(request, _ORGANIZATIONS, [membership.organization for membership in memberships])
     if not memberships:
         raise NotFound("You are not a member of any organization; ask an owner to add you.")
     wanted = request.session.get(SESSION_ORGANIZATION)
     membership = next((one for one in memberships if str(one.organization_id) == wanted), memberships[0])
     organization = membership.organization
     return Actor(f"user:{user.username}", organization, access.rights_of(user, organization), user)
+
+
+def organizations_of_request(request: HttpRequest) -> list[Organization]:
+    """The organizations the person signed in belongs to, oldest membership first; none where nobody is."""
+    found: list[Organization] = getattr(request, _ORGANIZATIONS, [])
+    return found
 
 
 def choose_organization(request: HttpRequest, organization: Organization) -> None:

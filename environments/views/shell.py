@@ -4,12 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from environments.models import Environment, StageEnvironment
-from projects import memberships
+from projects import authentication
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
 from projects.views.signed_in import ENVIRONMENT_COOKIE
@@ -81,7 +82,7 @@ class Shell:
 
     @property
     def organizations(self) -> Any:
-        return self._once("organizations", lambda: list(memberships.of(self.user)))
+        return authentication.organizations_of_request(self.request)
 
     @property
     def theme(self) -> str:
@@ -169,7 +170,7 @@ def _choose(request: Any) -> Environment | None:
     name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
     if not name:
         return None
-    found = _visible(request.actor).filter(name__iexact=name.replace("\x00", "")).first()
+    found = _staged(_visible(request.actor)).filter(name__iexact=name.replace("\x00", "")).first()
     if found is None and named:
         raise NotFound("There is no environment of that name here, or you may not see it.")
     return found
@@ -188,6 +189,12 @@ def switcher(request: Any, back: str, *, chosen: Environment | None, find: str =
     found = _visible(request.actor)
     if find:
         found = found.filter(Q(name__icontains=find) | Q(display_name__icontains=find))
+    # Candidates by index first, then the few in order: sorting every environment by its stage would read them all.
+    staged = StageEnvironment.objects.filter(chain__project=None, environment__in=found.values("pk"))
+    first = staged.filter(chain__organization=request.actor.organization).order_by("stage__position", "id")
+    others = found.order_by("-priority", Lower("name"), "id")
+    candidates = first.values("environment")[: OPTIONS + 1].union(others.values("pk")[: OPTIONS + 1])
+    found = _staged(Environment.objects.filter(pk__in=candidates))
     environments = list(found.order_by(F("stage").asc(nulls_last=True), "-priority", "name")[: OPTIONS + 1])
     result = Switcher(more=len(environments) > OPTIONS)
     if not find:
@@ -201,11 +208,15 @@ def switcher(request: Any, back: str, *, chosen: Environment | None, find: str =
     return result
 
 
-def _visible(actor: Actor) -> Any:
-    """With `stage`, the place in the organization's default chain."""
-    found = Environment.objects.filter(organization=actor.organization, deleted_at=None)
+def _visible(actor: Actor) -> QuerySet[Environment]:
+    found = Environment.objects.filter(organization=actor.organization, deleted_at=None, terminated_at=None)
     if actor.visible_environments is not None:
         found = found.filter(pk__in=actor.visible_environments)
+    return found
+
+
+def _staged(found: QuerySet[Environment]) -> Any:
+    """With `stage`, the place in the organization's default chain."""
     places = StageEnvironment.objects.filter(environment=OuterRef("pk"), chain__project=None)
     return found.annotate(stage=Subquery(places.values("stage__position")[:1]))
 
