@@ -108,7 +108,9 @@ def age(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`22s`, `1m 48s`, `2h 5m`: how long something took."""
+    """`0.4s`, `22s`, `1m 48s`, `2h 5m`: how long something took."""
+    if 0 < seconds < 9.95:
+        return f"{seconds:.1f}s"
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole}s"
