@@ -50,7 +50,8 @@ class Process:
 
     def terminate(self, environment: Environment) -> Sequence[Step]:
         return [
-            *_bring_down(environment),
+            # Its services have had their time to end; the worker itself has nothing left to put in order.
+            *_bring_down(environment, patience=2),
             Step("Addresses", partial(_free_addresses, environment), 20),
             Step("Directories", partial(_remove_directories, environment), 300),
             Step("Users", partial(_retire_users, environment), 20),
@@ -88,9 +89,9 @@ def _bring_up(environment: Environment) -> list[Step]:
     ]
 
 
-def _bring_down(environment: Environment) -> list[Step]:
+def _bring_down(environment: Environment, *, patience: float = 60) -> list[Step]:
     return [
-        Step("Worker", partial(_stop_worker, environment), 60),
+        Step("Worker", partial(_stop_worker, environment, patience), 60),
         Step("Project supervisors", partial(_stop_projects, environment), 120),
     ]
 
@@ -179,8 +180,8 @@ def _releases(environment: Environment, progress: Progress) -> None:
     presence.await_releases(environment, progress, seconds=60)
 
 
-def _stop_worker(environment: Environment, progress: Progress) -> None:
-    there = supervisor().take_away(worker_program(environment), progress)
+def _stop_worker(environment: Environment, patience: float, progress: Progress) -> None:
+    there = supervisor().take_away(worker_program(environment), progress, patience=patience)
     presence.end_builtin_session(environment)
     progress.say("The built-in worker has stopped." if there else "There is no built-in worker to stop.")
 

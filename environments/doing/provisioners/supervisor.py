@@ -5,6 +5,7 @@ import http.client
 import os
 import shlex
 import socket
+import time
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -118,8 +119,11 @@ class Supervisor:
         if self.state(program.name) not in UP:
             self._quietly(program.name, "startProcess", program.name, False)
 
-    def take_away(self, name: str, progress: Progress) -> bool:
-        """Stop it, wait for its end, forget it; false where there was nothing of that name."""
+    def take_away(self, name: str, progress: Progress, *, patience: float = 60) -> bool:
+        """Stop it, wait for its end, forget it; false where there was nothing of that name.
+
+        What has not ended after `patience` seconds is killed before the time that it was promised.
+        """
         file = self._file(name)
         # First the file: should we be killed now, the next start of the installation does not bring it back.
         known = file.exists()
@@ -127,10 +131,17 @@ class Supervisor:
         if self.state(name):
             known = True
             self._quietly(name, "stopProcess", name, False)
-            progress.wait_for(lambda: self.state(name) in DOWN | {""}, every=0.1)
+            until = time.monotonic() + patience
+            ended = progress.wait_for(lambda: self._is_down(name) or time.monotonic() > until, every=0.1)
+            if ended and not self._is_down(name):
+                self._quietly(name, "signalProcess", name, "KILL")
+                progress.wait_for(lambda: self._is_down(name), every=0.1)
             self._quietly(name, "removeProcessGroup", name)
         self._quietly(name, "reloadConfig")
         return known
+
+    def _is_down(self, name: str) -> bool:
+        return self.state(name) in DOWN | {""}
 
     def names(self, prefix: str) -> list[str]:
         """The programs of which a file is here or a process is known, by the beginning of their names."""
