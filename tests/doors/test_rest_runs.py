@@ -14,7 +14,7 @@ from tests import builders
 from tests.doors.rest import get, is_problem, post
 from tests.environments.yard import Yard, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def line(n: int) -> dict[str, Any]:

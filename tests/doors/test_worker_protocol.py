@@ -17,7 +17,7 @@ from projects import artifacts
 from tests import builders
 from tests.environments.yard import Yard, silent, steps_of, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class Speaker:

@@ -13,7 +13,7 @@ from projects.models import Event
 from tests import builders
 from tests.environments.yard import Yard, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 class Eyes:

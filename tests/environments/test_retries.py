@@ -14,7 +14,7 @@ from tests import builders
 from tests.environments.test_runs_claim import together, work
 from tests.environments.yard import Yard, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def failed(here: Yard) -> Run:
@@ -59,6 +59,7 @@ def test_nothing_is_retried_once_something_newer_was_asked_for() -> None:
         retries.retry(run, by=here.owner)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_people_who_retry_at_once_queue_one_attempt() -> None:
     here = yard()
     run = failed(here)

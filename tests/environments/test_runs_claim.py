@@ -15,7 +15,7 @@ from environments.runs import claim, queue
 from tests import builders
 from tests.environments.yard import PLAIN, Yard, new_machine, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def together(*acts: Callable[[], object]) -> list[object]:
@@ -76,6 +76,7 @@ def test_the_same_claim_key_answers_the_same_run_and_another_key_does_not() -> N
     assert other is None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_repeated_claim_at_the_same_moment_takes_one_run_only() -> None:
     here = yard()
     worker = here.worker()
@@ -89,6 +90,7 @@ def test_a_repeated_claim_at_the_same_moment_takes_one_run_only() -> None:
     assert Run.objects.filter(phase=Phase.RUNNING).count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_twenty_claimants_of_ten_runs_take_each_exactly_once() -> None:
     here = yard()
     work(here, 10)
@@ -160,6 +162,7 @@ def test_an_app_stays_on_the_host_that_it_was_placed_on() -> None:
     assert claim.by_worker(home, "key") is not None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_app_that_has_no_place_yet_gets_it_from_its_first_claim() -> None:
     here = yard()
     first, second = here.worker(), here.worker()
@@ -173,6 +176,7 @@ def test_an_app_that_has_no_place_yet_gets_it_from_its_first_claim() -> None:
     assert here.slot.placement_id == run.host_id in (first.host_id, second.host_id)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_claim_never_waits_for_somebody_who_holds_the_slot() -> None:
     here = yard()
     worker = here.worker()

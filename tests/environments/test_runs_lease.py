@@ -18,7 +18,7 @@ from projects.models import Event
 from tests.environments.test_runs_claim import together, work
 from tests.environments.yard import PLAIN, Yard, silent, steps_of, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def begun(here: Yard, **wish: object) -> tuple[Run, object]:
@@ -81,6 +81,7 @@ def test_an_end_is_written_once_and_may_be_said_again() -> None:
     assert Event.objects.filter(kind="deployment.failed").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_ends_said_at_the_same_moment_are_written_once() -> None:
     here = yard()
     run, worker = begun(here)
@@ -164,6 +165,7 @@ def test_a_run_that_is_held_is_asked_and_goes_on_until_its_holder_hears() -> Non
     assert Event.objects.filter(kind="run.cancel_asked").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_of_cancelling_and_sealing_at_the_same_moment_one_comes_first() -> None:
     for _ in range(8):
         here = yard()
@@ -306,6 +308,7 @@ def test_what_goes_on_far_beyond_its_deadline_is_ended() -> None:
     assert not renew.extend(worker, [(run.pk, 1)])[0].held
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_lost_run_swept_by_many_at_once_gets_one_verdict() -> None:
     here = yard()
     run, worker = begun(here)
@@ -317,6 +320,7 @@ def test_a_lost_run_swept_by_many_at_once_gets_one_verdict() -> None:
     assert Event.objects.filter(kind="deployment.errored").count() == 1
 
 
+@pytest.mark.django_db(transaction=True)
 def test_an_end_and_a_sweep_at_the_same_moment_agree() -> None:
     for _ in range(5):
         here = yard()

@@ -9,7 +9,7 @@ from projects.errors import Invalid
 from tests.environments.test_runs_claim import together
 from tests.environments.yard import silent, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def line(text: str, **other: object) -> dict[str, object]:
@@ -51,6 +51,7 @@ def test_a_repeat_is_ignored_however_it_is_cut() -> None:
     assert texts(run) == ["a", "b", "c", "d"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_repeats_at_the_same_moment_are_stored_once() -> None:
     run = begun()
     together(*[lambda: logs.append(run.pk, 1, "me", 0, [line("a"), line("b")]) for _ in range(6)])

@@ -15,7 +15,7 @@ from projects.models import Event
 from tests.environments.test_runs_claim import together
 from tests.environments.yard import Yard, new_machine, yard
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 def told(here: Yard) -> list[str]:
@@ -66,6 +66,7 @@ def test_a_session_of_another_environment_proves_nothing() -> None:
     assert fresh(other).ended_at is None
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_silent_worker_is_noted_as_lost_once_and_comes_back() -> None:
     here = yard()
     worker = here.worker()
@@ -124,6 +125,7 @@ def test_a_place_for_the_built_in_worker_is_taken_over_by_whoever_comes_later() 
     assert second.worker.host_id == here.environment.host_id
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_built_in_workers_at_the_same_moment_leave_one() -> None:
     here = placed(yard())
     together(*[lambda: builtin(here) for _ in range(4)])
