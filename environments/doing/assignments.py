@@ -70,11 +70,12 @@ def desired(worker: Worker) -> dict[str, Any]:
     slots = list(
         _slots(Slot.objects.filter(environment=environment, placement=worker.host_id)).order_by("app__name", "id")
     )
-    on_their_way = set(
-        Run.objects.filter(environment=environment, kind=RunKind.DEPLOY, phase__in=UNFINISHED).values_list(
-            "app_id", flat=True
-        )
-    )
+    on_their_way = {
+        run.app_id: run.deployment
+        for run in Run.objects.filter(
+            environment=environment, kind=RunKind.DEPLOY, phase__in=UNFINISHED
+        ).select_related("deployment")
+    }
     apps = [slot.app_id for slot in slots]
     endpoints, known = _endpoints(environment.pk, apps), Directories.of(environment.pk, apps)
     runs = dict(Run.objects.filter(deployment__in=[slot.live_id for slot in slots]).values_list("deployment_id", "pk"))
@@ -92,7 +93,7 @@ def desired(worker: Worker) -> dict[str, Any]:
                 "app": {"id": str(slot.app_id), "name": slot.app.name},
                 "project": {"id": str(slot.app.project_id), "key": slot.app.project.key},
                 "live": live,
-                "keep": known.keep(slot.app_id, None),
+                "keep": known.keep(slot.app_id, on_their_way.get(slot.app_id)),
             }
         )
     return {
