@@ -8,6 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+from django.http import HttpRequest
+from ninja import Router
 from pydantic import ValidationError
 
 from environments import lifecycle
@@ -28,13 +30,28 @@ from environments.stream.visitors import of_bearer, request_of
 from projects import history
 from projects import lifecycle as projects
 from projects.access import Actor
-from projects.errors import Invalid
+from projects.errors import Invalid, NotFound
 from projects.models import Event
 
 LINES = 500
 PARKED = "claims:environment:"
 AUTHENTICATED = SessionAuth()
 Wanted = Callable[[Event], bool]
+
+router = Router(tags=["events"])
+STREAM = {"description": "Server-Sent Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+
+
+@router.get("/events/stream", openapi_extra={"responses": {200: STREAM}})
+def describe_events(
+    request: HttpRequest, after: str = "", environment: str = "", project: str = "", kind: str = "", actor: str = ""
+) -> None:
+    """Follow the log: `event` messages as in the list with their id, from `after` (or Last-Event-ID) on (else from now).
+
+    `beat` comes every ten seconds, `reset` where that id says nothing any more (begin with the list again), `end` when
+    the token may not listen any longer.
+    """
+    raise NotFound("Streams are not served here.")
 
 
 async def events(scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +103,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 
     A retried run goes on with the lines of its new attempt.
     """
-    asked = query(scope, "attempt", "cursor")
+    asked = query(scope, "attempt", "cursor", "limit")
     run_id = uuid.UUID(scope["path_params"]["run"])
 
     def find() -> Run:

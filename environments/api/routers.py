@@ -6,6 +6,7 @@ from environments.api import (
     chains,
     delivery,
     environments,
+    live,
     observing,
     people,
     projects,
@@ -25,6 +26,7 @@ ROUTERS = (
     delivery.router,
     board.router,
     observing.router,
+    live.router,
     runs.router,
     # A worker's own doors before `/workers/{id}`, which would take their names for ids.
     working.router,
