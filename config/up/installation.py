@@ -15,6 +15,8 @@ from config.up import keys, ports, voice
 from config.up.errors import CannotStart
 
 ENDPOINTS = 200
+FEW_ENDPOINTS = 50
+LAST_ENDPOINT = 22_000
 SERVICES = 2000
 UIDS = 100_000
 UID_REGISTER = Path("/var/lib/towpath/uids")
@@ -174,12 +176,21 @@ def settle_ports(record: Installation, home: Path, *, postgres: bool, valkey: bo
         record.postgres_port = ports.first_free(range(15_432, 15_932)) or ports.anywhere()
     if valkey and not ports.is_free(record.valkey_port):
         record.valkey_port = ports.first_free(range(16_379, 16_879)) or ports.anywhere()
-    if taken := taken_endpoints(record):
-        # An address is kept for life once it was given to an app; before that the whole range may move.
-        if not any((home / "endpoints").iterdir()):
-            record.endpoint_first = free_block(host)
-        taken = taken_endpoints(record)
-    return taken
+    # An address is kept for life once it was given to an app; before that the whole range may move.
+    if not any((home / "endpoints").iterdir()) and taken_endpoints(record):
+        record.endpoint_first = free_block(host)
+    lay_out_more(record, home)
+    return taken_endpoints(record)
+
+
+def lay_out_more(record: Installation, home: Path) -> None:
+    """When few addresses are left the range grows; at a start, since a listener added later would cut requests."""
+    used = sum(1 for _ in (home / "endpoints").iterdir())
+    end = record.endpoint_first + record.endpoint_count
+    more = range(end, end + ENDPOINTS)
+    few = record.endpoint_count - used < FEW_ENDPOINTS
+    if few and more.stop <= LAST_ENDPOINT and all(ports.is_free(port, record.host) for port in more):
+        record.endpoint_count += ENDPOINTS
 
 
 def taken_endpoints(record: Installation) -> list[int]:
@@ -189,5 +200,5 @@ def taken_endpoints(record: Installation) -> list[int]:
 
 def free_block(host: str) -> int:
     """Where a range of endpoints begins that nobody uses now."""
-    blocks = range(20_000, 22_000, ENDPOINTS)
+    blocks = range(20_000, LAST_ENDPOINT, ENDPOINTS)
     return next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), blocks[0])

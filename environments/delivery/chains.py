@@ -30,9 +30,8 @@ class ChainExists(Conflict):
 def begin(*, by: Actor) -> Chain:
     """The first chain in one click: development, staging, and a production that is protected."""
     access.require(by, Permission.MANAGE_CHAINS)
-    known = {environment.name.lower() for environment in lifecycle.visible(by)}
     for _, name in FIRST:
-        if name not in known:
+        if not lifecycle.visible(by).filter(name__iexact=name).exists():
             lifecycle.create(by=by, name=name, tier=name, protected=name == "production")
     stages = [{"name": title, "environments": [name]} for title, name in FIRST]
     return create(by=by, name="Default", stages=stages)

@@ -74,10 +74,10 @@ def allocate(app: App, environment: Environment, release: Release, *, host: Host
 
 
 def used_up(host: Host, *, wanted: int) -> str:
-    return (
-        f"All {host.endpoint_count} addresses of {host.name} are in use and {wanted} more are needed; "
-        "remove an app, or restart Towpath, which lays out more."
-    )
+    """What to do about it depends on whose machine it is: the control plane's own lays out more when it starts."""
+    remedy = "remove an app there" if host.organization_id else "remove an app, or restart Towpath, which lays out more"
+    few = f"{free(host)} of its {host.endpoint_count} addresses {'is' if free(host) == 1 else 'are'} free"
+    return f"{host.name} has too few addresses left: {few} and {wanted} needed; {remedy}."
 
 
 def release_all(app: App, environment: Environment) -> int:

@@ -218,3 +218,13 @@ class TestWhichApplies:
         chain = home.chain("dev")
         with pytest.raises(NotFound):
             chains.find(house().owner, chain.id)
+
+    def test_who_sees_one_project_sees_the_default_and_that_projects_own(self, home: House) -> None:
+        made(home, "dev")
+        web, ops = home.project("WEB"), home.project("OPS")
+        default, own = home.chain("dev"), home.chain("dev", project=web)
+        other = home.chain("dev", project=ops)
+        person = home.person(Role.VIEWER, project=web)
+        assert list(chains.visible(person)) == [default, own]
+        with pytest.raises(NotFound):
+            chains.find(person, other.id)

@@ -156,7 +156,8 @@ class TestGates:
         road.deployed(road.v1, road.development)
         other = road.house.app("other", project=road.app.project)
         plan = plans.propose(by=road.owner, release=road.house.release(other, "1"), environment=road.development)
-        assert plan.blocked and "All 1 addresses" in gate(plan, "addresses")["sentence"]
+        assert plan.blocked
+        assert "0 of its 1 addresses are free and 1 needed; remove an app there." in gate(plan, "addresses")["sentence"]
 
     def test_a_worker_on_another_machine_than_the_apps_own_does_not_count(self, road: Line) -> None:
         road.deployed(road.v1, road.development)
