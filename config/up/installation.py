@@ -129,8 +129,8 @@ def choose(web: str) -> Installation:
         valkey_port=ports.first_free(range(16_379, 16_879)) or ports.anywhere(),
         endpoint_first=free_block(host),
         endpoint_count=ENDPOINTS,
-        # Not in use until something is deployed, so two installations on one machine cannot see each other: by lot.
-        service_first=random.choice(range(22_000, 32_000, SERVICES)),
+        # Not in use until something is deployed, so here, too, others cannot be seen.
+        service_first=random.choice([18_000, *range(22_000, 32_000, SERVICES)]),
         service_count=SERVICES,
         uid_first=own_uids(identity),
     )

@@ -24,7 +24,7 @@ from config.up.supervisor import FATAL, RUNNING, Supervisor
 OURS = {"postgres", "valkey", "caddy", "web", "scheduler", "control"}
 # The others need these until their own end.
 LAST = {"postgres", "valkey"}
-READY_WITHIN = 45.0
+READY_WITHIN = 60.0
 STOP_WITHIN = 14.0
 
 
@@ -78,10 +78,8 @@ class Parent:
             self.supervisor = Supervisor(self.home, self.configure(chosen, basic, taken), basic)
             self.supervisor.start()
             servers.ready(chosen)
-        with voice.step("tables and static files"):
-            self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_owner()})
-        with voice.step("first sign-in"):
-            self.python("manage.py", "first_run", "--skip-checks", environment={**basic, **chosen.for_application()})
+        with voice.step("tables, static files, first sign-in"):
+            self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_preparing()})
         with voice.step("interpreter for environments"):
             interpreter_found.result()
             self.record.save(self.home)

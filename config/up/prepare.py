@@ -1,4 +1,4 @@
-"""Bring database and static files to the state of the code; run by the parent with the owner's rights."""
+"""Bring database, static files and first sign-in to the state of the code; run by the parent before all else."""
 
 import hashlib
 import os
@@ -8,13 +8,29 @@ import django
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
+
+from config import env
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     django.setup()
-    call_command("migrate", interactive=False, verbosity=0)
+    migrate()
     collect()
+    if application := os.environ.get("DATABASE_APP_URL"):
+        # From here on with the application's rights, as everything that acts; one start of Python instead of two.
+        connections.close_all()
+        connections.databases["default"].update(env.database(application))
+        call_command("first_run")
+
+
+def migrate() -> None:
+    """Bring the tables to the state of the code; looking whether there is anything to do is the common case."""
+    executor = MigrationExecutor(connections["default"])
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", interactive=False, verbosity=0)
 
 
 def collect() -> None:

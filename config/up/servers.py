@@ -28,8 +28,8 @@ class Servers:
     broker: valkey.Broker | None = None
     programs: list[Program] = field(default_factory=list)
 
-    def for_owner(self) -> dict[str, str]:
-        return {"DATABASE_URL": self.owner_url, "REDIS_URL": self.redis_url}
+    def for_preparing(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.owner_url, "DATABASE_APP_URL": self.app_url, "REDIS_URL": self.redis_url}
 
     def for_application(self) -> dict[str, str]:
         return {"DATABASE_URL": self.app_url, "REDIS_URL": self.redis_url}
