@@ -36,7 +36,7 @@ class Errored(Exception):
 
 
 class Attempt:
-    def __init__(self, session: Session, specification: Specification, *, claimed_at: float) -> None:
+    def __init__(self, session: Session, specification: Specification, *, claimed_at: float, deadline: float) -> None:
         self.session = session
         self.specification = specification
         self.run = specification.run
@@ -45,6 +45,7 @@ class Attempt:
         self.renewed_at = claimed_at  # when the last request that succeeded was SENT
         self.lost = threading.Event()
         self.cancelled = threading.Event()
+        self.deadline = deadline
         self.sealed = False
         self.step = 0
 
@@ -56,6 +57,9 @@ class Attempt:
             raise LeaseLost
         if self.cancelled.is_set() and not self.sealed:
             raise Cancelled
+        if now() > self.deadline and not self.sealed:
+            self.deadline = float("inf")  # said once; the reports that follow must get through
+            raise Failed("The run took longer than it was given")
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -110,9 +114,13 @@ class Attempt:
     def doing(self, n: int, name: str, work: Callable[[], str | None]) -> None:
         """One step of the run page: running, then how it ended. What `work` answers is shown beside it."""
         self.report(n, name, "running")
+        self.note(f"Step {n}: {name}")
         try:
             detail = work()
         except Failed as failure:
+            self.note(str(failure))
             self.report(n, name, "failed", detail=str(failure))
             raise
+        if detail:
+            self.note(detail)
         self.report(n, name, "succeeded", detail=detail or "")

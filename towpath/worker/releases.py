@@ -77,6 +77,7 @@ def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release:
 
 def run_step(supervisor: Supervisor, attempt: Attempt, release: str, step: Step) -> None:
     specification = attempt.specification
+    attempt.note(f"$ {step.run}")
     environment = program_environment(supervisor.layout, release, specification, step.env, attempt.number)
     program = shell_program(
         supervisor,
@@ -108,7 +109,7 @@ def delete(worksite: Worksite, supervisor: Supervisor, app: str, names: list[str
         return
     paths = [str(supervisor.layout.releases / name) for name in names]
     spec: dict[str, Any] = {"kind": "delete", "paths": paths}
-    programs.run_job(supervisor, Program(f"delete.{app}.{names[0]}", spec), timeout=300)
+    programs.run_job(supervisor, Program(programs.helper("delete", app), spec), timeout=300)
     for name in names:
         if not (supervisor.layout.releases / name).exists():
             worksite.routes.forget_release(app, name)
