@@ -9,13 +9,11 @@ from django.db.models import QuerySet
 
 from environments import lifecycle
 from environments.models import Chain, Environment, Stage, StageEnvironment
-from environments.planning.stages import applying, applying_chain, stages_of
+from environments.planning.stages import stages_of
 from projects import access, events
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Project
-
-__all__ = ["applying", "applying_chain", "begin", "create", "delete", "find", "stages_of", "update", "visible"]
 
 MOST_STAGES = 20
 MOST_ENVIRONMENTS = 50
@@ -30,9 +28,9 @@ class ChainExists(Conflict):
 def begin(*, by: Actor) -> Chain:
     """The first chain in one click: development, staging, and a production that is protected."""
     access.require(by, Permission.MANAGE_CHAINS)
-    for _, name in FIRST:
+    for title, name in FIRST:
         if not lifecycle.visible(by).filter(name__iexact=name).exists():
-            lifecycle.create(by=by, name=name, tier=name, protected=name == "production")
+            lifecycle.create(by=by, name=name, display_name=title, tier=name, protected=name == "production")
     stages = [{"name": title, "environments": [name]} for title, name in FIRST]
     return create(by=by, name="Default", stages=stages)
 
