@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from environments import lifecycle
 from environments.delivery import deployments
@@ -77,9 +77,11 @@ def draft(request: Visit) -> HttpResponse:
     return _shown(request, wish, plan)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @signed_in
 def carry_out(request: Visit) -> HttpResponse:
+    if request.method == "GET":  # the address of a form that was answered with a page, entered again
+        return redirect(reverse("board") + query(request))
     wish = _wish(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()
     try:
