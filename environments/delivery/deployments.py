@@ -2,7 +2,7 @@
 
 import uuid
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 
 from environments import tasks
 from environments.models import (
@@ -187,13 +187,3 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Deployment:
         return visible(actor).get(pk=uuid.UUID(str(ident)))
     except (ValueError, Deployment.DoesNotExist):
         raise NotFound("There is no such deployment.") from None
-
-
-def live_in(actor: Actor, release_id: uuid.UUID) -> QuerySet[Environment]:
-    """The environments in which a release is live, among those the actor sees."""
-    found = Environment.objects.filter(
-        Exists(Slot.objects.filter(environment=OuterRef("pk"), live__release_id=release_id)), deleted_at=None
-    )
-    if actor.visible_environments is not None:
-        found = found.filter(Q(pk__in=actor.visible_environments))
-    return found.order_by("created_at", "id")

@@ -43,9 +43,3 @@ def values(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
-
-
-def behind(app: App, live: Release | None, source: Release) -> int:
-    """How many releases were cut after the live one, up to the one live in the stage before."""
-    low = live.serial if live else 0
-    return Release.objects.filter(app=app, serial__gt=low, serial__lte=source.serial).count()

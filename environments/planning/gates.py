@@ -50,15 +50,6 @@ def judge(proposal: Proposal) -> list[Gate]:
     return gates
 
 
-def can(code: str, proposal: Proposal) -> bool:
-    """The shadow of one check."""
-    try:
-        CHECKS[code](proposal)
-    except Closed:
-        return False
-    return True
-
-
 def check_artifact(proposal: Proposal) -> str:
     artifact = proposal.release.artifact if proposal.release else None
     if artifact is None:

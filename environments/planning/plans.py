@@ -132,12 +132,6 @@ def refuse_closed(judged: list[Gate]) -> None:
     )
 
 
-def judge_again(plan: Plan, *, by: Actor) -> list[Gate]:
-    """The gates as they are now, for whoever looks again without a new plan."""
-    access.require(by, Permission.VIEW, project_id=plan.app.project_id, environment_id=plan.environment_id)
-    return gates.judge(proposals.of_plan(plan, by=by, slot=slot_of(plan.app, plan.environment)))
-
-
 def slot_of(app: App, environment: Environment) -> Slot:
     """The row that everything about the pair locks, made when it is first asked for."""
     Slot.objects.bulk_create(

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from environments import lifecycle, states
+from environments import lifecycle
 from environments.delivery import deployments, holds
-from environments.models import Deployment, Environment, Plan, Slot, State
+from environments.models import Deployment, Environment, Plan, Slot
 from environments.planning import plans
-from projects import access, apps, events
+from projects import apps
 from projects import lifecycle as projects
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Artifact, Role
@@ -281,15 +281,3 @@ def test_the_slot_is_made_with_the_first_plan_and_once(road: Line) -> None:
     plans.propose(by=road.owner, release=road.v1, environment=road.development)
     plans.propose(by=road.owner, release=road.v2, environment=road.development)
     assert Slot.objects.filter(app=road.app, environment=road.development).count() == 1
-
-
-def test_looking_again_tells_the_gates_of_now(road: Line) -> None:
-    plan = plans.propose(by=road.owner, release=road.v1, environment=road.development)
-    _stopped(road)
-    judged = plans.judge_again(Plan.objects.get(pk=plan.pk), by=road.owner)
-    assert [each.code for each in judged if not each.passed] == ["environment"]
-
-
-@events.operation
-def _stopped(road: Line) -> None:
-    states.move(road.development, State.ERROR, by=access.system(road.house.organization), reason="lost")
