@@ -75,7 +75,7 @@ def refuse_together(planned: Sequence[Plan]) -> None:
     where = ", ".join(plan.environment.title for plan in blocked)
     raise plans.Blocked(
         f"Nothing was promoted, because of {where}: {closed[0]['sentence']}",
-        code="held" if all(gate["code"] == "hold" for gate in closed) else "blocked",
+        code="held" if any(gate["code"] == "hold" for gate in closed) else "blocked",
         errors=[{**gate, "environment_id": str(plan.environment_id)} for plan in planned for gate in plan.gates],
     )
 

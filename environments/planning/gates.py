@@ -159,9 +159,10 @@ def check_hold(proposal: Proposal) -> str:
         return f"{held}. This {proposal.kind} lifts the hold."
     if proposal.by.is_person:
         return f"{held}. The hold stays."
+    where = f"/environments/{proposal.environment.id}"
     if proposal.enters:
-        raise Closed(f"{held}. Lift the hold, or say lift_hold.", fix_url=f"/apps/{proposal.app.id}")
-    raise Closed(f"{held}. Lift the hold first.", fix_url=f"/apps/{proposal.app.id}")
+        raise Closed(f"{held}. Lift the hold, or say lift_hold.", fix_url=where)
+    raise Closed(f"{held}. Lift the hold first.", fix_url=where)
 
 
 def check_in_flight(proposal: Proposal) -> str:
