@@ -65,8 +65,8 @@ def ground() -> Iterator[Ground]:
     home = directory / "a home"
     home.mkdir()
     record = installation.load(home)
-    (home / "logs").mkdir()
-    (home / "endpoints").mkdir()
+    (home / "logs").mkdir(mode=0o700)
+    (home / "endpoints").mkdir(mode=0o700)
     interpreter.settle(record, home)
     # What a person has in the shell in which `make up` is typed.
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "DATABASE_URL": PLANTED, survivors.COOKIE: record.id}
