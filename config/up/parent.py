@@ -178,7 +178,7 @@ class Parent:
                 survivors.end(self.record.id)
                 self.pids.clear()
                 self.start()
-            time.sleep(1)
+            time.sleep(2)
 
     def look(self) -> list[dict[str, Any]]:
         assert self.supervisor

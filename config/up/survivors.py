@@ -16,19 +16,19 @@ PATIENCE = 15.0
 def find(identity: str, *, sparing: Collection[int] = ()) -> list[psutil.Process]:
     """Every process that carries the cookie, and all that descend from one (they may have dropped it)."""
     spared = {os.getpid(), *sparing, *(process.pid for process in psutil.Process().parents())}
+    # One look at each process: asking psutil for the children of each would look at all of them every time.
+    everyone = list(psutil.process_iter(["pid", "ppid", "status", "environ"]))
+    children: dict[int, list[psutil.Process]] = {}
+    for process in everyone:
+        children.setdefault(process.info["ppid"], []).append(process)
+    waiting = [one for one in everyone if (one.info["environ"] or {}).get(COOKIE) == identity]
     found: dict[int, psutil.Process] = {}
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.pid in spared or process.status() == psutil.STATUS_ZOMBIE:
-                continue
-            if process.environ().get(COOKIE) == identity:
-                found[process.pid] = process
-    for process in list(found.values()):
-        with suppress(psutil.Error):
-            for child in process.children(recursive=True):
-                if child.pid not in spared and child.status() != psutil.STATUS_ZOMBIE:
-                    found.setdefault(child.pid, child)
-    return list(found.values())
+    while waiting:
+        process = waiting.pop()
+        if process.pid not in found and process.pid not in spared:
+            found[process.pid] = process
+            waiting += children.get(process.pid, [])
+    return [process for process in found.values() if process.info["status"] != psutil.STATUS_ZOMBIE]
 
 
 def end(identity: str, *, sparing: Collection[int] = (), gentle: float = GENTLE) -> int:

@@ -163,7 +163,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
     until = time.monotonic() + patience(seconds)
     while not condition():
         assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.2)
+        time.sleep(0.5)
 
 
 def free_bind() -> str:
