@@ -124,9 +124,10 @@ class ControlPlane:
             self.queue.append(run)
             self.lock.notify_all()
 
-    def lines(self, run: str) -> list[str]:
-        record = self.runs[run]
-        return [line["text"] for _, line in sorted(record["lines"].items())]
+    def lines(self, run: str, *, notes: bool = True) -> list[str]:
+        """The run's lines; without `notes` only what its steps wrote themselves."""
+        lines = [line for _, line in sorted(self.runs[run]["lines"].items())]
+        return [line["text"] for line in lines if notes or line["stream"] != "note"]
 
     def change(self) -> None:
         with self.lock:

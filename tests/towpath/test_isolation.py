@@ -112,7 +112,11 @@ def in_project(control_plane, key: str, run: str, **more) -> dict:
     submitted = deployment(str(uuid.uuid4()), "1.0", steps=steps, services=[], **more)
     submitted["project"] = {"id": key, "key": key}
     number = control_plane.submit(submitted)
-    return {**control_plane.wait(number), "lines": control_plane.lines(number), "app": submitted["app"]["id"]}
+    return {
+        **control_plane.wait(number),
+        "lines": control_plane.lines(number, notes=False),
+        "app": submitted["app"]["id"],
+    }
 
 
 def test_a_service_runs_as_its_project_and_answers(site, control_plane):

@@ -17,7 +17,7 @@ def deploy(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
     specification = attempt.specification
     supervisor = worksite.supervisor(specification.project)
     current = worksite.routes.current(specification.app)
-    if current is not None and current.number == specification.number:
+    if current is not None and current.deployment == specification.deployment:
         # An earlier attempt switched and was not heard of again: what really runs is what counts.
         go_on_from_switch(worksite, supervisor, attempt, current)
         return
@@ -85,7 +85,8 @@ def switch(worksite: Worksite, endpoints: Endpoints, attempt: Attempt, instance:
     try:
         worksite.routes.switch(instance)
     except Overtaken as error:
-        raise LeaseLost from error
+        raise Errored("A newer deployment has the traffic on this host already") from error
+    worksite.changed.set()
     named = attempt.specification.version or f"deployment {instance.number}"
     return f"{named} has the traffic"
 

@@ -1,7 +1,6 @@
 """Ask a service whether it is well: over HTTP, by a connection, or with a command of its own."""
 
 import http.client
-import os
 import socket
 from typing import Any
 
@@ -61,7 +60,7 @@ def probe_command(supervisor: Supervisor, instance: Instance, service: str, run:
     spec = programs.read_spec(supervisor, instance.program(service))
     if spec is None:
         return "its specification is gone"
-    name = f"probe.{instance.program(service)}.{os.urandom(3).hex()}"
+    name = programs.helper("probe", instance.program(service))
     done = programs.run_job(supervisor, Program(name, {**spec, "run": run}), timeout=30)
     if done.timed_out:
         return "its health command did not end within 30 s"

@@ -3,33 +3,22 @@
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LISTENING = "0A"
-ESTABLISHED = "01"
 NOTHING: dict[str, Any] = {"cpu_seconds": 0.0, "memory": 0, "processes": 0, "ports": []}
 
 
 class Machine:
-    """One look at all processes; every question is answered from that same moment."""
+    """One look at the machine; every question is answered from that same moment as far as it can be."""
 
     def __init__(self) -> None:
-        self.children: dict[int, list[int]] = {}
-        self.seconds: dict[int, float] = {}
-        for entry in os.listdir("/proc"):
-            if not entry.isdigit():
-                continue
-            try:
-                # The command's name may hold spaces and brackets: everything counts from the last bracket.
-                fields = Path("/proc", entry, "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            pid = int(entry)
-            self.children.setdefault(int(fields[1]), []).append(pid)
-            self.seconds[pid] = sum(int(ticks) for ticks in fields[11:15]) / TICKS
+        self._listening: list[tuple[int, str]] | None = None
+        self._children: dict[int, list[int]] | None = None
 
     def tree(self, pid: int) -> list[int]:
         """The process and all its descendants."""
@@ -37,23 +26,52 @@ class Machine:
         while ahead:
             now = ahead.pop()
             found.append(now)
-            ahead.extend(self.children.get(now, []))
+            ahead.extend(self.children(now))
         return found
+
+    def children(self, pid: int) -> list[int]:
+        try:
+            tasks = os.listdir(f"/proc/{pid}/task")
+            return [int(child) for task in tasks for child in read(f"/proc/{pid}/task/{task}/children").split()]
+        except OSError:
+            # The process has ended, or this kernel keeps no lists of children: then everything is looked through.
+            return self._table().get(pid, []) if os.path.exists(f"/proc/{pid}") else []
 
     def measure(self, pid: int) -> dict[str, Any]:
         """Processor seconds, resident bytes and listening ports of a process and its descendants."""
         tree = self.tree(pid)
-        memory = 0
+        seconds, memory = 0.0, 0
         inodes: set[str] = set()
         for member in tree:
             try:
-                memory += int(Path("/proc", str(member), "statm").read_text().split()[1]) * PAGE
+                seconds += sum(int(ticks) for ticks in stat_fields(member)[11:15]) / TICKS
+                memory += int(read(f"/proc/{member}/statm").split()[1]) * PAGE
             except (OSError, IndexError):
                 continue
             inodes |= socket_inodes(member)
-        ports = sorted({port for port, inode in listening_sockets() if inode in inodes})
-        seconds = sum(self.seconds.get(member, 0.0) for member in tree)
+        if self._listening is None:
+            self._listening = listening_sockets()
+        ports = sorted({port for port, inode in self._listening if inode in inodes})
         return {"cpu_seconds": seconds, "memory": memory, "processes": len(tree), "ports": ports}
+
+    def _table(self) -> dict[int, list[int]]:
+        if self._children is None:
+            self._children = {}
+            for entry in os.listdir("/proc"):
+                if entry.isdigit():
+                    with suppress(OSError):
+                        self._children.setdefault(int(stat_fields(int(entry))[1]), []).append(int(entry))
+        return self._children
+
+
+def read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def stat_fields(pid: int) -> list[str]:
+    """What follows the command's name, which may hold spaces and brackets: state, parent, ..."""
+    return read(f"/proc/{pid}/stat").rpartition(")")[2].split()
 
 
 def socket_inodes(pid: int) -> set[str]:

@@ -14,6 +14,8 @@ from towpath.worker.layout import safe_name
 from towpath.worker.preparing import program_line
 from towpath.worker.supervisors import Supervisor
 
+# Marks the helpers of this very process: those of an earlier one are cleared away.
+NONCE = os.urandom(3).hex()
 STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40, 100, 200
 ENDED = {STOPPED, EXITED, FATAL}
 ALIVE = {STARTING, RUNNING, STOPPING}
@@ -84,6 +86,11 @@ def configuration(program: Program) -> str:
         stop_timeout=program.stop_timeout,
         log_bytes="10MB" if program.kept else "64MB",
     )
+
+
+def helper(kind: str, what: str) -> str:
+    """The name of a short job that belongs to no run."""
+    return f"{kind}.{what}.{os.urandom(2).hex()}.{NONCE}"
 
 
 def add(supervisor: Supervisor, program: Program) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any
 
 from towpath.worker import draining, programs, releases, starting
@@ -39,7 +40,11 @@ class Reconciler:
             self.worker.rung.clear()
             if self.worker.stop.is_set():
                 return
-            answered = self.worker.survive(self.once)
+            answered = False
+            try:
+                answered = self.worker.survive(self.once)
+            except Exception:  # one app's trouble must not end the care for all
+                say(f"reconciling: {traceback.format_exc()}")
             pause = EVERY if answered and not self.passed_over else SOON
 
     def once(self) -> None:
@@ -50,6 +55,7 @@ class Reconciler:
         if self.wanted == "stopped":
             self.stop_everything(forget=False)
             return
+        self._tidy()
         missing: list[str] = []
         slots = {str(slot["app"]["id"]): slot for slot in desired.get("slots", [])}
         for app, slot in slots.items():
@@ -63,7 +69,24 @@ class Reconciler:
                 if self._may(app, mine, asked_at):
                     self._has_no_business(app)
         self.missing = missing
-        self.worker.watcher.hurry.set()
+        self.worksite.changed.set()
+
+    def _tidy(self) -> None:
+        """End steps and helpers that an earlier process of this worker left behind."""
+        for project in self.worksite.present_projects():
+            supervisor = self.worksite.answering(project)
+            if supervisor is None:
+                continue
+            try:
+                programs_there = {*supervisor.look(), *supervisor.written()}
+                # Asked for after the look: what was seen and is not in hand now has no owner.
+                in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.worker.in_hand())
+                for name in programs_there:
+                    is_job = name.startswith(("run.", "probe.", "delete.", "measure."))
+                    if is_job and not name.startswith(in_hand) and not name.endswith(f".{programs.NONCE}"):
+                        programs.remove(supervisor, name, within=5, now=True)
+            except (SupervisorAway, OSError) as error:
+                say(f"{project}: {error}")
 
     def _may(self, app: str, mine: bool, asked_at: float) -> bool:
         """A run that ended since we asked has changed what is desired: the next answer will know."""

@@ -1,12 +1,14 @@
 """A removal: the address is given up first, then the services end, then everything of the app goes."""
 
 from towpath.worker import releases, starting
-from towpath.worker.attempts import Attempt, LeaseLost
+from towpath.worker.attempts import Attempt, Errored
 from towpath.worker.endpoints import Endpoints
 from towpath.worker.pages import Pages
 from towpath.worker.routes import Overtaken
 from towpath.worker.supervisors import Supervisor
 from towpath.worker.worksite import Worksite
+
+OPEN_REQUESTS = 1.0  # seconds between giving the address up and asking services to end
 
 
 def remove(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
@@ -24,7 +26,8 @@ def drain(worksite: Worksite, supervisor: Supervisor, attempt: Attempt) -> str:
     try:
         worksite.routes.close(specification.app, number=specification.number, attempt=attempt.number)
     except Overtaken as error:
-        raise LeaseLost from error
+        raise Errored("A newer deployment has the traffic on this host already") from error
+    attempt.wait(OPEN_REQUESTS)
     instances = worksite.routes.instances(specification.app)
     for instance in instances:
         starting.end(worksite, supervisor, instance)

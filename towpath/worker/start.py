@@ -16,7 +16,7 @@ from towpath.worker.layout import Layout, read_json, write_atomically
 from towpath.worker.preparing import prepare
 from towpath.worker.proxy import Proxy
 from towpath.worker.session import Session
-from towpath.worker.working import Worker
+from towpath.worker.working import NOT_LET_IN, Worker
 from towpath.worker.worksite import Worksite
 
 
@@ -80,6 +80,8 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
         say(f"another worker works in {layout.root} already")
         return 3
     host = recognise(layout)
+    if os.geteuid() == 0 and not host.builtin:
+        say("running as root: so does everything that is deployed here; an ordinary user would do")
     worksite = Worksite.at(layout, host)
     worker = Worker(Session(ControlPlane(server), layout, host, environment, address), worksite)
 
@@ -93,5 +95,8 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
         proxy.begin(worksite.stopping)
     worker.enter()
     code = worker.run() if not worksite.stopping.is_set() else worker.exit_code
+    if proxy and (worker.terminated or code == NOT_LET_IN):
+        worksite.end_supervisors()
+        proxy.end()
     say(f"leaving: {worker.reason}")
     return code

@@ -32,7 +32,7 @@ class Storage:
         try:
             for project, supervisor in supervisors.items():
                 paths = [str(supervisor.layout.releases), str(supervisor.layout.logs)]
-                program = Program(f"measure.{project}", {"kind": "measure", "paths": paths})
+                program = Program(programs.helper("measure", project), {"kind": "measure", "paths": paths})
                 found: list[str] = []
                 output = output_of(supervisor.layout, program.name)["out"]
                 programs.run_job(

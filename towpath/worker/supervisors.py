@@ -100,6 +100,10 @@ class Supervisor:
         programs = json.loads(self.call("towpath.look"))["programs"]
         return programs if isinstance(programs, dict) else {}
 
+    def written(self) -> list[str]:
+        """Programs that are written down, whether or not the supervisor knows them."""
+        return [path.name for path in self.layout.specs.iterdir() if not path.name.startswith(".")]
+
     def state(self, name: str) -> dict[str, Any] | None:
         try:
             answer = self.call("supervisor.getProcessInfo", f"{name}:{name}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from towpath.worker.supervisors import Supervisor, SupervisorAway
 if TYPE_CHECKING:
     from towpath.worker.working import Worker
 
-LOOK_EVERY = 1.5
+LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
 PROBE_EVERY = 5.0
 COMMAND_EVERY = 15.0
@@ -79,7 +78,6 @@ class Watcher:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.worksite = worker.worksite
-        self.hurry = threading.Event()
         self.watched: dict[str, Watched] = {}
         self.logs = ServiceLogs(worker.worksite)
         self.storage = Storage(worker.worksite)
@@ -97,8 +95,8 @@ class Watcher:
                 self.worker.survive(lambda: self.logs.send(self.worker.session))
             except Exception as error:  # watching goes on whatever one look ran into
                 say(f"watching: {type(error).__name__}: {error}")
-            self.hurry.wait(LOOK_EVERY)
-            self.hurry.clear()
+            self.worksite.changed.wait(LOOK_EVERY)
+            self.worksite.changed.clear()
 
     def look(self) -> dict[str, Any]:
         looks: dict[str, dict[str, dict[str, Any]]] = {}

@@ -3,8 +3,10 @@
 import os
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -34,6 +36,7 @@ class Worker:
         self.stop = worksite.stopping
         self.exit_code = ENDED
         self.reason = "stopped"
+        self.terminated = False
         self.attempts: list[Attempt] = []
         self.threads: list[threading.Thread] = []
         self.lock = threading.Lock()
@@ -47,7 +50,7 @@ class Worker:
         """Work until told to stop. Services keep running when this ends, unless the environment is gone."""
         loops = [self.claiming, self.renewing, self.guarding, self.sending, self.reconciler.loop, self.watcher.loop]
         for loop in loops:
-            self._begin(loop)
+            self._begin(partial(self._keep_going, loop), name=loop.__name__)
         self.stop.wait()
         with self.lock:
             attempts = list(self.attempts)
@@ -60,6 +63,21 @@ class Worker:
         if self.exit_code != SUPERSEDED:
             self.session.disconnect(reason=self.reason, exit_code=self.exit_code)
         return self.exit_code
+
+    def _keep_going(self, loop: Callable[[], None]) -> None:
+        """What no loop expected is said, and the loop begins again: a worker with half its loops helps nobody."""
+        while not self.stop.is_set():
+            try:
+                loop()
+                return
+            except Exception:
+                say(f"{loop.__name__}: {traceback.format_exc()}")
+                self.stop.wait(2)
+
+    def in_hand(self) -> list[tuple[str, int]]:
+        """Run and attempt of all that is being carried out."""
+        with self.lock:
+            return [(attempt.run, attempt.number) for attempt in self.attempts]
 
     def end(self, reason: str, exit_code: int = ENDED) -> None:
         self.reason, self.exit_code = reason, exit_code
@@ -137,6 +155,7 @@ class Worker:
         if not self.stop.is_set():
             say("the environment is terminated: stopping its services")
             self.reconciler.stop_everything(forget=True)
+            self.terminated = True
             self.end("environment terminated")
 
     def claiming(self) -> None:
@@ -159,12 +178,16 @@ class Worker:
                 pause = min(8.0, pause * 2)
 
     def _claim(self, key: str, taken: list[Attempt]) -> None:
-        sent = now()
         question = {"claim_key": key, "wait": CLAIM_WAIT}
         answer = self.session.call("/workers/me/claims", question, timeout=CLAIM_WAIT + 10)
         self.notice_version(answer)
         if answer.get("run"):
-            taken.append(Attempt(self.session, read(answer["run"]), claimed_at=sent))
+            attempt = Attempt(self.session, read(answer["run"]), claimed_at=now(), deadline=deadline(answer["run"]))
+            # The question may have been parked for as long as a lease lives, and the answer may have waited for us:
+            # only a renewal that is sent now tells whether the run is still ours.
+            self._renew([attempt])
+            if not attempt.lost.is_set():
+                taken.append(attempt)
 
     def _perform(self, attempt: Attempt) -> None:
         with self.lock:
@@ -178,7 +201,7 @@ class Worker:
                 with self.lock:
                     self.attempts.remove(attempt)
                 self.room.release()
-                self.watcher.hurry.set()
+                self.worksite.changed.set()
 
         say(f"run {attempt.run} attempt {attempt.number}: {attempt.specification.action}")
         self._begin(work, name=f"run {attempt.run}")
@@ -247,8 +270,17 @@ class Worker:
             for attempt in attempts:
                 self.survive(partial(attempt.log.send_all, self.session))
 
-    def _begin(self, work: Callable[[], None], name: str = "") -> None:
-        thread = threading.Thread(target=work, name=name or work.__name__, daemon=True)
+    def _begin(self, work: Callable[[], None], *, name: str) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
         self.threads = [thread for thread in self.threads if thread.is_alive()]
         self.threads.append(thread)
         thread.start()
+
+
+def deadline(run: dict[str, Any]) -> float:
+    """When the whole run must be over, on our own clock: the control plane's may differ from this machine's."""
+    try:
+        left = datetime.fromisoformat(str(run["deadline_at"])) - datetime.now(UTC)
+    except (KeyError, TypeError, ValueError):
+        return float("inf")
+    return now() + max(60.0, left.total_seconds())

@@ -1,12 +1,12 @@
 """Everything a run works with on this machine, gathered once: directories, supervisors, routes, ports."""
 
 import os
-import shutil
 import signal
 import subprocess
 import threading
+import xmlrpc.client
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from towpath.worker.host import Host
@@ -26,6 +26,7 @@ class Worksite:
     ports: Ports
     last_turn: dict[str, float] = field(default_factory=dict)  # app -> when the last turn on it ended
     draining: set[tuple[str, str]] = field(default_factory=set)  # (app, instance) that are being stopped
+    changed: threading.Event = field(default_factory=threading.Event)  # what runs has changed: tell it at once
     stopping: threading.Event = field(default_factory=threading.Event)
     _supervisors: dict[str, Supervisor] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -52,9 +53,12 @@ class Worksite:
         return sorted(path.name for path in self.layout.projects.iterdir() if (path / "run").is_dir())
 
     def answering(self, project: str) -> Supervisor | None:
-        """The project's supervisor if it answers at once."""
+        """The project's supervisor if it answers at once; where others start it, asking it is left to the caller."""
+        if self.host.builtin:
+            with self._lock:
+                return self._supervisors.setdefault(project, Supervisor(self.layout.project(project)))
         try:
-            return self.supervisor(project, within=0 if self.host.builtin else 10)
+            return self.supervisor(project, within=10)
         except (SupervisorAway, OSError):
             return None
 
@@ -73,6 +77,12 @@ class Worksite:
             if mine:
                 self.last_turn[app] = now()
                 lock.release()
+
+    def end_supervisors(self) -> None:
+        """A joined worker whose environment is gone leaves nothing running."""
+        for project in self.present_projects():
+            with suppress(SupervisorAway, OSError, xmlrpc.client.Fault):
+                Supervisor(self.layout.project(project)).call("supervisor.shutdown")
 
     def _start_supervisor(self, project: str, supervisor: Supervisor) -> None:
         try:
@@ -109,7 +119,3 @@ def end_frozen(pidfile: os.PathLike[str]) -> None:
                 os.kill(pid, signal.SIGKILL)
     except (OSError, ValueError):
         return
-
-
-def free_bytes(layout: Layout) -> int:
-    return shutil.disk_usage(layout.root).free
