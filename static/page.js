@@ -21,7 +21,6 @@
   // Controls that need script are hidden until it runs.
   const reveal = where => {
     for (const control of where.querySelectorAll("[data-copy][hidden], [data-dismiss][hidden]")) control.hidden = false;
-    for (const control of where.querySelectorAll("[data-without-script]")) control.hidden = true;
   };
   const toast = text => {
     const box = document.createElement("div"), words = document.createElement("p");
