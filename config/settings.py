@@ -70,6 +70,8 @@ TOWPATH_ARTIFACT_BYTES = int(env.text("TOWPATH_ARTIFACT_MB", "512")) << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = TOWPATH_BODY_BYTES
 # Live pages and event streams that one person may hold open in one process.
 TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
+# Seconds after which an open stream looks again whether its session, token and grants still let it listen.
+TOWPATH_STREAM_RECHECK = float(env.text("TOWPATH_STREAM_RECHECK", "30"))
 
 AUTH_USER_MODEL = "projects.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]

@@ -46,7 +46,7 @@ STREAM = {"description": "Server-Sent Events", "content": {"text/event-stream": 
 def describe_events(
     request: HttpRequest, after: str = "", environment: str = "", project: str = "", kind: str = "", actor: str = ""
 ) -> None:
-    """Follow the log: `event` messages as in the list with their id, from `after` (or Last-Event-ID) on (else from now).
+    """Follow the log: `event` messages as in the list with their id, from `after` (or Last-Event-ID) or now on.
 
     `beat` comes every ten seconds, `reset` where that id says nothing any more (begin with the list again), `end` when
     the token may not listen any longer.

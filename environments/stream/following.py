@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from environments.stream.crossing import across
@@ -18,7 +19,6 @@ from projects.errors import Refused
 from projects.models import Event
 
 BEAT = 10.0
-RECHECK = 30.0
 Tell = Callable[[list[Event], list[dict[str, Any]], Cursor], Awaitable[None]]
 
 
@@ -51,7 +51,7 @@ async def follow(
     audience = Audience()
     feed.audiences.add(audience)
     beat = check = time.monotonic()
-    check += RECHECK * random.uniform(0.7, 1.0)
+    check += settings.TOWPATH_STREAM_RECHECK * random.uniform(0.7, 1.0)
     try:
         await stream.tell("ready", str(cursor), id=cursor)
         while True:
@@ -70,7 +70,7 @@ async def follow(
             now = time.monotonic()
             if now >= check:
                 actor = await _still(actor, again)
-                check = now + RECHECK
+                check = now + settings.TOWPATH_STREAM_RECHECK
             if now >= beat + BEAT:
                 await stream.tell("beat", str(cursor), id=cursor)
                 beat = now

@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import DatabaseError
 
 from environments.stream.crossing import across
-from environments.stream.following import BEAT, RECHECK
+from environments.stream.following import BEAT
 from environments.stream.hub import LOOK
 from environments.stream.sse import Stream
 from projects.errors import Refused
@@ -29,14 +30,14 @@ class Piece:
 async def tail(stream: Stream, *, place: str, read: Callable[[str], Piece], again: Callable[[], object]) -> None:
     """Tell pieces from `place` on until the reader leaves, may no longer look, or a piece says that it is over."""
     told = check = time.monotonic()
-    check += RECHECK
+    check += settings.TOWPATH_STREAM_RECHECK
     await stream.tell("ready", place, id=place)
     while not stream.ending:
         try:
             piece = await across(read, place)
             if time.monotonic() >= check:
                 await across(again)
-                check = time.monotonic() + RECHECK
+                check = time.monotonic() + settings.TOWPATH_STREAM_RECHECK
         except DatabaseError:
             piece = Piece([], place)
         except Refused as refusal:

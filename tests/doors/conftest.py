@@ -15,9 +15,29 @@ from tests.environments.house import House
 CHROMIUM = "/usr/bin/chromium"
 
 
+@pytest.fixture(scope="session")
+def running_server(django_db_setup: None) -> Iterator[list[Web]]:
+    """The one web process of this run of the tests, once somebody has asked for it."""
+    kept: list[Web] = []
+    yield kept
+    for one in kept:
+        one.close()
+
+
 @pytest.fixture
-def server(server_environment: dict[str, str]) -> Iterator[Web]:
-    with web(server_environment) as running:
+def server(server_environment: dict[str, str], running_server: list[Web]) -> Web:
+    """A web process on this test's database, started again if the test before has stopped it."""
+    if not running_server:
+        running_server.append(Web(server_environment))
+    if running_server[0].process is None:
+        running_server[0].start()
+    return running_server[0]
+
+
+@pytest.fixture
+def watchful_server(server_environment: dict[str, str]) -> Iterator[Web]:
+    """A web process that looks every second whether its listeners may still listen."""
+    with web({**server_environment, "TOWPATH_STREAM_RECHECK": "1"}) as running:
         yield running
 
 

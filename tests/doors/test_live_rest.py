@@ -111,12 +111,13 @@ def test_a_stranger_hears_nothing(server: Web, house: House) -> None:
     assert heard["object"]["id"] == str(own.id)
 
 
-def test_a_revoked_token_ends_its_stream(server: Web, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_revoked_token_ends_its_stream(watchful_server: Web, house: House) -> None:
     token, secret = tokens.create(by=house.owner, name="short", role=Role.VIEWER)
-    with listening(f"{server.url}/api/v1/events/stream", {"authorization": f"Bearer {secret.reveal()}"}) as stream:
+    headers = {"authorization": f"Bearer {secret.reveal()}"}
+    with listening(f"{watchful_server.url}/api/v1/events/stream", headers) as stream:
         tokens.revoke(AccessToken.objects.get(pk=token.pk), by=house.owner)
         told(stream)
-        message = stream.next(within=35)
+        message = stream.next(within=10)
 
     assert message is not None and message.event == "end"
     assert "revoked" in message.data
