@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
 from projects.authentication import NotAuthenticated
@@ -107,9 +108,16 @@ class Refusals:
             "heading": refusal.title,
             "sentence": refusal.detail,
             "errors": refusal.errors,
+            "back": self.back(request),
         }
         templates = ["errors/refused.html", "errors/page.html"]
         return render(request, ["errors/refused_part.html", *templates] if htmx else templates, context, status=status)
+
+    def back(self, request: HttpRequest) -> str:
+        """The page of ours that one came from, if any."""
+        came_from = request.headers.get("Referer", "")
+        ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure())
+        return came_from if ours and urlsplit(came_from).path != request.path else ""
 
     def to_sign_in(self, request: HttpRequest) -> HttpResponse:
         """The page itself is what one comes back to, never a fragment of it or the answer to a form."""

@@ -1,0 +1,104 @@
+"""A refusal raised in a page is told in a page, and every page keeps its headers."""
+
+import re
+
+import pytest
+from django.db import OperationalError
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import path
+
+from config import refusals, urls
+from config.middleware import POLICY
+from projects import errors
+from projects.authentication import NotAuthenticated
+from projects.limits import TooMany
+from tests import builders
+
+pytestmark = pytest.mark.django_db
+KINDS = {
+    "found": errors.NotFound("There is no such thing."),
+    "allowed": errors.NotAllowed("Ask an admin."),
+    "invalid": errors.Invalid.field("name", "is too long"),
+    "conflict": errors.Conflict("Somebody was first."),
+    "exhausted": errors.Exhausted("All addresses are used."),
+    "gone": errors.Gone("It was here."),
+    "refused": errors.Refused("No."),
+    "many": TooMany(17),
+    "nobody": NotAuthenticated("Sign in."),
+    "away": OperationalError("connection refused, password=secret"),
+}
+STATUSES = {
+    "found": 404, "allowed": 403, "invalid": 422, "conflict": 409, "exhausted": 409, "gone": 410, "refused": 400,
+    "many": 429, "away": 503,
+}  # fmt: skip
+
+
+def raising(request, kind: str) -> HttpResponse:
+    raise KINDS[kind]
+
+
+urlpatterns = [path("raising/<kind>", raising), path("api/raising/<kind>", raising), *urls.urlpatterns]
+handler404, handler500 = urls.handler404, urls.handler500
+
+
+@pytest.fixture
+def browser(settings) -> Client:
+    settings.ROOT_URLCONF = __name__
+    return builders.browser(builders.cast().viewer)
+
+
+@pytest.mark.parametrize("kind", STATUSES)
+def test_each_kind_has_its_status_and_its_sentence(browser, kind):
+    for headers in ({}, {"HX-Request": "true"}):
+        response = browser.get(f"/raising/{kind}", headers=headers)
+        assert response.status_code == STATUSES[kind]
+        told = str(KINDS[kind]) if kind != "away" else refusals.AWAY_SENTENCE
+        assert told in response.content.decode()
+        assert "password=secret" not in response.content.decode()
+
+
+def test_a_time_to_come_back_is_said(browser):
+    assert browser.get("/raising/many")["Retry-After"] == "17"
+    assert int(browser.get("/raising/away")["Retry-After"]) > 0
+
+
+def test_who_is_not_signed_in_is_sent_there_and_back(browser):
+    assert browser.get("/raising/nobody?a=1")["Location"].endswith("?next=%2Fraising%2Fnobody%3Fa%3D1")
+    assert browser.post("/raising/nobody")["Location"].endswith("?next=%2F")
+    fragment = browser.get(
+        "/raising/nobody", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/board?q=x"}
+    )
+    assert fragment["HX-Redirect"].endswith("?next=%2Fboard%3Fq%3Dx")
+
+
+def test_below_api_it_is_a_problem_document(browser):
+    for kind, status in STATUSES.items():
+        response = browser.get(f"/api/raising/{kind}")
+        assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
+
+
+def test_every_kind_of_refusal_has_a_status_and_a_title():
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*(below(each) for each in kind.__subclasses__()))
+
+    for kind in below(errors.Refused):
+        refusal = kind.__new__(kind)
+        assert refusals.status(refusal) in refusals.TITLES, kind
+
+
+def test_every_answer_carries_the_policy_and_it_allows_nothing_inline(browser):
+    for address in ("/", "/sign-in", "/api/v1/projects", "/nothing", "/raising/found", "/livez"):
+        response = browser.get(address)
+        assert response["Content-Security-Policy"] == POLICY, address
+        assert response["X-Content-Type-Options"] == "nosniff"
+        assert response["X-Frame-Options"] == "DENY"
+        assert response["Referrer-Policy"] == "same-origin"
+    assert not re.search("unsafe|nonce|\\*|https?:", POLICY)
+
+
+def test_the_page_leads_back_to_where_one_came_from_and_never_elsewhere(browser):
+    page = browser.get("/raising/conflict", headers={"Referer": "http://testserver/board?q=x"}).content.decode()
+    assert 'href="http://testserver/board?q=x"' in page
+    page = browser.get("/raising/conflict", headers={"Referer": "https://evil.example/"}).content.decode()
+    assert "evil" not in page
