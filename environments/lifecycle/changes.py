@@ -8,6 +8,7 @@ from django.utils import timezone
 from environments.lifecycle import fields as checks
 from environments.lifecycle import wishes
 from environments.lifecycle.creation import NameTaken
+from environments.lifecycle.lookup import check_own
 from environments.models import Environment
 from projects import access, events
 from projects.access import Actor, Permission
@@ -62,6 +63,7 @@ def _write(environment: Environment, columns: dict[str, Any]) -> None:
 
 def require_to_manage(environment: Environment, *, by: Actor) -> None:
     """Admins manage environments; operators those that belong to a project of theirs."""
+    check_own(environment, by=by)
     permission = Permission.MANAGE_ENVIRONMENTS
     if environment.kind == Environment.Kind.EPHEMERAL:
         permission = Permission.CREATE_EPHEMERAL

@@ -20,6 +20,12 @@ def visible(actor: Actor, *, terminating: bool = False) -> QuerySet[Environment]
     return found.filter(gone).order_by("created_at", "id")
 
 
+def check_own(environment: Environment, *, by: Actor) -> None:
+    """Rights are about the actor's own organization: another one's environment is not there for them."""
+    if environment.organization_id != by.organization.id:
+        raise NotFound("There is no such environment.")
+
+
 def find(actor: Actor, ident: str | uuid.UUID, *, terminating: bool = False) -> Environment:
     """The environment with this id or name, whatever the case; NotFound where there is none the actor sees."""
     rows = visible(actor, terminating=terminating)

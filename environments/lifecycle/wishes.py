@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from environments import states, tasks
 from environments.lifecycle.creation import enqueue
+from environments.lifecycle.lookup import check_own
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, State
 from environments.runs import desires, queue
 from projects import access, events
@@ -89,6 +90,7 @@ def _last_run(environment: Environment) -> Run | None:
 
 
 def _locked(environment: Environment, by: Actor) -> Environment:
+    check_own(environment, by=by)
     access.require(
         by,
         Permission.OPERATE,
