@@ -1,7 +1,7 @@
 """Cancelling a run: a wish that its holder learns of, carried out at once where nobody holds it yet."""
 
 from environments.doing import conclusions
-from environments.models import Phase, Run, RunKind, Slot
+from environments.models import Phase, Run, RunKind
 from environments.runs import cancel as wishes
 from environments.runs import hints
 from projects import access, events
@@ -29,9 +29,8 @@ def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
         raise NotCancellable(
             f"The {run.get_kind_display().lower()} of an environment cannot be cancelled; wait for it, or delete it."
         )
-    if run.environment_id and run.app_id:
-        # The slot comes before the run, as everywhere: a run that still waits is concluded right here.
-        Slot.objects.select_for_update(no_key=True).filter(environment=run.environment_id, app=run.app_id).first()
+    conclusions.locked(run.pk)
+    run.refresh_from_db()
     asked_before = run.cancel_asked_at is not None
     wishes.ask(run, by=by, reason=reason)
     if not asked_before:

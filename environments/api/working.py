@@ -112,8 +112,10 @@ def renewals(request: HttpRequest, body: RenewalsIn) -> dict[str, Any]:
 @events.operation
 def _renew(worker: Worker, body: RenewalsIn) -> list[renew.Renewal]:
     kept = {"resources": worker.system_info["resources"]} if "resources" in worker.system_info else {}
+    # Runs before their worker, as where a run ends.
+    told = renew.extend(worker, [(one.id, one.attempt) for one in body.runs])
     sessions.beat(worker, status=body.status, system_info=body.system_info | kept)
-    return renew.extend(worker, [(one.id, one.attempt) for one in body.runs])
+    return told
 
 
 @router.post("/runs/{id}/reports", auth=ENDING)

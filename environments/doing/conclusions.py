@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from django.db.models import F, Q
 
 from environments.doing import delivering, fetching, provisioning
-from environments.models import LIFECYCLE_KINDS, Environment, Phase, Run, RunKind, Slot, Worker
+from environments.models import Environment, Phase, Run, RunKind, Slot, Worker
 from environments.runs import desires, expire, hints, queue, steps
 from environments.runs import finish as ends
 from projects import events
@@ -42,7 +42,7 @@ def finish(
     last_lines: Sequence[str] = (),
 ) -> bool:
     """End the run as its holder says; False where it has said so before, LeaseLost where it is not the holder."""
-    run = _locked(run_id)
+    run = locked(run_id)
     outcome = Phase(outcome)
     if outcome == Phase.CANCELLED and run.cancel_asked_at is None:
         outcome, reason = Phase.ERRORED, reason or "The worker gave it up, though nobody had asked for that."
@@ -62,7 +62,7 @@ def settle(run_id: uuid.UUID, *, lost: bool = False) -> None:
 
     `lost`: its holder is known to be gone, the lease need not run out.
     """
-    run = _locked(run_id)
+    run = locked(run_id)
     verdict = expire.verdict(run, lost=lost)
     if verdict is None:
         return
@@ -76,7 +76,7 @@ def settle(run_id: uuid.UUID, *, lost: bool = False) -> None:
 @events.operation
 def abandon(run_id: uuid.UUID, *, outcome: Phase = Phase.ERRORED, reason: str) -> None:
     """End a run whoever holds it, also behind its point of no return: what it worked in is being taken away."""
-    _give_up(_locked(run_id), outcome, reason)
+    _give_up(locked(run_id), outcome, reason)
 
 
 def _give_up(run: Run, outcome: Phase, reason: str) -> None:
@@ -101,15 +101,14 @@ def _conclude(run: Run) -> None:
     hints.changed(run)
 
 
-def _locked(run_id: uuid.UUID) -> Run:
-    """The run, locked after what it is about: slots, environment, runs, in the order the whole house keeps."""
+def locked(run_id: uuid.UUID) -> Run:
+    """The run, locked after what it is about: slots, environment, run, in the order the whole house keeps."""
     about = list(Run.objects.filter(pk=run_id) | Run.objects.filter(after_id=run_id, phase=Phase.QUEUED))
     named = Q(pk__in=[])
     for one in about:
         if one.environment_id and one.app_id:
             named |= Q(environment_id=one.environment_id, app_id=one.app_id)
     list(Slot.objects.select_for_update(no_key=True).filter(named).order_by("id"))
-    run = Run.objects.get(pk=run_id)
-    if run.kind in LIFECYCLE_KINDS and run.environment_id:
-        Environment.objects.select_for_update(no_key=True).get(pk=run.environment_id)
+    # Its end raises the version of what the environment's workers should fetch, or changes its state.
+    Environment.objects.select_for_update(no_key=True).filter(runs=run_id).first()
     return Run.objects.select_for_update(no_key=True).get(pk=run_id)

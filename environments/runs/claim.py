@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connection, transaction
 
 from environments.models import Phase, Run, Slot, Worker
-from environments.runs.lease import LEASE_SECONDS, claimant_of
+from environments.runs.clock import ClockTime
+from environments.runs.lease import LEASE, LEASE_SECONDS, alive, claimant_of
 
 # `before` is the run this one waits for. A cancelled wish in the queue is ended by whoever asked, or by the sweep.
 _CLAIMABLE = """
@@ -48,11 +49,10 @@ def by_worker(worker: Worker, claim_key: str) -> Run | None:
     """The next run for this session, or the one that the same `claim_key` was answered with before."""
     try:
         with transaction.atomic():
-            # A session's claims come one after the other, so that a repeated request cannot take a second run.
-            Worker.objects.select_for_update(no_key=True).get(pk=worker.pk)
+            _one_by_one(worker)
             again = Run.objects.filter(worker=worker, claim_key=claim_key, phase=Phase.RUNNING).first()
-            if again is not None:
-                return again
+            if again is not None and alive(again.pk, again.attempt, worker).update(lease_until=ClockTime() + LEASE):
+                return Run.objects.get(pk=again.pk)
             run = _take(
                 _OF_WORKERS,
                 environment=worker.environment_id,
@@ -93,6 +93,15 @@ def _take(whose: str, **values: Any) -> Run | None:
         )
         row = cursor.fetchone()
     return Run.objects.get(pk=row[0]) if row else None
+
+
+def _one_by_one(worker: Worker) -> None:
+    """A session's claims come one after the other, so that a repeated request cannot take a second run.
+
+    No row is locked for that: a claim holds nothing that somebody who holds a run could be waiting for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"claim:{worker.pk}"])
 
 
 def _place(run: Run, worker: Worker) -> None:
