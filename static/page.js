@@ -102,7 +102,7 @@
     const here = document.activeElement?.closest(".matrix td, .matrix tbody th");
     const board = document.activeElement?.closest(".board");
     if (!board) return;
-    const reach = cell => cell?.querySelector("a.state, a.app, a, button, input");
+    const reach = cell => cell?.querySelector("a.state, a.app") || cell?.querySelector("a, button");
     if (!here) {
       if (document.activeElement !== board || event.key === "ArrowLeft" || event.key === "ArrowUp") return;
       const first = reach(board.querySelector(".matrix tbody tr:not(.group) th"));
