@@ -15,7 +15,9 @@ from projects.credentials import digest
 from projects.errors import NotFound, Refused
 from projects.models import AccessToken, Membership, Organization, User
 
-SIGN_INS = 10  # failures for one name or address in a window
+# Failures in a window. Together name and address tell one guesser; each alone is bounded loosely, so that neither a
+# stranger can lock somebody out quickly nor one of many behind a proxy all the others.
+SIGN_INS, OF_ONE_NAME, OF_ONE_ADDRESS = 10, 50, 200
 BEARERS = 60
 WINDOW = 300
 SESSION_ORGANIZATION = "organization"
@@ -31,13 +33,18 @@ class NotAuthenticated(Refused):
 
 
 def sign_in(*, username: str, password: str, address: str) -> User:
-    """The person with this name and password. Failures are counted per name and per address."""
-    names = [f"sign-in:name:{digest(username.lower())[:16]}", f"sign-in:address:{address}"]
-    for name in names:
-        limits.check(name, most=SIGN_INS, seconds=WINDOW)
+    """The person with this name and password. Failures are counted per name, per address and for both together."""
+    who = digest(username.lower())[:16]
+    bounds = {
+        f"sign-in:{who}:{address}": SIGN_INS,
+        f"sign-in:name:{who}": OF_ONE_NAME,
+        f"sign-in:address:{address}": OF_ONE_ADDRESS,
+    }
+    for name, most in bounds.items():
+        limits.check(name, most=most, seconds=WINDOW)
     user = authenticate(username=username, password=password)
     if user is None:
-        for name in names:
+        for name in bounds:
             limits.count(name, seconds=WINDOW)
         raise NotAuthenticated("The user name or the password is not right.")
     return cast(User, user)
@@ -84,9 +91,6 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     credential = credential.strip()
     if scheme.lower() not in {"bearer", "userkey"} or not credential:
         raise NotAuthenticated("Send an access token: Authorization: Bearer <token>.")
-    limit = f"bearer:{address}"
-    if address:
-        limits.check(limit, most=BEARERS, seconds=WINDOW)
     found = digest(credential)
     token = (
         AccessToken.objects.select_related("organization", "owner")
@@ -96,7 +100,9 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     )
     if token is None or not secrets.compare_digest(token.digest, found):
         if address:
-            limits.count(limit, seconds=WINDOW)
+            # Nobody guesses 256 bits; this bounds the noise, and never keeps out a token that is right.
+            limits.check(f"bearer:{address}", most=BEARERS, seconds=WINDOW)
+            limits.count(f"bearer:{address}", seconds=WINDOW)
         raise NotAuthenticated("This access token is unknown, expired or revoked.")
     _mark_used(token)
     return access.of_token(token)

@@ -40,10 +40,12 @@ def test_workers_credentials_find_nothing_at_the_other_doors():
 
 
 def test_many_failed_tokens_from_one_address_must_wait():
-    client = Client(headers={"Authorization": "Bearer tpa_wrong"}, REMOTE_ADDR=builders.name("address"))
+    address, right = builders.name("address"), builders.token(builders.cast().owner)
+    client = Client(headers={"Authorization": "Bearer tpa_wrong"}, REMOTE_ADDR=address)
     statuses = {get(client, "/projects").status_code for _ in range(61)}
     assert statuses == {401, 429}
     assert int(get(client, "/projects")["Retry-After"]) > 0
+    assert get(Client(REMOTE_ADDR=address), "/projects", Authorization=f"Bearer {right}").status_code == 200
 
 
 def test_an_unknown_field_of_a_body_is_named():
