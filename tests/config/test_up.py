@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
+from config.env import ROOT
 from config.up import keys, postgres
 from config.up.supervisor import Supervisor
 from tests.config.installations import Running, answers, free_bind, wait_for, words
@@ -120,6 +122,18 @@ def test_a_second_start_is_refused_with_a_sentence(first: Running) -> None:
     assert second.until_ended() == 1
     assert f"already runs from {first.home} (process {first.process.pid})" in second.output()
     assert first.get() == 200
+
+
+def test_a_person_can_run_a_management_command_on_it(first: Running) -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "config.up.manage", "first_run"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TOWPATH_HOME": str(first.home)},
+        capture_output=True,
+        text=True,
+    )
+
+    assert "There is an organization already" in outcome.stdout, outcome.stderr
 
 
 def test_the_application_owns_nothing_and_cannot_empty_a_table(first: Running) -> None:
