@@ -8,6 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import psutil
 from django.utils import timezone
@@ -162,11 +163,11 @@ class Performance(Kept):
     def _why_interrupted(self) -> tuple[Phase | None, str]:
         if self.why in ("lost", "closing"):
             return None, ""
-        if self.why == "cancelled":
-            self._report("cancelled")
-            return Phase.CANCELLED, ""
-        self._report("failed", self._too_long())
-        return Phase.FAILED, self._said(self._too_long())
+        cancelled = self.why == "cancelled"
+        # What the keeper has given up over our head has its report already.
+        with suppress(LeaseLost):
+            self._report("cancelled" if cancelled else "failed", "" if cancelled else self._too_long())
+        return (Phase.CANCELLED, "") if cancelled else (Phase.FAILED, self._said(self._too_long()))
 
     def _too_long(self) -> str:
         return f"It took longer than {self.step.timeout:.0f} s and was given up." if self.step else ""
