@@ -1,7 +1,8 @@
-"""One web process: serves the application on the listening socket that it was given as standard input."""
+"""One web process: serves the application on the listening socket it was given, or on TOWPATH_BIND."""
 
 import os
 import socket
+import stat
 
 import uvicorn
 
@@ -9,10 +10,18 @@ import uvicorn
 LISTENER = 0
 
 
+def listen() -> socket.socket:
+    """The supervisor's socket, given as standard input; where there is none, as in a container, one of our own."""
+    if stat.S_ISSOCK(os.fstat(LISTENER).st_mode):
+        # Not `--fd`, which takes every socket for a Unix one and so leaves Nagle's delay on.
+        given = socket.socket(fileno=LISTENER)
+        given.set_inheritable(False)
+        return given
+    host, _, port = os.environ.get("TOWPATH_BIND", "127.0.0.1:8000").rpartition(":")
+    return socket.create_server((host, int(port)), backlog=1024)
+
+
 def main() -> None:
-    # Not `--fd`, which takes every socket for a Unix one and so leaves Nagle's delay on.
-    listener = socket.socket(fileno=LISTENER)
-    listener.set_inheritable(False)
     configuration = uvicorn.Config(
         "config.asgi:application",
         lifespan="auto",
@@ -24,7 +33,7 @@ def main() -> None:
         forwarded_allow_ips=os.environ.get("TOWPATH_PROXIES") or None,
         log_level="info",
     )
-    uvicorn.Server(configuration).run(sockets=[listener])
+    uvicorn.Server(configuration).run(sockets=[listen()])
 
 
 if __name__ == "__main__":
