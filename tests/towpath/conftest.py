@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 import uuid
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ class Site:
         self.builtin = builtin
         self.children: list[subprocess.Popen] = []
         self.worker: subprocess.Popen | None = None
+        self.supervisor: subprocess.Popen | None = None
         self.prepared = prepare(directory)
         config: dict = {"builtin": builtin}
         if builtin:
@@ -54,7 +56,8 @@ class Site:
 
     def start_supervisor(self, project: str = "SHOP") -> subprocess.Popen:
         prepared = prepare_project(self.layout.root, project=project)
-        return self.spawn(prepared, "supervisor")
+        self.supervisor = self.spawn(prepared, "supervisor")
+        return self.supervisor
 
     def start_worker(self) -> subprocess.Popen:
         command = [*self.prepared["command"], "--environment", "development", "--server", self.control_plane.url]
@@ -109,29 +112,40 @@ class Site:
         )
 
 
-@pytest.fixture
-def control_plane():
+@contextmanager
+def a_control_plane():
     control_plane = ControlPlane()
     yield control_plane
     control_plane.close()
 
 
-@pytest.fixture
-def site(tmp_path, control_plane, request):
-    site = Site(tmp_path / "an environment", control_plane)
+@contextmanager
+def a_site(directory: Path, control_plane: ControlPlane):
+    site = Site(directory / "an environment", control_plane)
     site.start_supervisor()
     site.start_worker()
     yield site
     site.stop()
-    if getattr(request.node, "failed_call", False):
-        print(site.said())
+
+
+@pytest.fixture
+def control_plane():
+    with a_control_plane() as control_plane:
+        yield control_plane
+
+
+@pytest.fixture
+def site(tmp_path, control_plane):
+    with a_site(tmp_path, control_plane) as site:
+        yield site
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    outcome = yield
-    if call.when == "call" and outcome.get_result().failed:
-        item.failed_call = True
+    """A failure shows what the worker and the supervisors said."""
+    report = (yield).get_result()
+    if call.when == "call" and report.failed and (site := item.funcargs.get("site")):
+        report.sections.append(("worker and supervisors", site.said()))
 
 
 _numbers: dict[str, int] = {}

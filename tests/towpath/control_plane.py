@@ -6,8 +6,6 @@ import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-LEASE = 30.0
-
 
 class ControlPlane:
     def __init__(self) -> None:
@@ -22,9 +20,10 @@ class ControlPlane:
         self.wanted = "running"
         self.artifacts: dict[str, bytes] = {}
         self.observations: list[dict] = []
-        self.service_lines: dict[tuple[str, str], dict[int, str]] = {}
+        self.service_lines: dict[tuple[str, str, str], dict[int, str]] = {}
         self.heard: list[tuple[str, dict]] = []
         self.down = False
+        self.lease = 30.0
         self.terminated = False
         self.refuse_sessions = False
         self.break_after: dict[str, int] = {}  # path part -> how many answers are lost although the request was heard
@@ -200,7 +199,7 @@ class ControlPlane:
             "session": session,
             "environment_id": "e",
             "environment_name": self.environment,
-            "lease_seconds": 30,
+            "lease_seconds": self.lease,
             "renew_seconds": 1,
         }
 
@@ -212,13 +211,14 @@ class ControlPlane:
             case ["workers", "me", "renewals"]:
                 return self.renew(body, session)
             case ["workers", "me", "desired"]:
-                return 200, {"version": self.version, "wanted": self.wanted, "slots": list(self.slots.values())}
+                return 200, {"version": self.version, "wanted": self.wanted, "slots": self.listed()}
             case ["workers", "me", "observations"]:
                 self.observations.append(body)
                 return 200, {"desired_version": self.version}
             case ["workers", "me", "service-logs"]:
                 for chunk in body["chunks"]:
-                    kept = self.service_lines.setdefault((chunk["deployment_id"], chunk["service"]), {})
+                    key = (chunk["app_id"], chunk["deployment_id"], chunk["service"])
+                    kept = self.service_lines.setdefault(key, {})
                     for n, line in enumerate(chunk["lines"], start=chunk["offset"]):
                         kept.setdefault(n, line["text"])
                 return 200, {}
@@ -272,6 +272,16 @@ class ControlPlane:
                 "live": live,
                 "keep": keep,
             }
+
+    def listed(self) -> list[dict]:
+        """What is live, and what is on its way."""
+        slots = dict(self.slots)
+        for record in self.runs.values():
+            specification = record["specification"]
+            if record["phase"] in ("queued", "running") and specification["action"] == "deploy":
+                coming = {"app": specification["app"], "project": specification["project"], "live": None, "keep": []}
+                slots.setdefault(specification["app"]["id"], coming)
+        return list(slots.values())
 
     def claim(self, body: dict, session: str) -> tuple[int, dict]:
         until = time.monotonic() + min(body["wait"], 3)

@@ -5,7 +5,23 @@ import io
 import tarfile
 import uuid
 
-from tests.towpath.conftest import deployment
+import pytest
+
+from tests.towpath.conftest import a_control_plane, a_site, deployment
+from tests.towpath.test_deploying import directories
+
+
+@pytest.fixture(scope="module")
+def control_plane():
+    with a_control_plane() as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, control_plane):
+    """One for all tests here: each has an app of its own, and none hurts the worker."""
+    with a_site(tmp_path_factory.mktemp("site"), control_plane) as site:
+        yield site
 
 
 def packed(**files: str) -> bytes:
@@ -47,7 +63,7 @@ def test_an_artifact_that_reaches_outside_fails_with_a_sentence(site, control_pl
 
     assert record["phase"] == "failed"
     assert "leads outside" in record["conclusion"]["reason"]
-    assert list(site.layout.project("SHOP").releases.iterdir()) == []
+    assert directories(site, record["specification"]["app"]["id"]) == []
 
 
 def test_an_artifact_that_is_no_archive_fails_with_a_sentence(site, control_plane):

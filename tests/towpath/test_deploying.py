@@ -8,7 +8,20 @@ import uuid
 import psutil
 import pytest
 
-from tests.towpath.conftest import deployment, eventually, web
+from tests.towpath.conftest import a_control_plane, a_site, deployment, eventually, web
+
+
+@pytest.fixture(scope="module")
+def control_plane():
+    with a_control_plane() as control_plane:
+        yield control_plane
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, control_plane):
+    """One for all tests here: each has an app of its own, and none hurts the worker."""
+    with a_site(tmp_path_factory.mktemp("site"), control_plane) as site:
+        yield site
 
 
 @pytest.fixture
@@ -39,7 +52,7 @@ def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app
     assert record["conclusion"]["reason"] == "install ended with exit code 3"
     assert record["conclusion"]["last_lines"][-1] == "no such version"
     assert site.get(app) == "1.0"
-    assert len(list(site.layout.project("SHOP").releases.iterdir())) == 1
+    assert len(directories(site, app)) == 1
 
 
 def test_a_step_that_takes_too_long_is_ended_with_all_it_started(site, control_plane, app, tmp_path):
@@ -130,8 +143,7 @@ def test_only_the_directories_to_keep_stay(site, control_plane, app):
         submitted["keep"] = ids[-2:]
         control_plane.wait(control_plane.submit(submitted))
 
-    releases = site.layout.project("SHOP").releases
-    eventually(lambda: {path.name.rpartition("-")[0] for path in releases.iterdir()} == set(ids[-2:]), 20)
+    eventually(lambda: {name.rpartition("-")[0] for name in directories(site, app)} == set(ids[-2:]), 30)
 
 
 def test_a_removal_stops_the_services_and_takes_everything_away(site, control_plane, app):
@@ -142,7 +154,7 @@ def test_a_removal_stops_the_services_and_takes_everything_away(site, control_pl
 
     assert record["phase"] == "succeeded", record
     assert site.address(app) is None
-    assert list(site.layout.project("SHOP").releases.iterdir()) == []
+    assert directories(site, app) == []
     assert not [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
 
 
@@ -155,7 +167,7 @@ def test_a_service_is_restarted_on_its_port(site, control_plane, app):
 
     assert record["phase"] == "succeeded", record
     assert (site.get(app), site.address(app)) == ("1.0", address)
-    eventually(lambda: sum("serving 1.0" in line for line in service_lines(control_plane)) == 2)
+    eventually(lambda: service_lines(control_plane, app).count("serving 1.0") == 2)
 
 
 def test_a_cancelled_run_ends_its_step_at_once(site, control_plane, app):
@@ -227,11 +239,18 @@ def test_an_answer_that_got_lost_changes_nothing(site, control_plane, app):
     eventually(lambda: site.get(app) == "1.0")
 
 
+def directories(site, app: str) -> list[str]:
+    """Release directories of this app that are on disk."""
+    there = {path.name for path in site.layout.project("SHOP").releases.iterdir()}
+    return sorted(there & {path.stem for path in (site.layout.routes / app).glob("releases/*.json")})
+
+
 def running(mark: str) -> bool:
     """Whether a process with exactly these arguments runs."""
     words = mark.split()
     return any(process.info["cmdline"] == words for process in psutil.process_iter(["cmdline"]))
 
 
-def service_lines(control_plane) -> list[str]:
-    return [line for kept in control_plane.service_lines.values() for _, line in sorted(kept.items())]
+def service_lines(control_plane, app: str) -> list[str]:
+    kept = [kept for (of, _, _), kept in control_plane.service_lines.items() if of == app]
+    return [line for lines in kept for _, line in sorted(lines.items())]

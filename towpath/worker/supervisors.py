@@ -20,6 +20,10 @@ class SupervisorAway(Exception):
     """The project's supervisor does not answer (yet)."""
 
 
+class WrongSupervisor(SupervisorAway):
+    """Somebody else's socket lies in its place; waiting does not help."""
+
+
 class Connection(http.client.HTTPConnection):
     def __init__(self, layout: ProjectLayout, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
@@ -37,7 +41,8 @@ class Connection(http.client.HTTPConnection):
         _, uid, _ = struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         # The project may put another project's socket, or a link to it, in this place.
         if uid != self.layout.uid:
-            raise PermissionError("the socket is answered by another user")
+            self.close()
+            raise WrongSupervisor(f"The supervisor's socket of {self.layout.root.name} is answered by another user")
 
 
 class Transport(xmlrpc.client.Transport):
@@ -83,6 +88,8 @@ class Supervisor:
             try:
                 self.call("towpath.abilities", timeout=3)
                 return
+            except WrongSupervisor:
+                raise
             except SupervisorAway:
                 if time.monotonic() > until:
                     raise

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from towpath.worker import releases
-from towpath.worker.attempts import KILL_AFTER, Attempt
+from towpath.worker.attempts import Attempt
 from towpath.worker.control_plane import EnvironmentTerminated, NotWelcome, Refused, Superseded, Unreachable
 from towpath.worker.endpoints import Endpoints
 from towpath.worker.journal import say
@@ -247,8 +247,7 @@ class Worker:
             with self.lock:
                 attempts = list(self.attempts)
             for attempt in attempts:
-                if now() - attempt.renewed_at > KILL_AFTER:
-                    attempt.lost.set()
+                attempt.notice_time()
                 if attempt.lost.is_set() and attempt not in ended:
                     ended.append(attempt)
                     self._end_jobs(attempt)
