@@ -14,8 +14,10 @@ import httpx
 import pytest
 
 from environments import worker_tokens
+from environments.delivery import removals
 from environments.doing import sweeping
 from environments.models import Endpoint, Phase, Run, Slot, Worker
+from projects.models import Event
 from tests.doors.web import Web, web
 from tests.environments.yard import Yard, silent, steps_of, yard
 
@@ -95,6 +97,34 @@ def test_a_joined_worker_deploys_and_is_seen(server_environment: dict[str, str],
         assert httpx.get(endpoint.url, timeout=5).text == "2.0\n"
         slot = until(lambda: seen(here), 20, "observation of what is live")
         assert slot.services[0]["state"] == "running" and slot.condition == "ok"
+
+
+def test_a_killed_service_is_started_again_and_told_and_a_removed_app_gives_its_address_back(
+    server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here = yard()
+    with web(server_environment) as server, joined(here, server, tmp_path):
+        assert ended(here.deploy("1.0", manifest=QUICK).run).phase == Phase.SUCCEEDED
+        slot = until(lambda: seen(here), 20, "observation of what is live")
+        url = Endpoint.objects.get(app=here.app).url
+
+        os.kill(slot.services[0]["pid"], signal.SIGKILL)
+
+        until(lambda: here.slot.condition == "degraded", 20, "degraded cell")
+        assert Event.objects.filter(kind="app.degraded", app_id=here.app.pk).count() == 1
+        until(lambda: answers(url), 20, "answer after the restart")
+
+        removal = removals.remove(by=here.owner, app=here.app, environment=here.environment)
+        assert ended(removal.run).phase == Phase.SUCCEEDED
+        until(lambda: not answers(url), 20, "silent address")
+        assert not Endpoint.objects.filter(app=here.app, released_at=None).exists()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def seen(here: Yard) -> Slot | None:
