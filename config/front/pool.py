@@ -3,17 +3,21 @@
 import asyncio
 import io
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
-from a2wsgi import WSGIMiddleware
+from a2wsgi.wsgi import WSGIResponder
 
 from config.front.bodies import Body, files
-from environments.stream.asgi import Message, Receive, Scope, Send
+from environments.stream.asgi import Receive, Scope, Send
 from projects.errors import Refused
 
 THREADS = 8
 LONGEST_QUEUE = 400
 BLOCK = 256 * 1024
+# An answer made piece by piece may be this far ahead of its reader; then its thread does wait.
+FURTHEST_AHEAD = 8 * 1024 * 1024
+PATIENCE = 60.0
 BODY = "towpath.body"
 FILE = "towpath.file"
 
@@ -40,39 +44,64 @@ class Handed:
         self.file.close()
 
 
+class _Responder(WSGIResponder):
+    """What Django has made leaves its thread at once: the library's own waits until the reader has taken it."""
+
+    def __init__(self, call: Any, threads: ThreadPoolExecutor, done: Callable[[], None]) -> None:
+        super().__init__(call, threads, 0)
+        self.done = done
+        self.ahead = 0
+
+    def wsgi(self, environ: Any, start_response: Any) -> None:
+        try:
+            super().wsgi(environ, start_response)
+        finally:
+            self.loop.call_soon_threadsafe(self.done)
+
+    def send(self, message: Any) -> None:
+        if self.ahead > FURTHEST_AHEAD:
+            asyncio.run_coroutine_threadsafe(self._room(), self.loop).result(PATIENCE)
+        self.loop.call_soon_threadsafe(self._hand_over, message)
+
+    def _hand_over(self, message: Any) -> None:
+        self.ahead += len(message.get("body", b""))
+        self.send_queue.put_nowait(message)
+
+    async def _room(self) -> None:
+        while self.ahead > FURTHEST_AHEAD:
+            await asyncio.sleep(0.05)
+
+
 class Pool:
     """An ASGI application around a WSGI one."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]], *, threads: int = THREADS) -> None:
         self._application = application
-        call: Any = self._call
-        self._bridge: Any = WSGIMiddleware(call, workers=threads)
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="pages")
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._waiting >= LONGEST_QUEUE:
             raise Busy("Too many requests are waiting; try again in a few seconds.")
         self._waiting += 1
-        # What Django has made is taken from its thread at once, so that a slow reader holds no thread.
-        made: asyncio.Queue[Message | None] = asyncio.Queue()
-        work = asyncio.create_task(self._work(scope, receive, made))
+        responder = _Responder(self._call, self._threads, self._one_less)
+
+        async def told(message: Any) -> None:
+            if FILE in scope and message["type"] == "http.response.body" and not message.get("more_body"):
+                await _send_file(scope.pop(FILE), send)
+            else:
+                await send(message)
+                responder.ahead -= len(message.get("body", b""))
+
+        respond: Any = responder
         try:
-            while (message := await made.get()) is not None:
-                if FILE in scope and message["type"] == "http.response.body" and not message.get("more_body"):
-                    await _send_file(scope.pop(FILE), send)
-                else:
-                    await send(message)
-            await work
+            await respond(scope, receive, told)
         finally:
             if FILE in scope:
                 scope.pop(FILE).close()
 
-    async def _work(self, scope: Scope, receive: Receive, made: asyncio.Queue[Message | None]) -> None:
-        try:
-            await self._bridge(scope, receive, made.put)
-        finally:
-            self._waiting -= 1
-            made.put_nowait(None)
+    def _one_less(self) -> None:
+        self._waiting -= 1
 
     def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         scope = environ["asgi.scope"]

@@ -63,17 +63,20 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
     if mark and cursor is None:
         raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
     name = f"organization:{actor.organization.pk}"
-    with seat(_person(actor)):
-        async with hub.feed(actor.organization) as feed, Stream(receive, send, hub, name) as stream:
+    async with (
+        seat(_person(actor)),
+        hub.feed(actor.organization) as feed,
+        Stream(receive, send, hub, name) as stream,
+    ):
 
-            async def tell(found: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
-                for event in filter(wanted, found):
-                    told = orjson.dumps(history.told(actor.organization, event), default=str).decode()
-                    await stream.tell("event", told, id=Cursor(now.epoch, event.number))
+        async def tell(found: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
+            for event in filter(wanted, found):
+                told = orjson.dumps(history.told(actor.organization, event), default=str).decode()
+                await stream.tell("event", told, id=Cursor(now.epoch, event.number))
 
-            start = cursor or feed.position
-            again = lambda: of_bearer(scope)  # noqa: E731
-            await follow(stream, feed, actor=actor, again=again, cursor=start, wait=0.0, tell=tell)
+        start = cursor or feed.position
+        again = lambda: of_bearer(scope)  # noqa: E731
+        await follow(stream, feed, actor=actor, again=again, cursor=start, wait=0.0, tell=tell)
 
 
 def _audience(scope: Scope, asked: dict[str, str]) -> tuple[Actor, Wanted]:
@@ -123,9 +126,8 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
     actor, run = await across(lambda: (of_bearer(scope), find()))
     place = header(scope, b"last-event-id") or f"{asked.get('attempt') or run.attempt}-{asked.get('cursor') or 0}"
     _check_place(place)
-    with seat(_person(actor)):
-        async with Stream(receive, send, hub, f"run:{run_id}") as stream:
-            await tail(stream, place=place, read=read, again=find)
+    async with seat(_person(actor)), Stream(receive, send, hub, f"run:{run_id}") as stream:
+        await tail(stream, place=place, read=read, again=find)
 
 
 async def claim(scope: Scope, receive: Receive, send: Send) -> None:

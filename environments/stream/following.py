@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 
 from environments.stream.crossing import across
 from environments.stream.cursors import Cursor
@@ -57,7 +57,7 @@ async def follow(
         while True:
             if stream.ending:
                 return
-            events = await feed.after(cursor)
+            events = await _after(feed, cursor)
             if events:
                 cursor = Cursor(feed.epoch, events[-1].number)
             hints = [hint for hint in audience.take() if may_hear(actor, hint)]
@@ -65,7 +65,7 @@ async def follow(
             if seen or hints:
                 await tell(seen, hints, cursor)
                 beat = time.monotonic()
-            if cursor != feed.position:
+            if events and cursor != feed.position:
                 continue
             now = time.monotonic()
             if now >= check:
@@ -84,10 +84,18 @@ async def follow(
         feed.audiences.discard(audience)
 
 
+async def _after(feed: Feed, cursor: Cursor) -> list[Event]:
+    """A database that is away for a while costs an open stream nothing but time."""
+    try:
+        return await feed.after(cursor)
+    except Error:
+        return []
+
+
 async def _still(actor: Actor, again: Callable[[], Actor]) -> Actor:
     try:
         now = await across(again)
-    except DatabaseError:
+    except Error:
         return actor
     if now.organization.pk != actor.organization.pk:
         raise Lost

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import random
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error
 
-from environments.stream import bells
+from environments.stream import bells, seats
 from environments.stream.crossing import across
 from environments.stream.feeds import Feed, positions
 from environments.stream.waiting import Waiting
@@ -125,13 +126,17 @@ class Hub:
         """A database that is away is looked for again in a few seconds, by everybody who waits."""
         try:
             await work
-        except DatabaseError as error:
+        except Error as error:
             logger.warning("The live hub could not look: %s", type(error).__name__)
 
     async def _look_by_itself(self) -> None:
+        kept = 0.0
         while True:
             await asyncio.sleep(LOOK * random.uniform(0.8, 1.2))
             await self._quietly(self._look())
+            if time.monotonic() > kept + seats.REFRESH:
+                kept = time.monotonic()
+                await across(seats.keep)
 
     async def _look(self) -> None:
         if feeds := list(self.feeds.values()):

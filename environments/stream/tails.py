@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 
 from environments.stream.crossing import across
 from environments.stream.following import BEAT
@@ -38,7 +38,7 @@ async def tail(stream: Stream, *, place: str, read: Callable[[str], Piece], agai
             if time.monotonic() >= check:
                 await across(again)
                 check = time.monotonic() + settings.TOWPATH_STREAM_RECHECK
-        except DatabaseError:
+        except Error:
             piece = Piece([], place)
         except Refused as refusal:
             await stream.tell("end", refusal.detail)

@@ -36,26 +36,29 @@ async def changes(scope: Scope, receive: Receive, send: Send) -> None:
     actor = await across(of_session, scope)
     cursor = Cursor.parse(header(scope, b"last-event-id") or asked.get("since", ""))
     name = f"organization:{actor.organization.pk}"
-    with seat(_person(actor)):
-        async with hub.feed(actor.organization) as feed, Stream(receive, send, hub, name) as stream:
-            start = cursor or feed.position
-            if feed.last - start.number > MOST_MISSED:
-                start = Cursor(-1, 0)
+    async with (
+        seat(_person(actor)),
+        hub.feed(actor.organization) as feed,
+        Stream(receive, send, hub, name) as stream,
+    ):
+        start = cursor or feed.position
+        if feed.last - start.number > MOST_MISSED:
+            start = Cursor(-1, 0)
 
-            async def tell(events: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
-                subjects = {subject for event in events for subject in event.subjects}
-                subjects |= {str(subject) for hint in hints for subject in hint["subjects"]}
-                await stream.tell("change", orjson.dumps(sorted(subjects)).decode(), id=now)
+        async def tell(events: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
+            subjects = {subject for event in events for subject in event.subjects}
+            subjects |= {str(subject) for hint in hints for subject in hint["subjects"]}
+            await stream.tell("change", orjson.dumps(sorted(subjects)).decode(), id=now)
 
-            await follow(
-                stream,
-                feed,
-                actor=actor,
-                again=lambda: of_session(scope),
-                cursor=start,
-                wait=GATHER,
-                tell=tell,
-            )
+        await follow(
+            stream,
+            feed,
+            actor=actor,
+            again=lambda: of_session(scope),
+            cursor=start,
+            wait=GATHER,
+            tell=tell,
+        )
 
 
 async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
@@ -117,9 +120,8 @@ def through_the_front_door(request: HttpRequest, **parts: Any) -> HttpResponse:
 
 async def _tail(scope: Scope, receive: Receive, send: Send, name: str, place: str, read: Any, look: Any) -> None:
     actor = await across(look)
-    with seat(_person(actor)):
-        async with Stream(receive, send, hub, name) as stream:
-            await tail(stream, place=place, read=read, again=look)
+    async with seat(_person(actor)), Stream(receive, send, hub, name) as stream:
+        await tail(stream, place=place, read=read, again=look)
 
 
 def _line(line: dict[str, Any]) -> str:

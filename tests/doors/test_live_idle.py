@@ -14,7 +14,7 @@ from django.test import Client
 
 from projects.access import Actor
 from tests import builders
-from tests.doors.web import Web, listening
+from tests.doors.web import Web, listening, web
 
 IDLE = 200
 A_PERSON = 19
@@ -107,3 +107,28 @@ def test_a_quiet_stream_beats_and_its_place_moves_on_past_what_it_may_not_see(se
     assert message is not None and message.event == "beat"
     assert message.id == message.data
     assert json.loads(message.id.partition("-")[2]) >= 1
+
+
+def test_the_places_of_one_person_are_counted_over_all_processes(
+    server: Web, server_environment: dict[str, str]
+) -> None:
+    name = cookie(builders.owner_of(builders.organization()))
+    with web(server_environment) as other:
+        held = [opened(one, name) for one in (server, other) for _ in range(10)]
+
+        for one in (server, other):
+            with pytest.raises(AssertionError, match="429"), listening(f"{one.url}/live", {"cookie": name}):
+                pass
+
+        for stream in held:
+            stream.close()
+
+
+def test_without_a_broker_streams_look_for_themselves(server_environment: dict[str, str]) -> None:
+    actor = builders.owner_of(builders.organization())
+    elsewhere = {**server_environment, "REDIS_URL": "redis://127.0.0.1:1/0"}
+    with web(elsewhere) as server, listening(f"{server.url}/live", {"cookie": cookie(actor)}) as stream:
+        project = builders.project(actor)
+        message = stream.next(within=8)
+
+    assert message is not None and f"project:{project.id}" in json.loads(message.data)
