@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from environments import worker_tokens
+from environments.api import sessions
 from environments.models import Phase, Run, State, Worker
 from projects import artifacts
 from tests import builders
@@ -359,3 +360,15 @@ def archive() -> bytes:
         member.size = 5
         tar.addfile(member, io.BytesIO(b"hello"))
     return packed.getvalue()
+
+
+def test_a_worker_gone_wild_is_slowed_down_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = yard()
+    monkeypatch.setattr(sessions, "REQUESTS", 3)
+    wild, calm = Speaker(here.session(here.worker())), Speaker(here.session(here.worker()))
+
+    answers = [wild.client.post("/api/v1/workers/me/desired", "{}", content_type="application/json") for _ in range(8)]
+
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused and refused[0].headers["Retry-After"]
+    calm.post("/workers/me/desired")
