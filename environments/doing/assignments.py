@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from environments.doing import conclusions
 from environments.doing.directories import Directories
 from environments.models import (
     UNFINISHED,
@@ -12,6 +13,7 @@ from environments.models import (
     DeploymentKind,
     Endpoint,
     Environment,
+    Phase,
     Run,
     RunKind,
     Slot,
@@ -21,6 +23,7 @@ from environments.models import (
 from environments.planning import addresses
 from environments.runs import claim, desires, steps
 from projects import events
+from projects.errors import Exhausted
 from projects.models import App, Artifact, Release
 
 # In these the worker keeps its session and has nothing to run.
@@ -34,7 +37,12 @@ def take(worker: Worker, claim_key: str) -> dict[str, Any]:
     if run is None:
         return {"run": None, "desired_version": desires.version(worker.environment_id)}
     if run.deployment_id and run.host_id:
-        _give_addresses(run)
+        try:
+            _give_addresses(run)
+        except Exhausted as refusal:
+            # Only now is it known on which host the app lives. The run ends here, or it would block those behind it.
+            conclusions.finish(run.id, run.attempt, worker, Phase.FAILED, refusal.detail)
+            return {"run": None, "desired_version": desires.version(worker.environment_id)}
     answer = specification(run)
     steps.lay_out(run, _page_steps(answer))
     return {"run": answer, "desired_version": desires.version(worker.environment_id)}

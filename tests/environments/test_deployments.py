@@ -4,13 +4,14 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from environments import retries
-from environments.delivery import deployments, restarts
+from environments.delivery import deployments, promotions, restarts
 from environments.doing import assignments, conclusions
 from environments.models import Account, Deployment, Endpoint, Environment, Host, Phase, Run, RunKind, Slot
 from environments.planning import plans
 from environments.runs import claim
 from projects.errors import Conflict, Invalid, NotAllowed
 from projects.models import Event, Role
+from tests.environments.house import house
 from tests.environments.line import Line, line
 
 pytestmark = pytest.mark.django_db
@@ -206,3 +207,20 @@ def _end_control_run(run: Run, *, outcome: str = "succeeded", reason: str = "") 
     claimed = claim.by_control("test", run.id)
     assert claimed is not None
     conclusions.finish(claimed.id, claimed.attempt, "test", outcome, reason)
+
+
+class TestTheLastAddress:
+    def test_who_finds_none_left_at_the_claim_fails_with_the_reason_and_blocks_nobody(self) -> None:
+        home = house()
+        environment = home.environment("two-hosts")
+        roomy = home.workers[environment.id]
+        full = home.worker(environment, addresses=0)
+        asked = promotions.promote(by=home.owner, environment=environment, release=home.release(home.app(), "1"))
+        Endpoint.objects.filter(app=asked.app).delete()
+        Run.objects.filter(deployment=asked).update(host=None)
+        Slot.objects.filter(app=asked.app).update(placement=None)
+        assert assignments.take(full, "one")["run"] is None
+        run = Run.objects.get(deployment=asked)
+        assert run.phase == Phase.FAILED
+        assert "too few addresses left" in run.reason
+        assert assignments.take(roomy, "two")["run"] is None, "nothing is left behind"
