@@ -21,7 +21,7 @@ LIMIT = 1 << 30
 SETTINGS = (
     *("http.followRedirects=false", "protocol.allow=never", "protocol.https.allow=always"),
     *("credential.helper=", "core.askPass=", "http.proxy=", "http.lowSpeedLimit=1000", "http.lowSpeedTime=30"),
-    *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.symlinks=true", "transfer.fsckObjects=true"),
+    *("core.hooksPath=/dev/null", "core.fsmonitor=false", "core.symlinks=true"),
     *("submodule.recurse=false", "fetch.recurseSubmodules=false", "gc.auto=0", "tar.umask=022"),
 )
 
@@ -114,7 +114,9 @@ class _Work:
         return self.run("-C", "source", "rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
 
     def run(self, *words: str) -> str:
-        return self.progress.run([*self.command, *words], environment=self.environment, directory=self.directory)
+        return self.progress.run(
+            [*self.command, *words], environment=self.environment, directory=self.directory, title="git"
+        )
 
     def _as_nobody(self) -> list[str]:
         """What a stranger's server sends is read without any right on this machine, and cannot fill its disk."""

@@ -1,9 +1,12 @@
 """What a step of the control plane's own work talks to while it runs: its lines, its deadline, its right to go on."""
 
+import os
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,40 +64,42 @@ class Progress:
         *,
         environment: Mapping[str, str],
         directory: Path | str = "/",
-        quiet: bool = False,
-        stdin: bytes = b"",
+        title: str = "",
     ) -> str:
-        """Run a program to its end and return what it printed; what it says on stderr is shown."""
+        """Run a program to its end and return what it printed; what it says on stderr is shown.
+
+        `title` names it in a refusal, where the command begins with something else.
+        """
         self.check()
         with subprocess.Popen(
             list(command),
             env=dict(environment),
             cwd=directory,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
         ) as process:
             try:
-                out, err = self._communicate(process, stdin)
+                out, err = self._communicate(process)
             except BaseException:
-                process.kill()
+                # With all that it has started.
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
                 raise
         printed = out.decode(errors="replace")
         complaint = [line for line in err.decode(errors="replace").splitlines() if line.strip()]
-        for line in complaint[-40:] if not quiet else []:
+        for line in complaint[-40:]:
             self.say(line, stream="err")
         if process.returncode:
             last = complaint[-1] if complaint else f"exit code {process.returncode}"
-            raise StepFailed(f"`{Path(command[0]).name}` failed: {last}")
+            raise StepFailed(f"`{title or Path(command[0]).name}` failed: {last}")
         return printed
 
-    def _communicate(self, process: subprocess.Popen[bytes], stdin: bytes) -> tuple[bytes, bytes]:
+    def _communicate(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
         """Wait in short stretches, so that a step that was given up does not leave its program behind."""
-        given: bytes | None = stdin
         while True:
             try:
-                return process.communicate(given, timeout=0.5)
+                return process.communicate(timeout=0.5)
             except subprocess.TimeoutExpired:
-                given = None
                 self.check()

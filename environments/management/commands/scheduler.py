@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections, connections, transaction
+from django.db import close_old_connections, connections
 from django.db.models.functions import Now
 
 from environments import hosts, tasks
@@ -102,10 +102,13 @@ def _forget() -> None:
 @contextmanager
 def _alone() -> Iterator[bool]:
     """A lock that ends with its transaction, on a connection of its own: each chore has transactions of its own."""
-    alias = "scheduler-lock"
-    if alias not in connections.databases:
-        connections.databases[alias] = connections.databases["default"]
-    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-        row = cursor.fetchone()
+    locking = connections.create_connection("default")
+    try:
+        locking.set_autocommit(False)
+        with locking.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            row = cursor.fetchone()
         yield bool(row and row[0])
+        locking.rollback()
+    finally:
+        locking.close()

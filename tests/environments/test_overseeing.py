@@ -1,0 +1,138 @@
+"""The scheduler repairs by looking at the rows: what is stuck gets a way out, what waits gets a courier."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db.models.functions import Now
+from django.test import override_settings
+from django.utils import timezone
+
+from config import env
+from environments import hosts, lifecycle, tasks
+from environments.doing import overseeing
+from environments.management.commands import scheduler
+from environments.models import Environment, Host, Run, RunKind, State
+from environments.runs import claim, expire
+from projects.access import Actor
+from projects.models import IdempotentAnswer
+from tests import builders
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def owner() -> Actor:
+    return builders.owner_of(builders.organization())
+
+
+@pytest.fixture(autouse=True)
+def nothing_rung() -> None:
+    scheduler._RUNG.clear()
+
+
+def stuck(owner: Actor, state: str, **fields: Any) -> Environment:
+    """As a crash between two transactions could leave it, an hour ago: in between, with nothing at work on it."""
+    environment = lifecycle.create(by=owner, name=builders.name("environment"), provisioner="external")
+    Run.objects.filter(environment=environment).update(**{"phase": "errored"})
+    Environment.objects.filter(pk=environment.pk).update(
+        **{"state": state, "state_changed_at": Now() - timedelta(hours=1), **fields}
+    )
+    environment.refresh_from_db()
+    return environment
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.PROVISIONING, State.STOPPING])
+def test_an_environment_on_which_nothing_works_becomes_an_error_that_can_be_retried(owner: Actor, state: str) -> None:
+    environment = stuck(owner, state)
+    scheduler.work()
+
+    environment.refresh_from_db()
+    assert environment.state == State.ERROR and "nothing was at work" in environment.error_message
+    lifecycle.retry(environment, by=owner)
+
+
+def test_a_termination_on_which_nothing_works_is_queued_again(owner: Actor) -> None:
+    environment = stuck(owner, State.TERMINATING, deleted_at=timezone.now())
+    scheduler.work()
+
+    assert Run.objects.filter(environment=environment, kind=RunKind.TERMINATE, phase="queued").count() == 1
+    scheduler.work()
+    assert Run.objects.filter(environment=environment, kind=RunKind.TERMINATE).count() == 1
+
+
+def test_what_is_being_worked_on_or_has_only_just_changed_is_left_alone(owner: Actor) -> None:
+    worked_on = lifecycle.create(by=owner, name="worked on", provisioner="external")
+    Environment.objects.update(state_changed_at=Now() - timedelta(hours=1))
+    fresh = stuck(owner, State.PROVISIONING, state_changed_at=timezone.now())
+    overseeing.unstick()
+
+    for environment in (worked_on, fresh):
+        before = environment.state
+        environment.refresh_from_db()
+        assert environment.state == before
+
+
+def test_a_lost_attempt_goes_back_into_the_queue_and_after_the_last_one_it_is_an_error(owner: Actor) -> None:
+    environment = lifecycle.create(by=owner, name="unlucky", provisioner="external")
+    run = Run.objects.get(environment=environment)
+    for attempt in range(1, run.max_attempts + 1):
+        claimed = claim.by_control("nobody", run.id)
+        assert claimed is not None and claimed.attempt == attempt
+        Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
+        assert expire.due() == [run.pk]
+        scheduler.work()
+
+    run.refresh_from_db()
+    environment.refresh_from_db()
+    assert run.phase == "errored" and environment.state == State.ERROR
+    assert "attempt 5 of 5" in environment.error_message
+
+
+def test_what_waits_gets_a_courier_and_not_one_in_every_round(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[Any] = []
+    monkeypatch.setattr(tasks._BELL, "ring", rung.append)
+    environment = lifecycle.create(by=owner, name="waiting", provisioner="external")
+    run = Run.objects.get(environment=environment)
+    rung.clear()
+
+    scheduler.work()
+    scheduler.work()
+    assert rung == [run.id]
+
+
+def test_of_several_schedulers_one_works_at_a_time(owner: Actor) -> None:
+    with scheduler._alone() as alone:
+        assert alone
+        assert scheduler.work() is False
+    assert scheduler.work() is True
+
+
+def test_old_answers_and_plans_are_forgotten(owner: Actor) -> None:
+    for name, age in (("old", 25), ("new", 23)):
+        answer = IdempotentAnswer(
+            **{field.name: name for field in IdempotentAnswer._meta.fields if field.get_internal_type() == "CharField"}
+        )
+        answer.organization_id = owner.organization.id
+        answer.save()
+        IdempotentAnswer.objects.filter(pk=answer.pk).update(created_at=Now() - timedelta(hours=age))
+    scheduler.work()
+    assert IdempotentAnswer.objects.count() == 1
+
+
+def test_the_machine_has_a_record_with_a_lease_that_follows_its_facts(owner: Actor) -> None:
+    described = {"id": "6f0f5cf6-5b0f-4a3d-9c1f-0d6f3a3c9a11", "environments_root": "/x", "service_first": 25_000}
+    for note in ("", "one user for everything"):
+        with override_settings(INSTALLATION=env.Installation(**described, isolation_note=note)):
+            call_command("scheduler", once=True)
+        host = Host.objects.get()
+        assert host.isolation_note == note and host.lease_until and host.lease_until > timezone.now()
+
+
+def test_without_an_installation_nothing_is_provisioned_here_and_a_sentence_says_so() -> None:
+    with override_settings(INSTALLATION=env.Installation()):
+        hosts.keep_alive()
+        with pytest.raises(hosts.NoHost, match="external"):
+            hosts.local()
+    assert not Host.objects.exists()
