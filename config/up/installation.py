@@ -199,6 +199,10 @@ def taken_endpoints(record: Installation) -> list[int]:
 
 
 def free_block(host: str) -> int:
-    """Where a range of endpoints begins that nobody uses now."""
-    blocks = range(20_000, LAST_ENDPOINT, ENDPOINTS)
+    """Where a range of endpoints begins that nobody uses now.
+
+    By lot, because an installation that is stopped cannot be seen, and will want its addresses again.
+    """
+    blocks = [*range(10_000, 14_000, ENDPOINTS), *range(20_000, LAST_ENDPOINT, ENDPOINTS)]
+    random.shuffle(blocks)
     return next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), blocks[0])
