@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import Window
-from django.db.models.functions import Now, RowNumber
+from django.db.models import F, Sum, Window
+from django.db.models.functions import Now
 
 from environments.doing import conclusions
 from environments.models import UNFINISHED, Run, Sample, ServiceLogChunk, Worker
@@ -16,7 +16,7 @@ from projects import events
 logger = logging.getLogger(__name__)
 
 SAMPLES_KEPT = timedelta(hours=24)
-SERVICE_CHUNKS_KEPT = 400  # of one service of one deployment
+SERVICE_BYTES_KEPT = 5 * 1024 * 1024  # of one service of one deployment
 
 
 def sweep() -> None:
@@ -34,10 +34,10 @@ def settle_runs_of(worker: Worker) -> None:
 def prune() -> None:
     """Forget old measurements and the oldest output of services; called every minute or so."""
     Sample.objects.filter(at__lt=Now() - SAMPLES_KEPT).delete()
-    ranked = ServiceLogChunk.objects.annotate(
-        age=Window(RowNumber(), partition_by=["deployment", "service"], order_by="-offset")
+    summed = ServiceLogChunk.objects.annotate(
+        newer=Window(Sum("size"), partition_by=["deployment", "service"], order_by="-offset") - F("size")
     )
-    old = list(ranked.filter(age__gt=SERVICE_CHUNKS_KEPT).values_list("pk", flat=True)[:5000])
+    old = list(summed.filter(newer__gte=SERVICE_BYTES_KEPT).values_list("pk", flat=True)[:5000])
     ServiceLogChunk.objects.filter(pk__in=old).delete()
 
 

@@ -1,5 +1,6 @@
 """A worker's session: opened by registering, known by its credential, ended once."""
 
+import json
 import uuid
 from typing import Any
 
@@ -10,10 +11,13 @@ from projects import access, events
 from projects.access import Actor
 from projects.authentication import NotAuthenticated
 from projects.credentials import Secret, digest, new_token
-from projects.errors import Conflict, Gone
+from projects.errors import Conflict, Gone, Invalid
 
 SUPERSEDED = "superseded"
 TERMINATED = "the environment is terminated"
+
+
+LARGEST = 16 * 1024  # of what a worker tells of itself, as JSON
 
 
 class Superseded(Conflict):
@@ -39,6 +43,7 @@ def open(
     metadata: dict[str, Any],
 ) -> tuple[Worker, Secret]:
     """A new session in `environment`; the credential is shown this once and kept as a digest."""
+    _check_size("worker_metadata", metadata)
     session = new_token("tps")
     worker = Worker.objects.create(
         organization_id=environment.organization_id,
@@ -83,6 +88,8 @@ def of(credential: str, *, ending: bool = False) -> Worker:
 def beat(worker: Worker, **said: Any) -> None:
     """A sign of life: the lease is extended; one that had been lost is back."""
     fields = {name: value for name, value in said.items() if value is not None}
+    for name, value in fields.items():
+        _check_size(name, value)
     Worker.objects.filter(pk=worker.pk, ended_at=None).update(
         lease_until=ClockTime() + LEASE, last_heartbeat_at=ClockTime(), **fields
     )
@@ -137,6 +144,11 @@ def state_of(worker: Worker, *, busy: bool) -> str:
     if worker.lost_at:
         return "lost"
     return "busy" if busy else "idle"
+
+
+def _check_size(name: str, value: Any) -> None:
+    if isinstance(value, dict) and len(json.dumps(value)) > LARGEST:
+        raise Invalid.field(name, f"at most {LARGEST // 1024} kB")
 
 
 def record(kind: str, worker: Worker, *, by: Actor, **data: Any) -> None:

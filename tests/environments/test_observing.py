@@ -243,9 +243,10 @@ def test_old_output_and_old_measurements_are_forgotten(monkeypatch: pytest.Monke
     from environments.doing import sweeping
 
     eyes = Eyes()
-    monkeypatch.setattr(sweeping, "SERVICE_CHUNKS_KEPT", 2)
     for n in range(5):
         service_logs.take_in(eyes.worker, [chunk(eyes, n, str(n))])
+    size = ServiceLogChunk.objects.first().size
+    monkeypatch.setattr(sweeping, "SERVICE_BYTES_KEPT", 2 * size)
     eyes.see(service(), resources={"cpu": 1})
     with connection.cursor() as cursor:
         cursor.execute("UPDATE environments_sample SET at = at - interval '2 days'")

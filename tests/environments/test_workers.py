@@ -189,6 +189,13 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         here.worker(machine=replace(new_machine(), address=address))
 
 
+def test_what_a_worker_tells_of_itself_is_bounded() -> None:
+    here = yard()
+    worker = here.worker()
+    with pytest.raises(Invalid):
+        workers.heartbeat(worker, system_info={"x": "y" * 20_000})
+
+
 def placed(here: Yard) -> Yard:
     host = Host.objects.create(name="here", address="127.0.0.1", endpoint_first=22000, endpoint_count=20)
     Environment.objects.filter(pk=here.environment.pk).update(host=host, provisioner="process")
