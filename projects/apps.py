@@ -30,6 +30,9 @@ def create(*, by: Actor, project: Project, name: str, description: str = "", rep
     """A new app in `project`; its name is unique there regardless of case."""
     access.require_own(by, project.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
+    # A deletion locks the row too and then looks for apps: one of the two comes first and the other is refused.
+    if Project.objects.select_for_update(no_key=True).filter(pk=project.pk).first() is None:
+        raise NotFound("There is no such project any more.")
     try:
         with transaction.atomic():
             app = App.objects.create(

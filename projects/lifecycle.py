@@ -4,7 +4,7 @@ import re
 import uuid
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError, QuerySet
 
 from projects import access, events
@@ -102,10 +102,13 @@ def delete(project: Project, *, by: Actor) -> None:
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
     if project.is_default:
         raise InUse("The default project cannot be deleted.")
+    project = locked(project)
     _record("project.deleted", by, project)
     try:
-        with transaction.atomic():
+        with transaction.atomic(), connection.cursor() as cursor:
             project.delete()
+            # What somebody adds at this moment is seen here, not at commit.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     except (ProtectedError, IntegrityError):
         raise InUse(f"{project.key} still has apps or environments; it can be deleted once they are gone.") from None
 
@@ -132,8 +135,11 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Project:
 
 
 def locked(project: Project) -> Project:
-    """The project as it is now, held until the operation ends."""
-    return Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    """The project as it is now, held until the operation ends; NotFound where it was deleted meanwhile."""
+    found = Project.objects.select_for_update(no_key=True).filter(pk=project.pk).first()
+    if found is None:
+        raise NotFound("There is no such project any more.")
+    return found
 
 
 def _name(name: str) -> str:

@@ -148,3 +148,21 @@ def test_a_twin_of_a_request_in_flight_is_told_so_and_does_not_wait():
         assert is_problem(twin, 409, "twin-in-flight")
         assert answer.result(10).status_code == 201
     assert post(Client(headers=client_headers), "/projects", BODY, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deadlock_is_tried_again_within_the_one_operation_of_the_key():
+    client = Client(headers={"Authorization": f"Bearer {builders.grant_token(builders.cast().owner)}"})
+    create, fallen = lifecycle.create, []
+
+    def falling(**fields):
+        if not fallen:
+            fallen.append(1)
+            with connection.cursor() as cursor:
+                cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'victim' USING ERRCODE = 'deadlock_detected'; END $$")
+        return create(**fields)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(lifecycle, "create", falling)
+        assert post(client, "/projects", BODY, Idempotency_Key="k").status_code == 201
+    assert fallen and Project.objects.count() == 1

@@ -1,0 +1,85 @@
+"""Two people at once: the database decides, one of them reads why, and nothing is there twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from projects import apps, lifecycle, tokens
+from projects.errors import Conflict, Refused
+from projects.models import App, Event, Project, Release
+from tests import builders
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def together(people: int, act: Callable[[int], Any]) -> list[Any]:
+    """What each got: a result, or the refusal they read."""
+    barrier = Barrier(people)
+
+    def one(n: int) -> Any:
+        try:
+            barrier.wait(20)
+            return act(n)
+        except Refused as refusal:
+            return refusal
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(people) as pool:
+        return list(pool.map(one, range(people)))
+
+
+def test_a_version_is_cut_by_one_of_them():
+    cast = builders.cast()
+    app = builders.app(cast.owner)
+    answers = together(6, lambda n: builders.release(cast.operator, app, "1.0"))
+    assert sum(isinstance(answer, Release) for answer in answers) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Conflict)} == {"version-taken"}
+
+
+def test_versions_cut_together_are_numbered_without_gap_or_double():
+    cast = builders.cast()
+    app = builders.app(cast.owner)
+    together(6, lambda n: builders.release(cast.operator, app, f"1.{n}"))
+    assert sorted(Release.objects.values_list("serial", flat=True)) == [1, 2, 3, 4, 5, 6]
+    numbers = Event.objects.filter(organization_id=cast.organization.pk).order_by("number")
+    assert list(numbers.values_list("number", flat=True)) == list(range(1, numbers.count() + 1))
+
+
+def test_the_default_project_is_there_once():
+    cast = builders.cast()
+    answers = together(6, lambda n: lifecycle.default(by=cast.viewer))
+    assert len(set(answers)) == 1 and Project.objects.filter(is_default=True).count() == 1
+
+
+def test_names_and_keys_are_taken_by_one_of_them():
+    cast = builders.cast()
+    project = builders.project(cast.owner)
+    for act, code in (
+        (lambda n: lifecycle.create(by=cast.admin, key="same", name="x"), "key-taken"),
+        (lambda n: apps.create(by=cast.admin, project=project, name="Same" if n % 2 else "same"), "name-taken"),
+        (lambda n: tokens.create(by=cast.admin, name="same", role="viewer"), "name-taken"),
+    ):
+        answers = together(4, act)
+        refused = [answer.code for answer in answers if isinstance(answer, Conflict)]
+        assert refused == [code] * 3, answers
+
+
+def test_an_app_that_comes_while_its_project_is_deleted_leaves_one_of_both():
+    cast = builders.cast()
+    for _ in range(5):
+        project = builders.project(cast.owner)
+
+        def act(n: int, project: Project = project) -> Any:
+            if n:
+                return lifecycle.delete(project, by=cast.admin)
+            return apps.create(by=cast.admin, project=project, name="shop")
+
+        answers = together(2, act)
+        there = Project.objects.filter(pk=project.pk).exists()
+        assert there == App.objects.filter(project=project).exists()
+        assert sum(isinstance(answer, Refused) for answer in answers) == 1
