@@ -12,7 +12,7 @@ def give(environment: Environment) -> Secret:
     """The environment's token; a fresh one where it has none or the one it had was revoked."""
     found = WorkerToken.objects.filter(environment=environment).first()
     if found and found.revoked_at is None:
-        return sealing.unseal(found.sealed, context=_context(environment))
+        return sealing.unseal(bytes(found.sealed), context=_context(environment))
     token = credentials.new_token("tpw")
     WorkerToken.objects.update_or_create(
         environment=environment,

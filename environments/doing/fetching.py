@@ -34,6 +34,7 @@ def plan(run: Run) -> Sequence[Step]:
 
 def concluded(run: Run, outcome: Phase | str, reason: str = "") -> None:
     """Called by the run's conclusion alone: what was not stored says why."""
+    assert run.artifact_id is not None
     artifact = Artifact.objects.select_for_update(no_key=True).get(pk=run.artifact_id)
     if Phase(outcome) is not Phase.SUCCEEDED and artifact.status == Artifact.Status.FETCHING:
         artifacts.fail(artifact, by=access.system(run.organization), reason=reason or "It could not be fetched.")

@@ -2,6 +2,7 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,10 +10,10 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from environments import states
-from environments.doing import provisioning
+from environments.doing import conclusions, provisioning
 from environments.doing.progress import Progress
 from environments.doing.provisioners import driver_of
-from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Run, RunKind, State
+from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, State
 from environments.runs import desires
 from projects import access, events
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 # Longer than the moment between a run's end and the next one's beginning.
 PATIENCE = timedelta(seconds=20)
+HOST_PATIENCE = timedelta(minutes=10)
 BETWEEN = (State.PENDING, State.PROVISIONING, State.STOPPING, State.TERMINATING)
 
 
@@ -32,10 +34,25 @@ def unstick() -> None:
             _free(identity)
         except Exception:
             logger.exception("Environment %s stays stuck; it is tried again", identity)
+    _give_up_on_lost_hosts()
+
+
+def _give_up_on_lost_hosts() -> None:
+    """Work that only one machine can do waits for it a while, not for ever."""
+    waiting = Run.objects.filter(
+        phase=Phase.QUEUED,
+        carried_by=Run.CarriedBy.CONTROL,
+        host__lease_until__lt=Now() - HOST_PATIENCE,
+        created_at__lt=Now() - HOST_PATIENCE,
+    ).select_related("host")
+    for run in waiting[:50]:
+        name = run.host.name if run.host else ""
+        reason = f"The host {name} has not been heard of for more than {HOST_PATIENCE.seconds // 60} minutes."
+        conclusions.abandon(run.pk, reason=reason)
 
 
 @events.operation
-def _free(identity: object) -> None:
+def _free(identity: uuid.UUID) -> None:
     environment = Environment.objects.select_for_update(no_key=True).get(pk=identity)
     by = access.system(environment.organization)
     unfinished = Run.objects.filter(environment=environment, kind__in=LIFECYCLE_KINDS, phase__in=UNFINISHED)

@@ -71,6 +71,8 @@ def enqueue(environment: Environment, kind: RunKind, *, by: Actor) -> Run:
         by=by,
         organization=environment.organization,
         environment=environment,
+        # What was made on one machine is changed by that machine's control workers alone.
+        host=environment.host,
         timeout_seconds=TIMEOUT,
         specification={"rest": environment.wanted == Environment.Wanted.INACTIVE},
     )
@@ -104,6 +106,7 @@ def _came_back(environment: Environment, by: Actor, reason: str) -> None:
 
 
 def _locked(run: Run) -> Environment:
+    assert run.environment_id is not None
     return (
         Environment.objects.select_for_update(no_key=True, of=("self",))
         .select_related("organization", "host")

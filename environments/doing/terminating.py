@@ -11,8 +11,12 @@ from environments.models import UNFINISHED, Environment, Phase, Run
 from environments.runs import sessions
 from projects import access, events
 
+# How long control runs that were asked to stop may take until they are ended over their heads, in seconds.
+PATIENCE = 15.0
+
 
 def plan(run: Run) -> Sequence[Step]:
+    assert run.environment_id is not None
     environment = Environment.objects.select_related("host", "organization").get(pk=run.environment_id)
     return [
         Step("Services", partial(presence.await_workers_gone, environment), 60),
@@ -31,10 +35,16 @@ def _revoke(environment: Environment, progress: Progress) -> None:
 
 def _end_work(environment: Environment, run: Run, progress: Progress) -> None:
     """Nobody can report on these runs any more."""
-    left = Run.objects.filter(environment=environment, phase__in=UNFINISHED).exclude(pk=run.pk)
-    for other in left.order_by("created_at"):
+    left = Run.objects.filter(environment=environment, phase__in=UNFINISHED).exclude(pk=run.pk).order_by("created_at")
+    ours = left.filter(carried_by=Run.CarriedBy.CONTROL, phase=Phase.RUNNING)
+    enough = progress.seconds_left - PATIENCE
+    # They were asked to stop. Ended over its head, one could still make what the next steps take away.
+    progress.wait_for(lambda: not ours.exists() or progress.seconds_left < enough)
+    ended = 0
+    for other in left:
         progress.check()
         conclusions.abandon(other.pk, outcome=Phase.CANCELLED, reason=f"{environment.title} was deleted.")
         progress.say(f"Run {other} is cancelled.")
-    if not left:
+        ended += 1
+    if not ended:
         progress.say("No run is left.")

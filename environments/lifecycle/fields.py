@@ -22,7 +22,7 @@ TIERS = {
 def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that these fields of the contract set; Invalid with every wrong field. `None` clears a field."""
     columns: dict[str, Any] = {}
-    errors: list[dict[str, str]] = []
+    errors: list[Mapping[str, Any]] = []
     for name, value in fields.items():
         if name not in FIELDS:
             errors.append({"field": name, "message": "There is no such field."})

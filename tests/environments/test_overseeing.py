@@ -90,6 +90,16 @@ def test_a_lost_attempt_goes_back_into_the_queue_and_after_the_last_one_it_is_an
     assert "attempt 5 of 5" in environment.error_message
 
 
+def test_work_for_a_host_that_is_gone_is_given_up_with_its_name(owner: Actor) -> None:
+    gone = Host.objects.create(name="node-7", address="10.0.0.7", lease_until=Now() - timedelta(hours=1))
+    environment = lifecycle.create(by=owner, name="far away")
+    Run.objects.filter(environment=environment).update(host=gone, created_at=Now() - timedelta(hours=1))
+    scheduler.work()
+
+    environment.refresh_from_db()
+    assert environment.state == State.ERROR and "node-7 has not been heard of" in environment.error_message
+
+
 def test_what_waits_gets_a_courier_and_not_one_in_every_round(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
     monkeypatch.setattr(tasks._BELL, "ring", rung.append)

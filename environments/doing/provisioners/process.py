@@ -1,20 +1,18 @@
 """The `process` provisioner: an environment is a directory, users and programs on this installation's own machine."""
 
-import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models.functions import Now
 
 from environments import hosts, worker_tokens
 from environments.doing.progress import Progress, Step, StepFailed
-from environments.doing.provisioners import leftovers, presence
+from environments.doing.provisioners import addresses, leftovers, presence
 from environments.doing.provisioners.accounts import Preparation, prepare_project, prepare_worker, write_for
 from environments.doing.provisioners.supervisor import UP, Program, Supervisor
-from environments.models import Account, Endpoint, Environment, State
+from environments.models import Account, Environment, State
 from projects.errors import Refused
 from projects.models import Project
 
@@ -52,7 +50,7 @@ class Process:
         return [
             # Its services have had their time to end; the worker itself has nothing left to put in order.
             *_bring_down(environment, patience=2),
-            Step("Addresses", partial(_free_addresses, environment), 20),
+            Step("Addresses", partial(addresses.free_all, environment), 20),
             Step("Directories", partial(_remove_directories, environment), 300),
             Step("Users", partial(_retire_users, environment), 20),
         ]
@@ -62,7 +60,7 @@ class Process:
             Step("User", partial(_project_user, environment, project), 20),
             Step("Project directories", partial(_project_directories, environment, project), 60),
             Step("Project supervisor", partial(_project_supervisor, environment, project), 60),
-            Step("Addresses", partial(_open_addresses, environment), 20),
+            Step("Addresses", partial(addresses.open_allocated, environment), 20),
         ]
 
     def refresh(self, environment: Environment, progress: Progress) -> None:
@@ -230,44 +228,6 @@ def _keep_project(environment: Environment, project: Project, prepared: Preparat
         ),
         progress,
     )
-
-
-def _open_addresses(environment: Environment, progress: Progress) -> None:
-    """A file for the proxy for every address that was allocated: no route is added, nothing is reloaded."""
-    folder = Path(settings.TOWPATH_HOME) / "endpoints"
-    waiting = Endpoint.objects.filter(environment=environment, host=environment.host, released_at=None)
-    for endpoint in waiting.filter(linked_at=None).select_related("app", "host"):
-        target = (
-            Path(environment.directory) / "routes" / str(endpoint.app_id) / "current" / f"{endpoint.service}.address"
-        )
-        _link(folder / str(endpoint.port), target)
-        Endpoint.objects.filter(pk=endpoint.pk).update(linked_at=Now())
-        progress.say(f"{endpoint.app.name} {endpoint.service} will answer at {endpoint.url}.")
-
-
-def _link(link: Path, target: Path) -> None:
-    link.parent.mkdir(mode=0o700, exist_ok=True)
-    temporary = link.with_name(f".{link.name}.{os.urandom(4).hex()}")
-    os.symlink(target, temporary)
-    os.replace(temporary, link)
-
-
-def _free_addresses(environment: Environment, progress: Progress) -> None:
-    """The file goes before the row says that the address is free: it may be given away the moment it does."""
-    folder = Path(settings.TOWPATH_HOME) / "endpoints"
-    given = Endpoint.objects.filter(environment=environment, released_at=None).select_related("host")
-    for endpoint in given:
-        link = folder / str(endpoint.port)
-        if endpoint.host_id == environment.host_id and link.is_symlink() and _leads_into(link, environment):
-            link.unlink()
-        Endpoint.objects.filter(pk=endpoint.pk, released_at=None).update(released_at=Now())
-        progress.say(f"{endpoint.url} is free.")
-    if not given:
-        progress.say("It had no addresses.")
-
-
-def _leads_into(link: Path, environment: Environment) -> bool:
-    return bool(environment.directory) and Path(os.readlink(link)).is_relative_to(environment.directory)
 
 
 def _remove_directories(environment: Environment, progress: Progress) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from environments.doing.progress import Progress, StepFailed
 
 TIMEOUT = 10.0
+LONGEST_SOCKET = 100
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING, ALREADY_ADDED, STILL_RUNNING = 10, 60, 70, 90, 91
 UP = {"RUNNING", "STARTING", "BACKOFF"}
 DOWN = {"STOPPED", "EXITED", "FATAL"}
@@ -64,7 +65,15 @@ class Connection(http.client.HTTPConnection):
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self.path))
+        if len(os.fsencode(self.path)) <= LONGEST_SOCKET:
+            self.sock.connect(str(self.path))
+            return
+        # A longer path does not fit into a socket's address: reach it through its open directory.
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.sock.connect(f"/proc/self/fd/{directory}/{self.path.name}")
+        finally:
+            os.close(directory)
 
 
 class Transport(xmlrpc.client.Transport):

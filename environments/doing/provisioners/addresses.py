@@ -1,0 +1,48 @@
+"""Addresses of an environment on this machine: one file each, which the proxy reads at every request."""
+
+import os
+from pathlib import Path
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from environments.doing.progress import Progress
+from environments.models import Endpoint, Environment
+
+
+def open_allocated(environment: Environment, progress: Progress) -> None:
+    """A file for the proxy for every address that was allocated: no route is added, nothing is reloaded."""
+    folder = Path(settings.TOWPATH_HOME) / "endpoints"
+    waiting = Endpoint.objects.filter(environment=environment, host=environment.host, released_at=None)
+    for endpoint in waiting.filter(linked_at=None).select_related("app", "host"):
+        target = (
+            Path(environment.directory) / "routes" / str(endpoint.app_id) / "current" / f"{endpoint.service}.address"
+        )
+        _link(folder / str(endpoint.port), target)
+        Endpoint.objects.filter(pk=endpoint.pk).update(linked_at=Now())
+        progress.say(f"{endpoint.app.name} {endpoint.service} will answer at {endpoint.url}.")
+
+
+def _link(link: Path, target: Path) -> None:
+    link.parent.mkdir(mode=0o700, exist_ok=True)
+    temporary = link.with_name(f".{link.name}.{os.urandom(4).hex()}")
+    os.symlink(target, temporary)
+    os.replace(temporary, link)
+
+
+def free_all(environment: Environment, progress: Progress) -> None:
+    """The file goes before the row says that the address is free: it may be given away the moment it does."""
+    folder = Path(settings.TOWPATH_HOME) / "endpoints"
+    given = Endpoint.objects.filter(environment=environment, released_at=None).select_related("host")
+    for endpoint in given:
+        link = folder / str(endpoint.port)
+        if endpoint.host_id == environment.host_id and link.is_symlink() and _leads_into(link, environment):
+            link.unlink()
+        Endpoint.objects.filter(pk=endpoint.pk, released_at=None).update(released_at=Now())
+        progress.say(f"{endpoint.url} is free.")
+    if not given:
+        progress.say("It had no addresses.")
+
+
+def _leads_into(link: Path, environment: Environment) -> bool:
+    return bool(environment.directory) and Path(os.readlink(link)).is_relative_to(environment.directory)
