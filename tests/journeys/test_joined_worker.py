@@ -37,26 +37,47 @@ def manifest(step: str) -> dict[str, Any]:
 QUICK = manifest("echo $TOWPATH_VERSION > index.html")
 
 
+class Joined:
+    """A worker process that can be killed and started again in its directory."""
+
+    def __init__(self, here: Yard, server: Web, directory: Path) -> None:
+        self.directory = directory
+        token = directory / "token"
+        token.write_text(worker_tokens.give(here.environment).reveal())
+        token.chmod(0o600)
+        self.command = [sys.executable, "-m", "towpath", "worker", "start", "--token-file", str(token)]
+        self.command += ["--environment", here.environment.name, "--server", server.url]
+        self.command += ["--directory", str(directory / "work")]
+
+    def start(self) -> None:
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.directory)}
+        with open(self.directory / "worker.log", "ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=environment, stdout=log, stderr=log, cwd=Path(__file__).parents[2]
+            )
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+
+
 @contextlib.contextmanager
-def joined(here: Yard, server: Web, directory: Path) -> Iterator[subprocess.Popen[bytes]]:
-    token = directory / "token"
-    token.write_text(worker_tokens.give(here.environment).reveal())
-    token.chmod(0o600)
-    command = [sys.executable, "-m", "towpath", "worker", "start", "--token-file", str(token)]
-    command += ["--environment", here.environment.name, "--server", server.url, "--directory", str(directory / "work")]
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(directory)}
-    with open(directory / "worker.log", "wb") as log:
-        worker = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
+def joined(here: Yard, server: Web, directory: Path) -> Iterator[Joined]:
+    worker = Joined(here, server, directory)
+    worker.start()
     try:
-        until(lambda: Worker.objects.filter(environment=here.environment, ended_at=None).exists(), 20, "a worker")
+        until(lambda: Worker.objects.filter(environment=here.environment, ended_at=None).exists(), 20, "worker")
         yield worker
     finally:
-        worker.send_signal(signal.SIGCONT)
-        worker.terminate()
-        try:
-            worker.wait(15)
-        except subprocess.TimeoutExpired:
-            worker.kill()
+        worker.stop()
         end_left_behind(directory)
         print((directory / "worker.log").read_text())
 
@@ -118,6 +139,32 @@ def test_a_killed_service_is_started_again_and_told_and_a_removed_app_gives_its_
         assert ended(removal.run).phase == Phase.SUCCEEDED
         until(lambda: not answers(url), 20, "silent address")
         assert not Endpoint.objects.filter(app=here.app, released_at=None).exists()
+
+
+def test_a_worker_that_was_killed_proves_itself_and_begins_again_while_the_old_release_serves(
+    server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here = yard()
+    journal = tmp_path / "journal"
+    with web(server_environment) as server, joined(here, server, tmp_path) as worker:
+        assert ended(here.deploy("1.0", manifest=QUICK).run).phase == Phase.SUCCEEDED
+        url = Endpoint.objects.get(app=here.app).url
+        run = here.deploy("2.0", manifest=manifest(SLOWLY.format(journal=journal))).run
+        until(lambda: journal.exists(), 30, "begun step")
+        first = Worker.objects.get(environment=here.environment, ended_at=None)
+
+        worker.send_signal(signal.SIGKILL)
+        worker.process.wait(5)
+        assert answers(url), "services outlive their worker"
+        worker.start()
+
+        until(lambda: Run.objects.filter(pk=run.pk, attempt=2).exists(), 20, "second attempt before the lease ran out")
+        run = ended(run, 90)
+        assert (run.phase, run.attempt) == (Phase.SUCCEEDED, 2), run.reason
+        assert journal.read_text().split().count("ended") == 1
+        assert httpx.get(url, timeout=5).text == "slow\n"
+        first.refresh_from_db()
+        assert first.end_reason == "superseded"
 
 
 def answers(url: str) -> bool:
