@@ -32,7 +32,8 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int]) -> Path:
     keys.directory(home / "endpoints")
     servers = {f"endpoint-{port}": listener(home / "endpoints" / str(port), f"{host}:{port}") for port in endpoints}
     configuration = {
-        "admin": {"listen": f"unix/{directory / 'admin.sock'}|0600", "config": {"persist": False}},
+        # In the directory that it runs in, because a longer path does not fit into a socket's address.
+        "admin": {"listen": "unix/admin.sock|0600", "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "ERROR"}}},
         "apps": {"http": {"grace_period": "3s", "servers": servers}},
     }

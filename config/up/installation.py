@@ -20,8 +20,6 @@ LAST_ENDPOINT = 22_000
 SERVICES = 2000
 UIDS = 100_000
 UID_REGISTER = Path("/var/lib/towpath/uids")
-# supervisord binds to its socket's path and a process id; the kernel takes 107 letters.
-LONGEST_HOME = 107 - len("/supervisor/supervisor.sock.4194304")
 
 
 @dataclass(kw_only=True)
@@ -91,9 +89,7 @@ def note(file: IO[str], text: str) -> None:
 
 
 def check_home(home: Path) -> None:
-    """Refuse a path that sockets or configuration files cannot hold."""
-    if len(os.fsencode(home)) > LONGEST_HOME:
-        raise CannotStart(f"{home} is too long for the path of a socket; set TOWPATH_HOME to a shorter one.")
+    """Refuse a path that configuration files cannot hold."""
     for word in (";", "{", "}", '"', "\n"):
         if word in str(home):
             raise CannotStart(f"{home} holds a {word!r}, which configuration files do not carry; set TOWPATH_HOME.")

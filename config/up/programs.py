@@ -18,6 +18,8 @@ PASSED_ON = (
     *("LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
     *("TOWPATH_PUBLIC_URL", "TOWPATH_DEBUG", "TOWPATH_ALLOWED_HOSTS", "TOWPATH_PROXIES", "TOWPATH_EGRESS_ALLOW"),
 )
+SOCKET = "supervisor.sock"
+LONGEST_SOCKET = 100
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -130,9 +132,12 @@ def configure(home: Path, programs: list[Program]) -> Path:
     password = keys.secret(home, "supervisor")
     keys.write(directory / "password", password)
     where = escaped(str(directory))
+    # A longer path does not fit into a socket's address; the supervisor works in its directory.
+    short = len(os.fsencode(directory / SOCKET)) <= LONGEST_SOCKET - len(".4194304")
+    socket = f"{where}/{SOCKET}" if short else f"/proc/self/cwd/{SOCKET}"
     head = f"""\
 [unix_http_server]
-file = {where}/supervisor.sock
+file = {socket}
 chmod = 0700
 username = towpath
 password = {password}

@@ -1,5 +1,9 @@
 """The one supervisor of an installation, spoken to over its socket."""
 
+import base64
+import http.client
+import os
+import socket
 import subprocess
 import sys
 import time
@@ -9,12 +13,42 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from supervisor.xmlrpc import SupervisorTransport
-
 from config.up.errors import CannotStart
+from config.up.programs import LONGEST_SOCKET, SOCKET
 
 RUNNING, STARTING, FATAL = "RUNNING", "STARTING", "FATAL"
 GONE = {"STOPPED", "EXITED", "FATAL"}
+
+
+class Connection(http.client.HTTPConnection):
+    """HTTP over the supervisor's socket in that directory; one that hangs must not hang its parent."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__("localhost", timeout=10)
+        self.directory = directory
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        path = self.directory / SOCKET
+        if len(os.fsencode(path)) <= LONGEST_SOCKET:
+            self.sock.connect(str(path))
+            return
+        # A longer path does not fit into a socket's address: reach it through its open directory.
+        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self.sock.connect(f"/proc/self/fd/{directory}/{SOCKET}")
+        finally:
+            os.close(directory)
+
+
+class Transport(xmlrpc.client.Transport):
+    def __init__(self, directory: Path, credential: str) -> None:
+        super().__init__(headers=[("Authorization", f"Basic {credential}")])
+        self.directory = directory
+
+    def make_connection(self, host: Any) -> Connection:
+        return Connection(self.directory)
 
 
 class Supervisor:
@@ -36,7 +70,7 @@ class Supervisor:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self.environment,
-                cwd="/",
+                cwd=self.configuration.parent,
                 start_new_session=True,
             )
         until = time.monotonic() + 15
@@ -47,17 +81,17 @@ class Supervisor:
             try:
                 self.rpc().getState()
                 return
-            except OSError as reason:
+            except (OSError, http.client.HTTPException) as reason:
                 if time.monotonic() > until:
                     raise CannotStart("The supervisor does not answer; see logs/supervisord.log.") from reason
                 time.sleep(0.05)
 
     def rpc(self) -> Any:
-        """A fresh connection for each use: the transport keeps one and does not notice when it went stale."""
-        socket = f"unix://{self.home / 'supervisor' / 'supervisor.sock'}"
+        """Its methods; every use opens a connection of its own, because one that is kept may have gone stale."""
         password = (self.home / "supervisor" / "password").read_text().strip()
-        transport = SupervisorTransport("towpath", password, socket)
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        credential = base64.b64encode(f"towpath:{password}".encode()).decode()
+        transport = Transport(self.home / "supervisor", credential)
+        return xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport).supervisor
 
     def processes(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.rpc().getAllProcessInfo())
