@@ -1,6 +1,7 @@
 """The tags that draw a status, an icon, an environment's mark and a time, the same everywhere."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from django import template
 from django.utils import timezone
@@ -12,10 +13,12 @@ from environments import statuses
 register = template.Library()
 
 
+@lru_cache(maxsize=512)
 def drawn(look: statuses.Status, word: str) -> SafeString:
     return format_html('<span class="status {}">{}{}</span>', look.css, shape(look, still=False), word or look.word)
 
 
+@lru_cache(maxsize=512)
 def shape(look: statuses.Status, *, still: bool) -> SafeString:
     return format_html(
         '<svg class="g{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#s-{}"/></svg>',
@@ -70,6 +73,7 @@ def message_glyph(level: str) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=128)
 def icon(name: str) -> SafeString:
     return format_html('<svg class="i" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>', name)
 

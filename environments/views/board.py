@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
@@ -13,7 +13,8 @@ from django.views.decorators.http import require_safe
 
 from environments import board as boards
 from environments import statuses
-from environments.views.board_words import Words, drawn, link
+from environments.views.board_row import drawn
+from environments.views.board_words import Words, link
 from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment, query
 from projects import lifecycle
@@ -118,7 +119,9 @@ def _query(request: Visit, **more: str) -> str:
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
     beside = any(row.elsewhere for row in found.rows)
-    projects = list(lifecycle.visible(request.actor).order_by("name")[:MOST_PROJECTS])
+    projects = list(lifecycle.visible(request.actor).only("key", "name").order_by("name")[:MOST_PROJECTS])
+    elsewhere = _url(request, project="")
+    anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
     return {
         **_chips(request, found, filters),
         "columns": [words.column(column) for column in found.columns],
@@ -130,8 +133,11 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "filtered": bool(filters.status or filters.q or project or filters.tag),
         "clear_url": link("board") + query(request),
         "project": project,
-        "projects": [_choice(request, "project", item.key, item.name, item == project) for item in projects],
-        "all_projects_url": _url(request, project=""),
+        "projects": [
+            {"url": f"{anew}{quote(item.key)}", "word": item.name, "value": item.key, "current": item == project}
+            for item in projects
+        ],
+        "all_projects_url": elsewhere,
         "tag": filters.tag,
         "tags": [
             _choice(request, "tag", tag, tag, tag == filters.tag)

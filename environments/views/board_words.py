@@ -2,16 +2,16 @@
 
 import hashlib
 import uuid
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from django.template import loader
 from django.urls import NoReverseMatch, reverse
-from django.utils.safestring import SafeString
 
 from environments import statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
+from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
 from projects.access import Actor, Permission, allows
 
 ENDS = {
@@ -21,91 +21,38 @@ ENDS = {
     "rolled-back": "is live again",
     "degraded": "is degraded",
 }
-_ANY = uuid.UUID(int=0)
+ANY = str(uuid.UUID(int=0))
+LOUD = {"busy", "warn", "bad"}
 Prepared = dict[str, Any]
-
-
-class GateWords(NamedTuple):
-    text: str
-    below: str = ""
-    tone: str = ""
-    shape: str = ""
-    url: str = ""
-    label: str = ""
-    id: str = ""
-
-
-class CellWords(NamedTuple):
-    """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one."""
-
-    env: str
-    first: str
-    css: str
-    spin: str
-    shape: str
-    url: str
-    version: str
-    commit: str
-    loud: str
-    word: str
-    rest: str
-    title: str
-    done: int | None
-    total: int
-    gate: GateWords | None
-    mark: str
-
-
-class BesideWords(NamedTuple):
-    url: str
-    name: str
-    css: str
-    shape: str
-    word: str
-    version: str
-    title: str
-
-
-class RowWords(NamedTuple):
-    """All that a row's template reads, and nothing that is not a word: equal words are drawn once."""
-
-    id: uuid.UUID
-    name: str
-    url: str
-    note: str
-    src: str
-    live: str
-    etag: str
-    announce: str
-    cells: tuple[CellWords, ...]
-    beside: bool
-    elsewhere: tuple[BesideWords, ...]
-
-
-@lru_cache(maxsize=2048)
-def drawn(row: RowWords) -> SafeString:
-    """The row as HTML. A page asks for fifty of them, nearly all as they were a moment ago."""
-    return loader.get_template("board/_row.html").render({"row": row})
 
 
 @cache
 def _pattern(name: str, arguments: int) -> str:
     try:
-        return reverse(name, args=[_ANY] * arguments)
+        return reverse(name, args=[ANY] * arguments)
     except NoReverseMatch:
         return ""
 
 
-def link(name: str, *ids: uuid.UUID | None) -> str:
+def link(name: str, which: uuid.UUID | str = "") -> str:
     """A page's address by replacing, since reversing an address costs as much as drawing half a cell."""
-    address = _pattern(name, len(ids))
-    for value in ids:
-        address = address.replace(str(_ANY), str(value), 1)
-    return address
+    address = _pattern(name, 1 if which else 0)
+    return address.replace(ANY, str(which)) if which else address
 
 
 def who(label: str) -> str:
     return label.partition(":")[2] or label
+
+
+@dataclass(slots=True)
+class _Place:
+    """What every cell of one column shares."""
+
+    id: str
+    short: str
+    first: bool
+    css: str
+    may: dict[uuid.UUID, bool]
 
 
 class Words:
@@ -115,19 +62,29 @@ class Words:
         self.actor = actor
         self.query = query
         self.now = now
-        self._may: dict[tuple[uuid.UUID, uuid.UUID], bool] = {}
+        self._further = query.replace("?", "&")
+        self._draft = link("plan-draft")
+        self._places: dict[int, _Place] = {}
+
+    def _place(self, column: Column) -> _Place:
+        known = self._places.get(id(column))
+        if known is None:
+            environment, first = column.environment_id, column.place <= 1
+            known = _Place(str(environment), environment.hex[:12], first, " dev" if first else "", {})
+            self._places[id(column)] = known
+        return known
 
     def may_deploy(self, project_id: uuid.UUID, column: Column) -> bool:
-        key = (project_id, column.environment_id)
-        if key not in self._may:
-            self._may[key] = allows(
+        may = self._place(column).may
+        if project_id not in may:
+            may[project_id] = allows(
                 self.actor,
                 Permission.DEPLOY,
                 project_id=project_id,
                 environment_id=column.environment_id,
                 protected=column.protected,
             )
-        return self._may[key]
+        return may[project_id]
 
     def column(self, column: Column) -> Prepared:
         look = statuses.status_of(column.state)
@@ -145,69 +102,69 @@ class Words:
 
     def row(self, row: Row, *, beside: bool, before: str = "") -> RowWords:
         """One app. `before` holds the marks the page knows; cells whose mark differs are `changed`."""
-        cells = [self.cell(row, cell) for cell in row.cells]
-        marks = [cell.mark for cell in cells] + [_mark(*(other.version for other in row.elsewhere))]
+        address = link("app", row.app_id) + self.query
+        cells = [self.cell(row, cell, address) for cell in row.cells]
+        marks = [cell.mark for cell in cells]
+        if row.elsewhere:
+            marks.append(_mark("|".join(other.version for other in row.elsewhere)))
         seen = before.split("-")
         if len(seen) == len(marks):
             cells = [
                 cell if cell.mark == old else cell._replace(css=cell.css + " changed")
                 for cell, old in zip(cells, seen, strict=False)
             ]
-        runs = "".join(f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight)
-        mark = "-".join(marks)
+        runs = "".join([f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight])
         return RowWords(
             id=row.app_id,
             name=row.name,
-            url=link("app", row.app_id) + self.query,
+            url=address,
             note=f"Newest {row.newest_version}" if row.newest_version else "No release yet",
             src=f"{link('board-row', row.app_id)}{self.query or '?'}&beside={int(beside)}",
             live=f"app:{row.app_id}{runs}",
-            etag=f'"{mark}"',
+            etag=f'"{"-".join(marks)}"',
             announce=self._latest(row),
             cells=tuple(cells),
             beside=beside,
-            elsewhere=tuple(self._beside(cell) for cell in row.elsewhere),
+            elsewhere=tuple([self._beside(cell) for cell in row.elsewhere]),
         )
 
     def _latest(self, row: Row) -> str:
         """What a screen reader is told once it is new: the end of a deployment, never its progress."""
-        ended = [cell for cell in row.cells if cell.seconds and cell.status in ENDS and not cell.in_flight]
-        if not ended:
+        latest = None
+        for cell in row.cells:
+            if cell.seconds and cell.status in ENDS and (latest is None or cell.seconds > (latest.seconds or 0.0)):
+                latest = cell
+        if latest is None:
             return ""
-        cell = max(ended, key=lambda each: each.seconds or 0.0)
-        version = cell.news.version if cell.news else cell.version
-        return f"{row.name} {version} {ENDS[cell.status]} in {cell.column.title}"
+        version = latest.news.version if latest.news else latest.version
+        return f"{row.name} {version} {ENDS[latest.status]} in {latest.column.title}"
 
-    def cell(self, row: Row, cell: Cell) -> CellWords:
+    def cell(self, row: Row, cell: Cell, address: str) -> CellWords:
         look = statuses.status_of(cell.status)
         version, commit, word, rest, title = self._said(cell, look)
-        loud = look.tone in {"busy", "warn", "bad"}
-        gate = self._gate(row, cell)
+        loud = look.tone in LOUD
+        gate = self._gate(row, cell) if cell.behind else None
         news = cell.news
-        moving = news is not None and cell.status in {"deploying", "removing"} and news.total
+        progress = f"{news.done}{news.kind}" if news else ""
+        offer = gate.label + gate.text if gate else ""
         return CellWords(
             env=cell.column.title,
-            first=" dev" if cell.column.place <= 1 else "",
-            css=(f" {look.css}" if look.tone else "") + (" same" if cell.same and not loud else ""),
-            spin=" spin" if look.spins else "",
+            first=self._place(cell.column).css,
+            css=(f" is-{look.tone}" if look.tone else "") + (" same" if cell.same and not loud else ""),
+            spin=" spin" if look.shape == "arc" else "",
             shape=look.shape,
-            url=self._target(row, cell),
+            url=link("run", news.run_id) + self.query if news else address if version else "",
             version=version,
             commit=commit,
-            loud=look.css if loud else "",
+            loud=f"is-{look.tone}" if loud else "",
             word=word,
             rest=rest,
             title=title,
-            done=news.done if moving and news else None,
+            done=news.done if news and news.total and cell.status in {"deploying", "removing"} else None,
             total=news.total if news else 0,
             gate=gate,
-            mark=_mark(cell.status, version, word, cell.reason, gate and gate.label + gate.text, news and news.done),
+            mark=_mark(f"{cell.status}|{version}|{word}|{cell.reason}|{offer}|{progress}"),
         )
-
-    def _target(self, row: Row, cell: Cell) -> str:
-        if cell.news is not None:
-            return link("run", cell.news.run_id) + self.query
-        return link("app", row.app_id) + self.query if cell.version else ""
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
         """Version and commit on the first line; the word and what follows it on the second; the whole as a title."""
@@ -231,40 +188,32 @@ class Words:
             said = _joined([failed, cell.reason, who(news.by)])
             return version, commit[:7], failed, _joined([cell.reason, age]), said
         word = f"{look.word}, bypassed" if cell.bypassed else look.word
-        reason = cell.reason if cell.status in {"degraded", "drifted"} else ""
-        rest = _joined([reason, age, "" if reason else who(cell.by)])
-        return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, who(cell.by)])
+        by = who(cell.by)
+        if not cell.reason:
+            return cell.version, cell.commit[:7], word, f"{age} · {by}" if age else by, ""
+        wrong = cell.status in {"degraded", "drifted"}
+        rest = _joined([cell.reason, age] if wrong else [age, by])
+        return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, by])
 
-    def _gate(self, row: Row, cell: Cell) -> GateWords | None:
+    def _gate(self, row: Row, cell: Cell) -> GateWords:
         """The space before a cell: how far behind it is, and the one action that closes the gap."""
-        column = cell.column
-        if not cell.behind:
-            return None
-        first = column.place <= 1
-        count = f"{cell.behind} {'new' if first else 'behind'}"
+        column, place = cell.column, self._place(cell.column)
+        away = "new" if place.first else "behind"
+        count = f"{cell.behind} {away}"
         if not cell.offer or not self.may_deploy(row.project_id, column):
             return GateWords(text=count)
-        verb = "Deploy" if first else "Promote"
+        verb, kind = ("Deploy", "deploy") if place.first else ("Promote", "promotion")
         url = (
-            f"{link('plan-draft')}?kind={'deploy' if first else 'promotion'}&app={row.app_id}"
-            f"&environment_id={column.environment_id}&release={cell.offered_id}{self.query.replace('?', '&')}"
+            f"{self._draft}?kind={kind}&app={row.app_id}&environment_id={place.id}"
+            f"&release={cell.offered_id}{self._further}"
         )
         label = f"{verb} {row.name} {cell.offered_version} to {column.title}"
+        name = f"g-{row.app_id.hex[:12]}-{place.short}"
         if cell.obstacle:
-            text, below, tone, shape = "Blocked", count, "is-bad", "s-octbar"
-            label += f": blocked, {cell.obstacle}"
-        else:
-            text, below, tone, shape = (count if cell.version else verb), "", "", "i-right"
-            label += f", {cell.behind} release{'' if cell.behind == 1 else 's'} {'new' if first else 'behind'}"
-        return GateWords(
-            id=f"g-{row.app_id.hex[:12]}-{column.environment_id.hex[:12]}",
-            text=text,
-            below=below,
-            tone=tone,
-            shape=shape,
-            url=url,
-            label=label,
-        )
+            said = f"{label}: blocked, {cell.obstacle}"
+            return GateWords("Blocked", below=count, tone="is-bad", shape="s-octbar", url=url, label=said, id=name)
+        said = f"{label}, {cell.behind} release{'' if cell.behind == 1 else 's'} {away}"
+        return GateWords(count if cell.version else verb, shape="i-right", url=url, label=said, id=name)
 
     def _beside(self, cell: Cell) -> BesideWords:
         look = statuses.status_of(cell.status)
@@ -280,9 +229,9 @@ class Words:
 
 
 def _joined(parts: list[str]) -> str:
-    return " · ".join(part for part in parts if part)
+    return " · ".join([part for part in parts if part])
 
 
-def _mark(*facts: Any) -> str:
+def _mark(said: str) -> str:
     """A short fingerprint of what a cell says, ages left out: a cell that says the same has not changed."""
-    return hashlib.blake2s("|".join(str(fact) for fact in facts).encode(), digest_size=6).hexdigest()
+    return hashlib.blake2s(said.encode(), digest_size=6).hexdigest()
