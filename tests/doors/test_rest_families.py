@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -159,18 +158,6 @@ def test_a_place_in_the_log_that_is_none_is_refused_and_an_old_epoch_is_gone(cas
 
 
 # The document
-
-
-def test_the_document_in_the_repository_is_current():
-    call_command("openapi", "--check")
-
-
-def test_the_check_of_the_document_sees_a_difference(settings, tmp_path):
-    settings.BASE_DIR = tmp_path
-    (tmp_path / "docs").mkdir()
-    (tmp_path / "docs" / "openapi.json").write_text("{}")
-    with pytest.raises(CommandError):
-        call_command("openapi", "--check")
 
 
 def test_the_document_is_served_with_every_operation_and_no_later_one():
