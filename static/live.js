@@ -8,7 +8,7 @@
 (() => {
   const address = document.body.dataset.stream;
   if (!address || !window.EventSource) return;
-  const SILENT = 30000, HIDDEN = 30000, POLL = 10000, AGAIN = 1500, SLOWEST = 15000, AT_ONCE = 3, LINES = 5000;
+  const SILENT = 30000, HIDDEN = 30000, POLL = 10000, AGAIN = 1500, SLOWEST = 15000, AT_ONCE = 3, APART = 400, LINES = 5000;
   let since = document.querySelector("meta[name=towpath-live]")?.content || "";
   let source = null, heard = Date.now(), known = Date.now(), polled = 0, pause = AGAIN, state = "", over = "", hiding = 0, retrying = 0;
 
@@ -85,8 +85,8 @@
   };
 
   // ---- Pieces: which, and fetching them
-  const etags = new Map(), waiting = new Set(), inFlight = new Set();
-  let broken = 0;
+  const etags = new Map(), waiting = new Set(), inFlight = new Set(), asked = new Map();
+  let broken = 0, soon = 0;
   const pieces = () => document.querySelectorAll("[data-live][data-src]");
   const touch = subjects => {
     const told = new Set(subjects);
@@ -96,13 +96,19 @@
     pump();
   };
   const touchAll = () => { for (const piece of pieces()) waiting.add(piece.dataset.src); pump(); };
+  // The first change is shown at once; many in a row cost one look every moment.
   const pump = () => {
+    let least = Infinity;
+    clearTimeout(soon);
     for (const src of waiting) {
       if (inFlight.size >= AT_ONCE) return;
+      const rest = (asked.get(src) || 0) + APART - Date.now();
+      if (rest > 0) { least = Math.min(least, rest); continue; }
       if (inFlight.has(src)) continue;
-      waiting.delete(src); inFlight.add(src);
+      waiting.delete(src); inFlight.add(src); asked.set(src, Date.now());
       fetchPiece(src).catch(() => later(src)).finally(() => { inFlight.delete(src); if (!broken) pump(); });
     }
+    if (least < Infinity) soon = setTimeout(pump, least);
   };
   const later = src => {
     waiting.add(src);
