@@ -95,6 +95,18 @@ def test_reserved_variables_are_refused(name):
     assert f"manifest.steps[0].env.{name}" in errors_of({"steps": [{"name": "a", "run": "b", "env": {name: "x"}}]})
 
 
+def test_ordinary_variables_of_interpreters_may_be_set():
+    env = {
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "a.b",
+        "TZ": "UTC",
+        "NODE_ENV": "production",
+        "debug": True,
+    }
+    step = manifests.parse({"steps": [{"name": "a", "run": "b", "env": env}]})["steps"][0]
+    assert step["env"] == {**env, "debug": "true"}
+
+
 def test_a_manifest_without_steps_and_services_is_refused():
     assert errors_of("{}") == {"manifest": "line 1: names neither steps nor services; give at least one"}
 
