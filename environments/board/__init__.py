@@ -50,7 +50,8 @@ def _columns(actor: Actor, filters: Filters) -> tuple[uuid.UUID | None, list[Col
         project=filters.project_id,
         environment=filters.environment_id,
     )
-    columns, places = [], {}
+    columns: list[Column] = []
+    places: dict[uuid.UUID, int] = {}
     for row in rows:
         if row["stage_id"]:
             places.setdefault(row["stage_id"], len(places) + 1)

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.template import loader
-from django.utils.safestring import SafeString
 
 
 class GateWords(NamedTuple):
@@ -66,6 +65,6 @@ class RowWords(NamedTuple):
 
 
 @lru_cache(maxsize=2048)
-def drawn(row: RowWords) -> SafeString:
-    """The row as HTML. A page asks for fifty of them, nearly all as they were a moment ago."""
+def drawn(row: RowWords) -> str:
+    """The row as safe HTML. A page asks for fifty of them, nearly all as they were a moment ago."""
     return loader.get_template("board/_row.html").render({"row": row})

@@ -1,7 +1,5 @@
 """Signing in and out, and the choices kept in cookies: theme and organization."""
 
-import uuid
-
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -10,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from projects import authentication, memberships
+from projects import authentication
 from projects.errors import NotFound
 from projects.limits import TooMany
 from projects.views.signed_in import Visit, signed_in
@@ -62,18 +60,13 @@ def theme(request: HttpRequest) -> HttpResponse:
 @require_POST
 @signed_in
 def organization_choice(request: Visit) -> HttpResponse:
-    chosen = memberships.of(request.actor.user).filter(pk=_uuid(request.POST.get("organization", ""))).first()
+    asked = request.POST.get("organization", "")
+    known = authentication.organizations_of_request(request)
+    chosen = next((organization for organization in known if str(organization.pk) == asked), None)
     if chosen is None:
         raise NotFound("There is no such workspace, or you are not a member of it.")
     authentication.choose_organization(request, chosen)
     return redirect("board")
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None
 
 
 def _safe(request: HttpRequest, address: str | None) -> str:
