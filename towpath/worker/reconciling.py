@@ -1,59 +1,53 @@
 """Make what runs here what is desired here: at the start, when rung, and every thirty seconds."""
 
-from __future__ import annotations
-
-import traceback
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from towpath.worker import draining, programs, releases, starting
 from towpath.worker.attempts import Failed
 from towpath.worker.coming_up import until_healthy
+from towpath.worker.endpoints import Endpoints
+from towpath.worker.holding import Holding
 from towpath.worker.journal import say
 from towpath.worker.ports import PortsUsedUp
 from towpath.worker.routes import Instance, Overtaken
 from towpath.worker.session import now
 from towpath.worker.specification import Specification, read
+from towpath.worker.standing import Standing
 from towpath.worker.supervisors import Supervisor, SupervisorAway
-
-if TYPE_CHECKING:
-    from towpath.worker.working import Worker
 
 EVERY = 30.0
 SOON = 2.0
 
 
 class Reconciler:
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.worksite = worker.worksite
+    def __init__(self, standing: Standing, holding: Holding, endpoints: Endpoints) -> None:
+        self.standing = standing
+        self.holding = holding
+        self.endpoints = endpoints
+        self.worksite = standing.worksite
         self.missing: list[str] = []
-        self.wanted = "running"
-        self.passed_over = False  # an app was left alone because a run works on it or has just ended
+        self.passed_over = False  # an app was left alone because its run has just ended
 
     def loop(self) -> None:
         """Until the control plane has answered, what was live stays: a supervisor brings its services back itself."""
         for project in self.worksite.present_projects():
             self.worksite.answering(project)
         pause = 0.0
-        while not self.worker.stop.is_set():
-            self.worker.rung.wait(pause)
-            self.worker.rung.clear()
-            if self.worker.stop.is_set():
+        while not self.standing.stop.is_set():
+            self.standing.rung.wait(pause)
+            self.standing.rung.clear()
+            if self.standing.stop.is_set():
                 return
-            answered = False
-            try:
-                answered = self.worker.survive(self.once)
-            except Exception:  # one app's trouble must not end the care for all
-                say(f"reconciling: {traceback.format_exc()}")
+            answered = self.standing.survive(self.once)
             pause = EVERY if answered and not self.passed_over else SOON
 
     def once(self) -> None:
         asked_at = now()
-        desired = self.worker.session.call("/workers/me/desired", {})
-        self.worker.desired_version = int(desired.get("version") or 0)
-        self.wanted, self.passed_over = str(desired.get("wanted") or "running"), False
-        if self.wanted == "stopped":
-            self.stop_everything(forget=False)
+        desired = self.standing.session.call("/workers/me/desired", {})
+        self.standing.desired_version = int(desired.get("version") or 0)
+        self.passed_over = False
+        if desired.get("wanted") == "stopped":
+            starting.end_everything(self.worksite, forget=False)
             return
         self._tidy()
         missing: list[str] = []
@@ -80,7 +74,7 @@ class Reconciler:
             try:
                 programs_there = {*supervisor.look(), *supervisor.written()}
                 # Asked for after the look: what was seen and is not in hand now has no owner.
-                in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.worker.in_hand())
+                in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.holding.in_hand())
                 for name in programs_there:
                     is_job = name.startswith(("run.", "probe.", "delete.", "measure."))
                     if is_job and not name.startswith(in_hand) and not name.endswith(f".{programs.NONCE}"):
@@ -91,7 +85,7 @@ class Reconciler:
     def _may(self, app: str, mine: bool, asked_at: float) -> bool:
         """A run that ended since we asked has changed what is desired: the next answer will know."""
         fresh = mine and self.worksite.last_turn.get(app, 0) < asked_at
-        self.passed_over |= not fresh
+        self.passed_over |= mine and not fresh  # the end of a run that is still at work rings by itself
         return fresh
 
     def _tend(self, app: str, slot: dict[str, Any], missing: list[str]) -> None:
@@ -147,16 +141,16 @@ class Reconciler:
                 # Something answers there: better an old release than one that is not well.
                 starting.end(self.worksite, supervisor, instance)
                 return
-        self.worker.endpoints.make(live)
+        self.endpoints.make(live)
         self.worksite.routes.switch(instance)
 
     def _wait(self, seconds: float) -> None:
-        if self.worker.stop.wait(seconds):
+        if self.standing.stop.wait(seconds):
             raise Failed("the worker was stopped meanwhile")
 
     def _keep_running(self, supervisor: Supervisor, current: Instance, live: Specification) -> None:
         """The right one is current: bring back what of it does not run and nobody has stopped."""
-        self.worker.endpoints.make(live)
+        self.endpoints.make(live)
         for service in live.services:
             if service.name not in current.services:
                 continue
@@ -183,21 +177,9 @@ class Reconciler:
             self.worksite.routes.close(app, number=newest[0], attempt=newest[1])
             for instance in instances:
                 starting.end(self.worksite, self.worksite.supervisor(instance.project), instance)
-            self.worker.endpoints.free(app)
+            self.endpoints.free(app)
             for project in projects:
                 names = [n for n, kept in self.worksite.routes.releases(app).items() if kept.get("project") == project]
                 releases.delete(self.worksite, self.worksite.supervisor(project), app, names)
         except (Overtaken, SupervisorAway, OSError) as error:
             say(f"{app}: {error}")
-
-    def stop_everything(self, *, forget: bool) -> None:
-        """Services end; what is current stays written down unless it is to be forgotten."""
-        for app in self.worksite.routes.apps():
-            for instance in self.worksite.routes.instances(app):
-                supervisor = self.worksite.answering(instance.project)
-                if supervisor is None:
-                    continue
-                try:
-                    starting.end(self.worksite, supervisor, instance, forget=forget)
-                except (SupervisorAway, OSError) as error:
-                    say(f"{instance.app_name}: {error}")

@@ -86,20 +86,20 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
     worker = Worker(Session(ControlPlane(server), layout, host, environment, address), worksite)
 
     def told_to_stop(number: int, frame: FrameType | None) -> None:
-        worker.end(f"{signal.Signals(number).name}")
+        worker.standing.end(signal.Signals(number).name)
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, told_to_stop)
     proxy = None if host.builtin else Proxy(layout, host, address)
-    if proxy and worker.session.known_before:
+    if proxy and worker.standing.session.known_before:
         proxy.begin(worksite.stopping)  # what is deployed here answers, whether or not the control plane does
-    worker.enter()
+    worker.standing.enter()
     if not worksite.stopping.is_set():
         if proxy:
             proxy.begin(worksite.stopping)
         worker.run()
-    if proxy and worker.terminated:
+    if proxy and worker.standing.terminated:
         worksite.end_supervisors()
         proxy.end()
-    say(f"leaving: {worker.reason}")
-    return worker.exit_code
+    say(f"leaving: {worker.standing.reason}")
+    return worker.standing.exit_code

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from towpath.worker import programs
+from towpath.worker.journal import say
 from towpath.worker.layout import ProjectLayout
 from towpath.worker.preparing import PATH
 from towpath.worker.programs import Program
@@ -118,3 +119,16 @@ def end(worksite: Worksite, supervisor: Supervisor, instance: Instance, *, forge
             raise SupervisorAway(f"{service} of {instance.app_name} does not end")
     if forget:
         worksite.routes.forget(instance)
+
+
+def end_everything(worksite: Worksite, *, forget: bool) -> None:
+    """Every service ends; what is current stays written down unless it is to be forgotten."""
+    for app in worksite.routes.apps():
+        for instance in worksite.routes.instances(app):
+            supervisor = worksite.answering(instance.project)
+            if supervisor is None:
+                continue
+            try:
+                end(worksite, supervisor, instance, forget=forget)
+            except (SupervisorAway, OSError) as error:
+                say(f"{instance.app_name}: {error}")

@@ -1,23 +1,20 @@
 """Watch what runs: states from the supervisors, health by asking, use from the processes; tell the control plane."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from towpath.worker import health, processes, programs
 from towpath.worker.journal import say
+from towpath.worker.reconciling import Reconciler
 from towpath.worker.routes import Instance
 from towpath.worker.service_logs import ServiceLogs
+from towpath.worker.standing import Standing
 from towpath.worker.storage import Storage
 from towpath.worker.supervisors import Supervisor, SupervisorAway
-
-if TYPE_CHECKING:
-    from towpath.worker.working import Worker
 
 LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
@@ -75,24 +72,25 @@ def judge(watched: Watched, look: dict[str, Any] | None, within: float, *, wall:
 
 
 class Watcher:
-    def __init__(self, worker: Worker) -> None:
-        self.worker = worker
-        self.worksite = worker.worksite
+    def __init__(self, standing: Standing, reconciler: Reconciler) -> None:
+        self.standing = standing
+        self.reconciler = reconciler
+        self.worksite = standing.worksite
         self.watched: dict[str, Watched] = {}
-        self.logs = ServiceLogs(worker.worksite)
-        self.storage = Storage(worker.worksite)
+        self.logs = ServiceLogs(self.worksite)
+        self.storage = Storage(self.worksite)
         self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
 
     def loop(self) -> None:
         told_at, told = 0.0, None
-        while not self.worker.stop.is_set():
+        while not self.standing.stop.is_set():
             try:
                 observed = self.look()
                 changed = essence(observed) != told
                 due = changed or time.monotonic() - told_at >= TELL_EVERY
-                if due and self.worker.survive(partial(self._tell, observed)):
+                if due and self.standing.survive(partial(self._tell, observed)):
                     told_at, told = time.monotonic(), essence(observed)
-                self.worker.survive(lambda: self.logs.send(self.worker.session))
+                self.standing.survive(lambda: self.logs.send(self.standing.session))
             except Exception as error:  # watching goes on whatever one look ran into
                 say(f"watching: {type(error).__name__}: {error}")
             self.worksite.changed.wait(LOOK_EVERY)
@@ -125,7 +123,7 @@ class Watcher:
             if current is not None:
                 slots.append(self._slot(supervisors.get(current.project), current, looks.get(current.project, {})))
         resources = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
-        return {"slots": slots, "resources": resources, "missing": list(self.worker.reconciler.missing)}
+        return {"slots": slots, "resources": resources, "missing": list(self.reconciler.missing)}
 
     def _slot(
         self, supervisor: Supervisor | None, current: Instance, look: dict[str, dict[str, Any]]
@@ -195,7 +193,7 @@ class Watcher:
             self.worksite.routes.point(current, name, None)
 
     def _tell(self, observed: dict[str, Any]) -> None:
-        self.worker.notice_version(self.worker.session.call("/workers/me/observations", observed))
+        self.standing.notice_version(self.standing.session.call("/workers/me/observations", observed))
 
 
 def essence(observed: dict[str, Any]) -> list[Any]:
