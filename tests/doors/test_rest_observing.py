@@ -1,0 +1,90 @@
+"""What runs, over REST: where releases are live, addresses, services' logs, and only what one may see of them."""
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from environments.models import ServiceLogChunk, Slot, Worker
+from environments.workers import read_token
+from projects.models import Role
+from tests import builders
+from tests.doors.rest import ROOT, fields, get, is_problem, post
+from tests.environments.house import house
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def place():
+    """One app live in one environment, with an address and some lines of its service."""
+
+    class Place:
+        house = house()
+        environment = house.environment("qa")
+        app = house.app("shop")
+        release = house.release(app, "1.0")
+        deployment = house.live(release, environment)
+        client = builders.rest(house.owner)
+
+    service = {"name": "web", "state": "running"}
+    Slot.objects.filter(app=Place.app).update(services=[service])
+    for n in range(3):
+        ServiceLogChunk.objects.create(
+            environment=Place.environment, app=Place.app, deployment=Place.deployment, service="web", offset=n * 2,
+            count=2, size=10, lines=[
+                {"at": timezone.now().isoformat(), "stream": "out", "text": f"line {n * 2 + k}"} for k in range(2)
+            ],
+        )  # fmt: skip
+    return Place
+
+
+def test_a_release_tells_where_it_is_live(place):
+    newer = place.house.release(place.app, "2.0")
+    shown = {row["version"]: row["live_in"] for row in get(place.client, "/releases").json()}
+    assert shown == {"1.0": [str(place.environment.id)], "2.0": []}
+    place.house.live(newer, place.environment)
+    assert get(place.client, f"/releases/{place.release.id}").json()["live_in"] == []
+
+
+def test_an_address_tells_what_was_last_seen_behind_it(place):
+    [shown] = get(place.client, "/endpoints").json()
+    assert (shown["app"], shown["service"], shown["status"], shown["port"]) == ("shop", "web", "running", 20000)
+    assert shown["url"] == "http://127.0.0.1:20000"
+    brief = {name: shown[name] for name in ("name", "url", "app", "service", "status")}
+    assert get(place.client, f"/environments/{place.environment.id}").json()["endpoints"] == [brief]
+    assert get(place.client, "/endpoints?environment=QA&app=shop").json() == [shown]
+    other = place.house.environment("other")
+    assert get(place.client, f"/endpoints?environment={other.id}").json() == []
+    assert is_problem(get(place.client, "/endpoints?app=nothing"), 404)
+
+
+def test_the_newest_lines_of_a_service_are_read_oldest_first(place):
+    path = f"/environments/{place.environment.id}/logs"
+    assert [line["text"] for line in get(place.client, path).json()] == [f"line {n}" for n in range(6)]
+    assert [line["text"] for line in get(place.client, f"{path}?limit=3").json()] == ["line 3", "line 4", "line 5"]
+    assert get(place.client, f"{path}?service=other").json() == []
+    assert len(get(place.client, f"{path}?app=shop&service=web").json()) == 6
+    assert get(place.client, f"{path}?since=2099-01-01T00:00:00Z").json() == []
+    assert fields(get(place.client, f"{path}?since=yesterday")) == {"since"}
+    assert is_problem(get(place.client, f"{path}?app=nothing"), 404)
+
+
+def test_a_token_of_another_project_sees_neither_address_nor_line(place):
+    other = place.house.project("OTHER")
+    limited = builders.token(place.house.owner, role=Role.ADMIN, project_ids=[other.id])
+    client = Client(headers={"Authorization": f"Bearer {limited}"})
+    assert get(client, "/endpoints").json() == []
+    assert get(client, f"/environments/{place.environment.id}").json()["endpoints"] == []
+    assert get(client, f"/environments/{place.environment.id}/logs").json() == []
+    assert get(client, "/releases").json() == []
+
+
+def test_a_worker_that_repeats_its_registration_with_a_key_gets_no_second_session(place):
+    token = read_token(place.environment, by=place.house.owner).reveal()
+    client = Client(headers={"Authorization": f"Bearer {token}"})
+    body = {"environment_name": "qa", "hostname": "n"}
+    before = Worker.objects.count()
+    assert post(client, "/workers/register", body, Idempotency_Key="k").status_code == 200
+    assert is_problem(post(client, "/workers/register", body, Idempotency_Key="k"), 409, "shown-once")
+    assert Worker.objects.count() == before + 1
+    assert is_problem(client.post(f"{ROOT}/projects", headers={"Idempotency-Key": "k"}), 404)
