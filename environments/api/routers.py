@@ -10,6 +10,7 @@ from environments.api import (
     observing,
     people,
     projects,
+    registering,
     releases,
     runs,
     workers,
@@ -30,5 +31,6 @@ ROUTERS = (
     runs.router,
     # A worker's own doors before `/workers/{id}`, which would take their names for ids.
     working.router,
+    registering.router,
     workers.router,
 )

@@ -5,9 +5,10 @@ from typing import cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from environments import workers
 from environments.models import Worker
 from environments.runs import sessions
-from projects import limits
+from projects import access, authentication, limits
 from projects.authentication import NotAuthenticated
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
@@ -54,6 +55,33 @@ class SessionAuth(HttpBearer):
         return self(request)
 
 
+class AnyCredential(HttpBearer):
+    """A session or an access token; the operation looks closer."""
+
+    def __init__(self, *prefixes: str) -> None:
+        super().__init__()
+        self.prefixes = prefixes
+
+    def __call__(self, request: HttpRequest) -> str:
+        credential = credential_of(request)
+        if credential.startswith(self.prefixes):
+            if credential.startswith("tps_"):
+                SessionAuth(ending=True)(request)
+            else:
+                _recognise_token(request, credential)
+            return credential
+        if credential.startswith(("tpw_", "tps_")):
+            raise NotFound("There is no such thing here, or you may not see it.")
+        if getattr(request, "actor", None) is None:
+            header = request.headers.get("Authorization", "")
+            known = authentication.actor_of_bearer(header, address=request.META.get("REMOTE_ADDR", ""))
+            setattr(request, "actor", known)  # noqa: B010
+        return credential
+
+    def authenticate(self, request: HttpRequest, token: str) -> str:
+        return self(request)
+
+
 def credential_of(request: HttpRequest) -> str:
     scheme, _, credential = request.headers.get("Authorization", "").strip().partition(" ")
     return credential.strip() if scheme.lower() in {"bearer", "userkey"} else ""
@@ -73,3 +101,17 @@ def bounded(credential: str) -> None:
 
 def worker_of(request: HttpRequest) -> Worker:
     return cast(WorkerRequest, request).worker
+
+
+def _recognise_token(request: HttpRequest, credential: str) -> None:
+    """A worker token: it decides the environment, and its failures are counted like those of other credentials."""
+    address = f"bearer:{request.META.get('REMOTE_ADDR', '')}"
+    limits.check(address, most=authentication.BEARERS, seconds=authentication.WINDOW)
+    check_protocol(request)
+    try:
+        environment = workers.of_token(credential)
+    except NotFound:
+        limits.count(address, seconds=authentication.WINDOW)
+        raise
+    setattr(request, "environment", environment)  # noqa: B010
+    setattr(request, "actor", access.Actor(f"worker-token:{environment.name}", environment.organization))  # noqa: B010

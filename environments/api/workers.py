@@ -1,58 +1,24 @@
-"""REST: workers register, say that they live, and leave; people see them."""
+"""REST: workers say that they live, and leave; people see them; artifacts are handed to those who deploy them."""
 
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from django.conf import settings
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest
 from ninja import Query, Router, Schema
-from ninja.security import HttpBearer
 from pydantic import Field
 
-from environments import joining, lifecycle, workers
-from environments.api.sessions import SessionAuth, check_protocol, credential_of, worker_of
-from environments.models import Deployment, Environment, Phase, Run, Worker
+from environments import lifecycle, workers
+from environments.api.sessions import AnyCredential, credential_of, worker_of
+from environments.models import Deployment, Phase, Run, Worker
 from environments.runs import sessions
-from environments.runs.lease import LEASE_SECONDS, RENEW_SECONDS
-from projects import access, artifacts, authentication, events, limits
+from projects import artifacts
 from projects.errors import Invalid, NotFound
 from projects.models import Artifact
-from projects.rest.bodies import Body, actor, shown_once
+from projects.rest.bodies import Body, actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["workers"])
-
-
-class MachineIn(Body):
-    id: UUID
-    address: str = Field("127.0.0.1", max_length=200)
-    endpoint_first: int = Field(0, ge=0, le=65535)
-    endpoint_count: int = Field(0, ge=0, le=65535)
-
-
-class RegistrationIn(Body):
-    environment_name: str = Field(max_length=200)
-    hostname: str = Field("", max_length=255)
-    version: str = Field("", max_length=40)
-    kind: Literal["builtin", "joined"] = "joined"
-    previous_session: str | None = Field(None, max_length=200)
-    host: MachineIn | None = None
-    worker_metadata: dict[str, Any] = {}
-
-
-class RegistrationOut(Schema):
-    worker_id: UUID
-    session: str
-    environment_id: UUID
-    environment_name: str
-    temporal_namespace: str
-    temporal_host: str
-    organization_id: UUID
-    control_plane_url: str
-    worker_token: str
-    lease_seconds: int
-    renew_seconds: int
 
 
 class WorkerOut(Schema):
@@ -85,67 +51,6 @@ class FarewellIn(Body):
     reason: str = ""
     exit_code: int = Field(0, ge=-(2**31), lt=2**31)
     error_message: str | None = None
-
-
-class AnyCredential(HttpBearer):
-    """A session or an access token; the operation looks closer."""
-
-    def __init__(self, *prefixes: str) -> None:
-        super().__init__()
-        self.prefixes = prefixes
-
-    def __call__(self, request: HttpRequest) -> str:
-        credential = credential_of(request)
-        if credential.startswith(self.prefixes):
-            if credential.startswith("tps_"):
-                SessionAuth(ending=True)(request)
-            else:
-                _recognise_token(request, credential)
-            return credential
-        if credential.startswith(("tpw_", "tps_")):
-            raise NotFound("There is no such thing here, or you may not see it.")
-        if getattr(request, "actor", None) is None:
-            header = request.headers.get("Authorization", "")
-            known = authentication.actor_of_bearer(header, address=request.META.get("REMOTE_ADDR", ""))
-            setattr(request, "actor", known)  # noqa: B010
-        return credential
-
-    def authenticate(self, request: HttpRequest, token: str) -> str:
-        return self(request)
-
-
-@router.post("/workers/register", response=RegistrationOut, auth=AnyCredential("tpw_"))
-@events.operation
-def register(request: HttpRequest, response: HttpResponse, body: RegistrationIn) -> dict[str, Any]:
-    """Open a session in the environment that the token decides; 409 `provisioning` where it cannot take workers yet."""
-    environment, kind = _environment(request, body.environment_name), body.kind
-    if not credential_of(request).startswith("tpw_"):
-        kind = "joined"  # the built-in worker's place is the control plane's to give
-        workers.require_command(environment, by=actor(request))
-        workers.read_token(environment, by=actor(request))
-    registration = workers.register(
-        environment,
-        kind=kind,
-        hostname=body.hostname or "unknown",
-        version=body.version,
-        previous_session=body.previous_session or "",
-        machine=_machine(body),
-        metadata=body.worker_metadata,
-    )
-    shown_once(response)
-    return {
-        "worker_id": registration.worker.pk,
-        "session": registration.session.reveal(),
-        "environment_id": environment.pk,
-        "environment_name": environment.name,
-        "temporal_namespace": environment.namespace,
-        "temporal_host": "",
-        "organization_id": environment.organization_id,
-        "control_plane_url": server_of(request),
-        "worker_token": registration.token.reveal(),
-        "lease_seconds": LEASE_SECONDS,
-        "renew_seconds": RENEW_SECONDS,
-    }
 
 
 @router.post("/workers/heartbeat", response=WorkerOut, auth=AnyCredential("tps_"))
@@ -222,39 +127,6 @@ def shapes(rows: list[Worker]) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def server_of(request: HttpRequest) -> str:
-    """Where workers reach this control plane: as configured, else as this request did."""
-    return settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-
-
-def _recognise_token(request: HttpRequest, credential: str) -> None:
-    """A worker token: it decides the environment, and its failures are counted like those of other credentials."""
-    address = f"bearer:{request.META.get('REMOTE_ADDR', '')}"
-    limits.check(address, most=authentication.BEARERS, seconds=authentication.WINDOW)
-    check_protocol(request)
-    try:
-        environment = workers.of_token(credential)
-    except NotFound:
-        limits.count(address, seconds=authentication.WINDOW)
-        raise
-    setattr(request, "environment", environment)  # noqa: B010
-    setattr(request, "actor", access.Actor(f"worker-token:{environment.name}", environment.organization))  # noqa: B010
-
-
-def _environment(request: HttpRequest, name: str) -> Environment:
-    decided: Environment | None = getattr(request, "environment", None)
-    if decided is None:
-        return lifecycle.find(actor(request), name)
-    # The built-in worker names the id, which a renaming leaves alone.
-    if name.strip().lower() not in {decided.name.lower(), str(decided.id)}:
-        raise NotFound("This worker token is for another environment.")
-    return decided
-
-
-def _machine(body: RegistrationIn) -> joining.Machine | None:
-    return joining.Machine(name=body.hostname or str(body.host.id), **body.host.model_dump()) if body.host else None
 
 
 def _beat(request: HttpRequest, body: HeartbeatIn, worker_id: UUID | None) -> dict[str, Any]:
