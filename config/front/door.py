@@ -71,7 +71,8 @@ class FrontDoor:
         given = header(scope, b"x-request-id")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope["headers"] = [
-            *((name, value) for name, value in scope["headers"] if name != b"x-request-id"),
+            # WSGI could not tell `a_b` from `a-b`, so that a proxy's header could be forged beside it.
+            *((name, value) for name, value in scope["headers"] if name != b"x-request-id" and b"_" not in name),
             (b"x-request-id", request_id.encode()),
         ]
         told = False
@@ -125,7 +126,9 @@ class FrontDoor:
 
 @lru_cache(maxsize=256)
 def _host_allowed(host: str) -> bool:
-    return validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS)
+    """Also where every host is allowed, it has to be one; HTTP/1.0 names none."""
+    domain, _ = split_domain_port(host)
+    return validate_host(domain, settings.ALLOWED_HOSTS) and (bool(domain) or not host)
 
 
 async def _refuse(refusal: Refused, scope: Scope, send: Send) -> None:

@@ -15,7 +15,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-NOTHING_KEPT = (b"cache-control", b"no-store")
+PLAIN: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
 class Malformed(Refused):
@@ -63,4 +63,4 @@ async def answer(send: Send, status: int, content: bytes, kind: bytes, headers: 
 
 async def answer_json(send: Send, status: int, value: Any, headers: Headers | None = None) -> None:
     content = orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z)
-    await answer(send, status, content, b"application/json", [NOTHING_KEPT, *(headers or [])])
+    await answer(send, status, content, b"application/json", [*PLAIN, *(headers or [])])

@@ -11,6 +11,7 @@ HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
+    (b"x-content-type-options", b"nosniff"),
 ]
 RETRY_MS = 1500
 # A reader who takes nothing for so long is gone, whatever its connection says.

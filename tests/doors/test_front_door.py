@@ -89,6 +89,17 @@ def test_a_host_that_is_not_ours_is_refused(server_environment: dict[str, str]) 
     assert foreign.status_code == 400
 
 
+def test_what_is_no_host_is_refused_even_where_every_host_is_allowed(server: Web) -> None:
+    assert answer_to(raw(server, "GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n")).startswith("HTTP/1.1 400")
+
+
+def test_a_header_cannot_be_forged_by_an_underscore(server: Web) -> None:
+    answer = answer_to(raw(server, "GET / HTTP/1.1\r\nHost: localhost\r\nTowpath_Live: 1\r\n\r\n"))
+
+    # A live update would be told 401 or where to sign in by a header; a page is sent there.
+    assert answer.startswith("HTTP/1.1 302")
+
+
 def test_fifty_stalled_uploads_do_not_slow_pages(server: Web) -> None:
     def times() -> list[float]:
         found = []
