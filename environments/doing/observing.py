@@ -84,12 +84,6 @@ def observe(worker: Worker, seen: dict[str, Any]) -> int:
     return desires.version(environment.pk)
 
 
-def is_quiet(environment: Environment) -> bool:
-    """Whether nothing was seen running any more, as far as workers have told."""
-    slots = Slot.objects.filter(environment=environment, observed__isnull=False).values_list("services", flat=True)
-    return all(service.get("state") == "stopped" for services in slots for service in services)
-
-
 def _note(
     slot: Slot, one: dict[str, Any] | None, known: dict[str, uuid.UUID], *, worker: Worker, now: datetime
 ) -> None:

@@ -93,17 +93,6 @@ def read(run: Run, attempt: int | None = None, from_line: int = 0, limit: int = 
     return found
 
 
-def tail(run: Run, attempt: int | None = None, limit: int = 200) -> list[Line]:
-    """The last `limit` lines of an attempt."""
-    number = run.attempt if attempt is None else attempt
-    return read(run, number, max(0, _end(run.pk, number) - limit), limit)
-
-
-def length(run: Run, attempt: int | None = None) -> int:
-    """The number of the line that comes next."""
-    return _end(run.pk, run.attempt if attempt is None else attempt)
-
-
 def _end(run_id: uuid.UUID, attempt: int) -> int:
     last = LogChunk.objects.filter(run_id=run_id, attempt=attempt).order_by("-offset").values_list("offset", "count")
     row = last.first()

@@ -129,7 +129,6 @@ def test_services_stopped_with_their_environment_are_in_no_trouble() -> None:
         cursor.execute("UPDATE environments_environment SET state = 'stopping'")
     slot = eyes.see(service("stopped"))
     assert slot.condition == "ok" and eyes.told() == []
-    assert observing.is_quiet(eyes.yard.environment)
 
 
 def test_a_directory_that_is_gone_asks_for_a_new_deployment() -> None:

@@ -39,7 +39,6 @@ def test_lines_are_read_from_any_line_on() -> None:
     assert texts(run, 1, 3, 4) == ["3", "4", "5", "6"]
     assert texts(run, 1, 7) == ["7", "8", "9", "10", "11"]
     assert texts(run, 1, 12) == []
-    assert [one["n"] for one in logs.tail(run, 1, 3)] == [9, 10, 11]
 
 
 def test_a_repeat_is_ignored_however_it_is_cut() -> None:
