@@ -1,0 +1,17 @@
+"""The document of the API can be read in a browser, under the policy that its page has."""
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.doors.web import Web
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_page_shows_the_operations_and_breaks_no_rule(page: Page, server: Web):
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(f"{server.url}/api/v1/docs")
+    page.get_by_text("/api/v1/promotions").first.wait_for(timeout=20_000)
+    assert complaints == []
