@@ -119,7 +119,7 @@ def _query(request: Visit, **more: str) -> str:
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
     beside = any(row.elsewhere for row in found.rows)
-    projects = list(lifecycle.visible(request.actor).only("key", "name").order_by("name")[:MOST_PROJECTS])
+    projects = lifecycle.visible(request.actor).order_by("name").values_list("key", "name")[:MOST_PROJECTS]
     elsewhere = _url(request, project="")
     anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
     return {
@@ -134,8 +134,13 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "clear_url": link("board") + query(request),
         "project": project,
         "projects": [
-            {"url": f"{anew}{quote(item.key)}", "word": item.name, "value": item.key, "current": item == project}
-            for item in projects
+            {
+                "url": anew + quote(key),
+                "word": name,
+                "value": key,
+                "current": project is not None and key == project.key,
+            }
+            for key, name in projects
         ],
         "all_projects_url": elsewhere,
         "tag": filters.tag,

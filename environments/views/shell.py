@@ -1,15 +1,16 @@
 """What every page shows around its content: places, the environment switcher, the account and the theme."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from environments.models import Environment, StageEnvironment
+from environments.overview.choices import Choice, choices
 from projects import authentication
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
@@ -24,6 +25,7 @@ PLACES = (
 )
 THEMES = {"light", "dark"}
 OPTIONS = 14
+ENVIRONMENT_PAGE = re.compile(r"/environments/[0-9a-f-]{36}")
 
 
 @dataclass(frozen=True)
@@ -186,16 +188,7 @@ def query(request: Any, **more: Any) -> str:
 
 def switcher(request: Any, back: str, *, chosen: Environment | None, find: str = "") -> Switcher:
     """The chain first, then the others by name; a search looks through all of them."""
-    found = _visible(request.actor)
-    if find:
-        found = found.filter(Q(name__icontains=find) | Q(display_name__icontains=find))
-    # Candidates by index first, then the few in order: sorting every environment by its stage would read them all.
-    staged = StageEnvironment.objects.filter(chain__project=None, environment__in=found.values("pk"))
-    first = staged.filter(chain__organization=request.actor.organization).order_by("stage__position", "id")
-    others = found.order_by("-priority", Lower("name"), "id")
-    candidates = first.values("environment")[: OPTIONS + 1].union(others.values("pk")[: OPTIONS + 1])
-    found = _staged(Environment.objects.filter(pk__in=candidates))
-    environments = list(found.order_by(F("stage").asc(nulls_last=True), "-priority", "name")[: OPTIONS + 1])
+    environments = choices(request.actor, find=find, limit=OPTIONS + 1)
     result = Switcher(more=len(environments) > OPTIONS)
     if not find:
         result.all = {"url": _with(back, ""), "current": chosen is None}
@@ -229,9 +222,18 @@ def _option(environment: Any, request: Any, chosen: Environment | None, back: st
         protected=environment.protected,
         kind=environment.kind,
         level=0 if environment.stage is None else environment.stage + 1,
-        url=_with(back, environment.name),
-        current=chosen is not None and chosen.pk == environment.pk,
+        url=_with(_page_of(environment, back), environment.name),
+        current=chosen is not None and str(chosen.id) == str(environment.id),
     )
+
+
+def _page_of(environment: Environment | Choice, back: str) -> str:
+    """On the page of one environment, another one is chosen to see its page."""
+    path, _, given = back.partition("?")
+    if ENVIRONMENT_PAGE.fullmatch(path):
+        given = urlencode([(name, value) for name, value in parse_qsl(given) if name != "log"])
+        return f"{reverse('environment', args=[environment.id])}?{given}"
+    return back
 
 
 def _with(back: str, environment: str) -> str:

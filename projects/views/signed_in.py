@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec
 from urllib.parse import urlencode
 
 from django.core.exceptions import BadRequest
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -15,7 +16,6 @@ from django_htmx.middleware import HtmxDetails
 
 from projects import authentication
 from projects.access import Actor
-from projects.models import EventCounter
 
 ENVIRONMENT_COOKIE = "environment"
 P = ParamSpec("P")
@@ -62,8 +62,10 @@ def is_fragment(request: Any) -> bool:
 
 def last_event(actor: Actor) -> str:
     """`<epoch>-<number>`, from which a page's live updates go on."""
-    last = EventCounter.objects.filter(pk=actor.organization.pk).values_list("last", flat=True).first()
-    return f"{actor.organization.event_epoch}-{last or 0}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT last FROM projects_eventcounter WHERE organization_id = %s", [actor.organization.pk])
+        row = cursor.fetchone()
+    return f"{actor.organization.event_epoch}-{row[0] if row else 0}"
 
 
 def to_sign_in(request: Any) -> HttpResponse:

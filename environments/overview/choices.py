@@ -1,0 +1,62 @@
+"""The environments to choose from in a page's header: the chain's first, then the others, by one statement."""
+
+from typing import NamedTuple
+
+from django.db import connection
+
+from projects.access import Actor
+
+# Both halves are bounded before they are put together, so that no page reads all environments to show a few.
+STATEMENT = """
+WITH place AS (
+  SELECT p.environment_id, s.position, p.position AS within, p.id
+  FROM environments_chain c JOIN environments_stage s ON s.chain_id = c.id
+  JOIN environments_stageenvironment p ON p.stage_id = s.id
+  WHERE c.organization_id = %(organization)s AND c.project_id IS NULL
+)
+(SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, place.position
+  FROM place JOIN environments_environment e ON e.id = place.environment_id
+  WHERE e.deleted_at IS NULL AND e.terminated_at IS NULL
+    AND (%(visible)s::uuid[] IS NULL OR e.id = ANY(%(visible)s::uuid[]))
+    AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
+  ORDER BY place.position, place.within, place.id LIMIT %(limit)s)
+UNION ALL
+(SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, NULL
+  FROM environments_environment e
+  WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL AND e.terminated_at IS NULL
+    AND NOT EXISTS (SELECT 1 FROM place WHERE place.environment_id = e.id)
+    AND (%(visible)s::uuid[] IS NULL OR e.id = ANY(%(visible)s::uuid[]))
+    AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
+  ORDER BY e.priority DESC, lower(e.name), e.id LIMIT %(limit)s)
+"""
+
+
+class Choice(NamedTuple):
+    """`stage` is the place in the organization's default chain, counted from 0, `None` outside of it."""
+
+    id: str
+    name: str
+    display_name: str
+    state: str
+    protected: bool
+    kind: str
+    stage: int | None
+
+    @property
+    def title(self) -> str:
+        return self.display_name or self.name
+
+
+def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
+    """At most `limit` environments the actor may see, whose name holds `find`."""
+    visible = actor.visible_environments
+    literal = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    values = {
+        "organization": actor.organization.id,
+        "visible": None if visible is None else list(visible),
+        "find": f"%{literal}%" if find else None,
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(STATEMENT, values)
+        return [Choice._make(row) for row in cursor.fetchall()][:limit]
