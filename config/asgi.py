@@ -49,7 +49,7 @@ door = FrontDoor(
     large=[
         Large(
             re.compile(r"/api/v1/apps/[^/]+/artifacts"),
-            Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, grace=20.0, rate=32_000),
+            Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, grace=20.0, rate=32_000),
             _known,
         )
     ],

@@ -17,9 +17,10 @@ files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="files")
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `size` bytes, after `grace` seconds never slower on average than `rate` bytes a second."""
+    """At most `size` bytes, never slower after `grace` seconds than `rate` bytes a second, `at_once` of them in all."""
 
     size: int
+    at_once: int = 1000
     grace: float = 10.0
     rate: int = 20_000
     longest: float = 3600.0

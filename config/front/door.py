@@ -3,6 +3,7 @@
 import logging
 import re
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -63,6 +64,7 @@ class FrontDoor:
 
     def __init__(self, *, routes: list[Route], pages: Application, small: Limit, large: list[Large]) -> None:
         self._routes, self._pages, self._small, self._large = routes, pages, small, large
+        self._coming_in: Counter[Limit] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -102,7 +104,7 @@ class FrontDoor:
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _host_allowed(header(scope, b"host")):
             raise Malformed("This server does not answer under the host name that was asked for.")
-        body = await bodies.take_in(scope, receive, await self._limit(scope))
+        body = await self._take_in(scope, receive)
         try:
             for route in self._routes:
                 parts = route.takes(scope)
@@ -114,6 +116,16 @@ class FrontDoor:
             await self._pages(scope, receive, send)
         finally:
             body.close()
+
+    async def _take_in(self, scope: Scope, receive: Receive) -> bodies.Body:
+        limit = await self._limit(scope)
+        if self._coming_in[limit] >= limit.at_once:
+            raise pool.Busy("Too many uploads are coming in; try again in a few seconds.")
+        self._coming_in[limit] += 1
+        try:
+            return await bodies.take_in(scope, receive, limit)
+        finally:
+            self._coming_in[limit] -= 1
 
     async def _limit(self, scope: Scope) -> Limit:
         if scope["method"] == "POST" and bodies.announced(scope):

@@ -114,7 +114,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 
     def read(place: str) -> Piece:
         attempt, after = map(int, place.split("-"))
-        run = find()
+        run = Run.objects.only("phase", "attempt").get(pk=run_id)
         lines = logs.read(run, attempt, after, LINES)
         messages = [("line", orjson.dumps({"attempt": attempt, **line}).decode()) for line in lines]
         if lines:

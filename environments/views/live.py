@@ -7,7 +7,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from environments.models import UNFINISHED, Environment, ServiceLogChunk
+from environments.models import UNFINISHED, Environment, Run, ServiceLogChunk
 from environments.overview import environments as overviews
 from environments.overview import runs
 from environments.runs import logs
@@ -68,15 +68,15 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
     after = _number("after", header(scope, b"last-event-id") or asked.get("after", "0"))
     attempt = _number("attempt", asked.get("attempt", "0"))
 
+    shown = [attempt]
+
     def look() -> Actor:
         actor = of_session(scope)
         runs.find(actor, run_id)
         return actor
 
-    shown = [attempt]
-
     def read(place: str) -> Piece:
-        run = runs.find(of_session(scope), run_id)
+        run = Run.objects.only("phase", "attempt").get(pk=run_id)
         number = shown[0] = shown[0] or run.attempt
         lines = logs.read(run, number, int(place), LINES)
         drawn = [_line({**line, "n": line["n"] + 1}) for line in lines]

@@ -1,5 +1,6 @@
 """A real browser on a real server: open pages become true by themselves, piece by piece, without reloading."""
 
+import signal
 import time
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ from playwright.sync_api import Page, Request, expect
 
 from environments import lifecycle
 from environments.models import Environment
+from projects.models import Organization
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -179,3 +181,37 @@ def test_a_page_whose_session_is_over_says_so(
 
     expect(page.locator("[data-live-status]").first).to_contain_text("Paused")
     expect(page.locator("[data-live-status]").first).to_contain_text("signed out")
+
+
+def test_after_a_restore_of_the_database_the_page_draws_itself_anew(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/")
+
+    with page.expect_navigation():
+        Organization.objects.filter(pk=harbour.organization.pk).update(event_epoch=2)
+
+    assert page.evaluate("window.neverReloaded") is None
+    expect(page.locator("[data-live-status]").first).to_contain_text("Live")
+
+
+def test_a_frozen_server_is_noticed_and_the_page_says_how_old_it_is(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    page.clock.install()
+    open_page(page, f"{server.url}/environments/{stages[0].id}")
+    status = page.locator("[data-live-status]").first
+    assert server.process is not None
+
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        page.clock.run_for(45_000)
+        expect(status).to_contain_text("Reconnecting")
+        expect(status).to_contain_text("as of")
+        lifecycle.update(stages[0], by=harbour.owner, display_name="Playground")
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    page.clock.resume()
+
+    expect(page.locator("#env-head")).to_contain_text("Playground", timeout=15000)
+    expect(status).to_contain_text("Live", timeout=15000)

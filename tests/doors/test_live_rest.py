@@ -9,14 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
+from environments.delivery import deployments
 from environments.doing import conclusions
 from environments.models import Environment, Run, Worker
-from environments.runs import logs, sessions
+from environments.planning import plans
+from environments.runs import desires, logs, sessions
 from projects import events, tokens
 from projects.credentials import digest, new_token
 from projects.models import AccessToken, Role
 from tests import builders
-from tests.doors.web import Stream, Web, listening
+from tests.doors.web import Stream, Web, listening, web
 from tests.environments import house as houses
 from tests.environments.house import House
 
@@ -126,9 +128,6 @@ def test_a_revoked_token_ends_its_stream(watchful_server: Web, house: House) -> 
 @pytest.fixture
 def run(house: House, development: Environment) -> Run:
     """A deployment's run, claimed by its worker."""
-    from environments.delivery import deployments
-    from environments.planning import plans
-
     release = house.release(house.app("ledger"), "1.0.0")
     plan = plans.propose(by=house.owner, release=release, environment=development)
     return house.claimed(deployments.carry_out(plan, by=house.owner))
@@ -179,9 +178,26 @@ def claim(server: Web, headers: dict[str, str], wait: float) -> tuple[httpx.Resp
 def test_a_parked_worker_gets_work_as_soon_as_there_is_some(
     server: Web, house: House, development: Environment
 ) -> None:
-    from environments.delivery import deployments
-    from environments.planning import plans
+    took, deployed, given = parked_while_a_deployment_is_asked_for(server, house, development)
 
+    assert took < 2
+    assert given == deployed
+
+
+def test_without_a_broker_a_parked_worker_gets_its_work_some_seconds_later(
+    server_environment: dict[str, str], house: House, development: Environment
+) -> None:
+    with web({**server_environment, "REDIS_URL": "redis://127.0.0.1:1/0"}) as server:
+        took, deployed, given = parked_while_a_deployment_is_asked_for(server, house, development)
+
+    assert took < 7
+    assert given == deployed
+
+
+def parked_while_a_deployment_is_asked_for(
+    server: Web, house: House, development: Environment
+) -> tuple[float, str, str]:
+    """How long the worker waited after the wish, the deployment's id, and the one it was given."""
     release = house.release(house.app("ledger"), "1.0.0")
     headers = session(house.workers[development.id])
     found: list[tuple[httpx.Response, float]] = []
@@ -189,15 +205,12 @@ def test_a_parked_worker_gets_work_as_soon_as_there_is_some(
     parked.start()
     time.sleep(1)
     asked = time.monotonic()
-    deployment = deployments.carry_out(
-        plans.propose(by=house.owner, release=release, environment=development), by=house.owner
-    )
+    plan = plans.propose(by=house.owner, release=release, environment=development)
+    deployment = deployments.carry_out(plan, by=house.owner)
     parked.join(20)
-
-    answer, _ = found[0]
-    assert time.monotonic() - asked < 2
+    answer = found[0][0]
     assert answer.status_code == 200
-    assert answer.json()["run"]["deployment"]["id"] == str(deployment.id)
+    return time.monotonic() - asked, str(deployment.id), answer.json()["run"]["deployment"]["id"]
 
 
 def test_a_parked_worker_is_let_go_when_its_time_is_over(server: Web, house: House, development: Environment) -> None:
@@ -217,8 +230,6 @@ def test_a_session_that_ends_while_it_is_parked_is_told(server: Web, house: Hous
     worker.refresh_from_db()
     end(worker, house)
     house.live(house.release(house.app("ledger"), "1.0.0"), house.environment("other"))
-    from environments.runs import desires
-
     desires.raise_version(development.id)
     parked.join(20)
 
