@@ -213,8 +213,10 @@
   const tails = new Map();
   const listen = () => {
     for (const log of tails.keys()) if (!log.isConnected) { hush(log); tails.delete(log); }
-    for (const log of document.querySelectorAll("[data-tail]")) if (!tails.get(log)?.source && !tails.get(log)?.over) follow(log);
+    for (const log of document.querySelectorAll("[data-tail]")) if (!tails.get(log)?.source && !tails.get(log)?.over) { if (!tails.has(log)) settle(log); follow(log); }
   };
+  // Whoever follows begins at the end; only the log itself scrolls, never the page around it.
+  const settle = log => { if (document.querySelector(`[data-follow="${CSS.escape(log.id)}"]`)?.checked) log.scrollTop = log.scrollHeight; };
   const hush = log => { const tail = tails.get(log); tail?.source?.close(); if (tail) tail.source = null; };
   const follow = log => {
     if (over || document.hidden && state === "Paused") return;
@@ -235,9 +237,9 @@
     log.append(box.content);
     if (event.lastEventId) log.dataset.tailAfter = event.lastEventId;
     while (log.childElementCount > LINES) log.firstElementChild.remove();
-    if (log.nextElementSibling?.matches("p.pad.muted")) log.nextElementSibling.remove();
+    for (const empty of [log.previousElementSibling, log.nextElementSibling]) if (empty?.matches("p.pad.muted")) empty.remove();
     const count = document.querySelector(`[data-lines="${CSS.escape(log.id)}"]`);
-    if (count && event.lastEventId) count.textContent = `${event.lastEventId} lines`;
+    if (count && event.lastEventId) count.textContent = `${event.lastEventId} ${event.lastEventId === "1" ? "line" : "lines"}`;
     if (end && switchOf?.checked) floor.scrollTop = floor.scrollHeight;
   };
   addEventListener("change", event => {
