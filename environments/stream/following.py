@@ -19,6 +19,10 @@ from projects.errors import Refused
 from projects.models import Event
 
 BEAT = 10.0
+# After a quiet second the first change is told sooner, the fewer pages will all ask for it at the same moment.
+QUIET = 1.0
+ALONE = 0.04
+EACH = 0.004
 Tell = Callable[[list[Event], list[dict[str, Any]], Cursor], Awaitable[None]]
 
 
@@ -51,6 +55,7 @@ async def follow(
     audience = Audience()
     feed.audiences.add(audience)
     beat = check = time.monotonic()
+    told = 0.0
     check += settings.TOWPATH_STREAM_RECHECK * random.uniform(0.7, 1.0)
     try:
         await stream.tell("ready", str(cursor), id=cursor)
@@ -64,7 +69,7 @@ async def follow(
             seen = [event for event in events if sees(actor, event)]
             if seen or hints:
                 await tell(seen, hints, cursor)
-                beat = time.monotonic()
+                beat = told = time.monotonic()
             if events and cursor != feed.position:
                 continue
             now = time.monotonic()
@@ -75,7 +80,9 @@ async def follow(
                 await stream.tell("beat", str(cursor), id=cursor)
                 beat = now
             if await stream.sleep(min(beat + BEAT, check) - now) and wait:
-                await asyncio.sleep(wait * random.uniform(0.6, 1.0))
+                quiet = time.monotonic() - told > QUIET
+                window = min(wait, ALONE + feed.listeners * EACH) if quiet else wait
+                await asyncio.sleep(window * random.uniform(0.6, 1.0))
     except Lost:
         await stream.tell("reset", str(feed.position), id=feed.position)
     except Refused as refusal:
