@@ -49,6 +49,14 @@ def place():
     return Place
 
 
+_TURNS = itertools.count()
+
+
+def some(junk: list, most: int = 3) -> list:
+    """The next few: over all the fields each kind of junk has its turn many times."""
+    return [junk[next(_TURNS) % len(junk)] for _ in range(most)]
+
+
 @cache
 def document() -> dict:
     return json.loads(openapi.document())
@@ -98,7 +106,7 @@ def plausible(name: str, place) -> object:
 def test_no_field_of_any_body_breaks_its_operation(place):
     for method, path, operation in operations():
         fields = properties(operation)
-        for field, junk in itertools.product(fields, JUNK):
+        for field, junk in itertools.chain.from_iterable(((field, junk) for junk in some(JUNK)) for field in fields):
             body = {name: plausible(name, place) for name in fields if plausible(name, place) is not None}
             sent = json.dumps(body | {field: junk}).replace("Infinity", "1e400")
             response = getattr(place.client, method)(address(path, place), sent, content_type="application/json")
@@ -109,7 +117,7 @@ def test_no_body_as_a_whole_breaks_an_operation(place):
     for method, path, operation in operations():
         if "requestBody" not in operation:
             continue
-        for junk in JUNK:
+        for junk in some(JUNK):
             sent = json.dumps(junk).replace("Infinity", "1e400")
             response = getattr(place.client, method)(address(path, place), sent, content_type="application/json")
             sound(response, method, path, str(junk)[:60])
@@ -122,7 +130,7 @@ def test_no_query_parameter_breaks_its_operation(place):
         for parameter in operation.get("parameters", []):
             if parameter["in"] != "query":
                 continue
-            for junk in QUERIES:
+            for junk in some(QUERIES, 2):
                 sound(
                     place.client.get(f"{address(path, place)}?{parameter['name']}={junk}"),
                     path,
@@ -132,7 +140,7 @@ def test_no_query_parameter_breaks_its_operation(place):
 
 
 def test_no_header_breaks_an_operation(place):
-    junk = ["", "x", '"', "*", "W/", ",,,", '"a", "b"', "ä", "x" * 5_000, "\x7f"]
+    junk = ["", '"', "*", "W/", 'ä,,,"a", "b"', "x" * 5_000]
     path = f"/api/v1/environments/{place.environment.id}"
     for name, value in itertools.product(
         ("If-None-Match", "If-Match", "Idempotency-Key", "Accept", "Towpath-Protocol"), junk
