@@ -16,7 +16,7 @@ class Form(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if not isinstance(field.widget, forms.CheckboxInput):
-                field.widget.attrs["class"] = "input"
+                field.widget.attrs.setdefault("class", "input")
 
     def refuse(self, refused: Refused) -> None:
         """Show the refusal beside the fields it names, else above the form."""
@@ -48,7 +48,7 @@ class EnvironmentForm(Form):
     env_vars = forms.CharField(
         required=False,
         label="Variables",
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "input mono"}),
         help_text="One NAME=value a line; injected into every step and service here.",
     )
 
@@ -91,7 +91,7 @@ class EnvironmentForm(Form):
 
     def refuse(self, refused: Refused) -> None:
         renamed = [
-            error | {"field": "env_vars"} if str(error.get("field", "")).startswith("execution_environment") else error
+            {**error, "field": "env_vars"} if str(error.get("field", "")).startswith("execution_environment") else error
             for error in refused.errors
         ]
         refused.errors = renamed
@@ -115,7 +115,7 @@ class AppForm(Form):
 class ReleaseForm(Form):
     version = forms.CharField(max_length=64, help_text="Unique in the app, for example 1.4.0.")
     manifest = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "input mono"}),
         help_text="YAML or JSON: the steps that make the release ready and the services it keeps running.",
     )
     archive = forms.FileField(required=False, help_text="A .tar.gz, .tar or .zip; unpacked before the first step.")

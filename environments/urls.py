@@ -25,6 +25,7 @@ urlpatterns = [
     path("environments/<uuid:environment_id>/wish", environments.wish, name="environment-wish"),
     path("environments/<uuid:environment_id>/settings", environments.settings, name="environment-settings"),
     path("environments/<uuid:environment_id>/deletion", environments.deletion, name="environment-deletion"),
+    path("environments/<uuid:environment_id>/holds", holds.placing, name="environment-holds"),
     path("environments/<uuid:environment_id>/restarts", environments.restart, name="environment-restarts"),
     path(
         "environments/<uuid:environment_id>/worker-command",

@@ -122,6 +122,32 @@
     }
   };
 
+  // Durations of what still goes on, and ages, count on in text alone: nothing is announced and nothing asked for.
+  const DAY = 86400, begun = new WeakMap();
+  const duration = seconds => {
+    const whole = Math.max(0, Math.floor(seconds));
+    if (seconds > 0 && seconds < 9.95) return `${seconds.toFixed(1)}s`;
+    if (whole < 60) return `${whole}s`;
+    if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)}m ${whole % 60}s` : `${whole / 60}m`;
+    return `${Math.floor(whole / 3600)}h ${Math.floor(whole % 3600 / 60)}m`;
+  };
+  const age = seconds => seconds < 60 ? "now" : seconds < 3600 ? `${Math.floor(seconds / 60)}m`
+    : seconds < 2 * DAY ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / DAY)}d`;
+  const count = () => {
+    for (const box of document.querySelectorAll("time[data-elapsed]")) {
+      if (!begun.has(box)) begun.set(box, performance.now() - 1000 * box.dataset.elapsed);
+      const words = duration((performance.now() - begun.get(box)) / 1000);
+      if (box.textContent !== words) box.textContent = words;
+    }
+    for (const box of document.querySelectorAll("time[datetime][title]")) {
+      const words = age((Date.now() - Date.parse(box.dateTime)) / 1000);
+      // Where this machine's clock does not agree with the server's at first sight, the server's word stays.
+      if (!begun.has(box)) begun.set(box, words === box.textContent);
+      else if (begun.get(box) && box.textContent !== words) box.textContent = words;
+    }
+  };
+  setInterval(() => { if (!document.hidden) count(); }, 1000);
+
   addEventListener("DOMContentLoaded", () => {
     reveal(document.body);
     for (const box of document.querySelectorAll("[data-toast]")) { box.dataset.seen = ""; settle(box); }

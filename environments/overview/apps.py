@@ -1,6 +1,5 @@
 """The pages of a project, an app and a release."""
 
-import json
 import uuid
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from environments.models import Deployment, Endpoint, Environment, Slot
+from environments.overview import manifest_text, slots
 from projects import access, lifecycle, narration
 from projects.access import Actor, Permission
 from projects.models import App, Event, Project, Release
@@ -52,11 +52,11 @@ def _is_uuid(text: str) -> bool:
 def last_manifest(app: App) -> dict[str, str]:
     """What the form for a new release begins with: the newest release's manifest, as text."""
     newest = Release.objects.filter(app=app).order_by("-serial").first()
-    return {"manifest": json.dumps(newest.manifest, indent=2) if newest else FIRST_MANIFEST}
+    return {"manifest": manifest_text.write(newest.manifest) if newest else FIRST_MANIFEST}
 
 
-def project_page(project: Project, actor: Actor) -> dict[str, Any]:
-    """The project's apps with their newest release and where they are live."""
+def project_page(project: Project, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
+    """The project's apps with their newest release and where they are live, all over or in the chosen environment."""
     newest = Release.objects.filter(app=OuterRef("pk")).order_by("-serial")
     apps = (
         App.objects.filter(project=project)
@@ -71,68 +71,85 @@ def project_page(project: Project, actor: Actor) -> dict[str, Any]:
     )
     found = list(apps)
     live: dict[uuid.UUID, list[Slot]] = {}
-    slots = _seen_slots(actor).filter(app__in=found, live__isnull=False)
-    for slot in slots.select_related("environment", "live__release").order_by("environment__name"):
+    alive = _seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
+    for slot in alive.select_related("environment", "live__release").order_by("environment__name"):
         live.setdefault(slot.app_id, []).append(slot)
     return {
         "project": project,
         "apps": [{"app": app, "live": live.get(app.id, [])} for app in found],
         "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=project.id),
-        "activity": _activity(actor, Q(project_id=project.id)),
+        "activity": _activity(actor, Q(project_id=project.id), chosen),
+        "chosen": chosen,
         "restricted_to": Environment.objects.filter(id=project.restrict_to_environment_id).first()
         if project.restrict_to_environment_id
         else None,
     }
 
 
-def app_page(app: App, actor: Actor, *, before: int | None = None) -> dict[str, Any]:
+def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the app runs, its releases newest first (50 a page), its deployments and what happened."""
     releases = Release.objects.filter(app=app).select_related("artifact").order_by("-serial")
     if before:
         releases = releases.filter(serial__lt=before)
     found = list(releases[: PAGE + 1])
-    places = list(
-        _seen_slots(actor)
-        .filter(app=app, last_number__gt=0)
-        .select_related("environment", "live__release", "previous__release")
-        .order_by("environment__name")
-    )
-    live = _live_by_release(places)
-    addresses: dict[uuid.UUID, list[Endpoint]] = {}
+    every = slots.told(_seen_slots(actor).filter(app=app, last_number__gt=0)).select_related("environment")
+    placed: list[Any] = list(every.order_by("environment__name"))
+    places = [slot for slot in placed if chosen is None or slot.environment_id == chosen.id]
+    live = _live_by_release(placed)
+    addresses: dict[uuid.UUID, list[dict[str, str]]] = {}
     for endpoint in Endpoint.objects.filter(app=app, released_at__isnull=True).select_related("host"):
-        addresses.setdefault(endpoint.environment_id, []).append(endpoint)
+        addresses.setdefault(endpoint.environment_id, []).append(
+            {"url": endpoint.url, "short": endpoint.url.removeprefix("http://"), "service": endpoint.service}
+        )
     return {
         "app": app,
-        "places": [{"slot": slot, "endpoints": addresses.get(slot.environment_id, [])} for slot in places],
+        "places": [
+            {
+                "slot": slot,
+                "status": slots.status(slot),
+                "note": slots.note(slot),
+                "tried": slots.tried(slot),
+                "run_url": reverse("run", args=[slot.run_id]) if slot.run_id else "",
+                "endpoints": addresses.get(slot.environment_id, []),
+            }
+            for slot in places
+        ],
+        "elsewhere": len(placed) - len(places),
+        "chosen": chosen,
         "releases": [{"release": one, "live": live.get(one.id, [])} for one in found[:PAGE]],
         "older": found[PAGE - 1].serial if len(found) > PAGE else None,
         "newer": before is not None,
         "may_release": access.allows(actor, Permission.RELEASE, project_id=app.project_id),
         "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=app.project_id),
-        "activity": _activity(actor, Q(app_id=app.id)),
+        "activity": _activity(actor, Q(app_id=app.id), chosen),
     }
 
 
-def release_page(release: Release, actor: Actor) -> dict[str, Any]:
+def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
     places = list(_seen_slots(actor).filter(app=release.app).select_related("environment", "live__release"))
     deployments = Deployment.objects.filter(release=release)
     if actor.visible_environments is not None:
         deployments = deployments.filter(environment__in=actor.visible_environments)
+    if chosen is not None:
+        deployments = deployments.filter(environment=chosen)
     return {
         "release": release,
+        "chosen": chosen,
         "live": _live_by_release(places).get(release.id, []),
         "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],
-        "targets": _targets(release, actor),
+        "targets": _targets(release, actor, chosen),
     }
 
 
-def _targets(release: Release, actor: Actor) -> list[dict[str, Any]]:
+def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
     draft = reverse("plan-draft")
     environments = Environment.objects.filter(organization=actor.organization, deleted_at__isnull=True)
     if actor.visible_environments is not None:
         environments = environments.filter(id__in=actor.visible_environments)
+    if chosen is not None:
+        environments = environments.filter(pk=chosen.pk)
     return [
         {
             "environment": environment,
@@ -149,23 +166,25 @@ def _targets(release: Release, actor: Actor) -> list[dict[str, Any]]:
     ]
 
 
-def _seen_slots(actor: Actor) -> QuerySet[Slot]:
-    slots = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
+def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slot]:
+    seen = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
     if actor.visible_environments is not None:
-        slots = slots.filter(environment__in=actor.visible_environments)
-    return slots
+        seen = seen.filter(environment__in=actor.visible_environments)
+    return seen if chosen is None else seen.filter(environment=chosen)
 
 
-def _live_by_release(slots: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
+def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
     live: dict[uuid.UUID, list[Environment]] = {}
-    for slot in slots:
+    for slot in placed:
         if slot.live and slot.live.release_id:
             live.setdefault(slot.live.release_id, []).append(slot.environment)
     return live
 
 
-def _activity(actor: Actor, about: Q) -> list[dict[str, Any]]:
+def _activity(actor: Actor, about: Q, chosen: Environment | None) -> list[dict[str, Any]]:
     seen = Event.objects.filter(about, organization_id=actor.organization.id)
     if actor.visible_environments is not None:
         seen = seen.filter(Q(environment_id=None) | Q(environment_id__in=actor.visible_environments))
+    if chosen is not None:
+        seen = seen.filter(Q(environment_id=None) | Q(environment_id=chosen.id))
     return [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]

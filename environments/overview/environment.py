@@ -1,34 +1,28 @@
 """An environment's page, part by part; each part is one card that is read, drawn and refreshed alone."""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, Q
 from django.db.models.functions import Now
-from django.urls import reverse
 
 from environments.models import (
     LIFECYCLE_KINDS,
     UNFINISHED,
     Deployment,
-    Endpoint,
     Environment,
-    Hold,
     Run,
-    Sample,
     ServiceLogChunk,
     Slot,
     StageEnvironment,
     State,
     Worker,
 )
-from environments.overview import sizes, sparklines
+from environments.overview import measured, slots
 from projects import access, narration
 from projects.access import Actor, Permission
 from projects.models import Event
 
-WINDOW = timedelta(minutes=60)
 MOST_ROWS = 50
 
 
@@ -54,7 +48,14 @@ def head(environment: Environment, actor: Actor) -> dict[str, Any]:
         "actions": _actions(environment, may_operate=may_operate),
         "may_delete": may_manage and not environment.is_default and environment.state != State.TERMINATING,
         "may_operate": may_operate,
+        "announce": _announced(environment),
     }
+
+
+def _announced(environment: Environment) -> str:
+    """Where it came to rest, said once to whoever cannot see it; nothing while it moves."""
+    settled = environment.state in (State.RUNNING, State.STOPPED, State.ERROR)
+    return f"{environment.title}: {environment.get_state_display()}" if settled else ""
 
 
 _MOVING = (State.PENDING, State.PROVISIONING, State.STOPPING, State.TERMINATING)
@@ -80,159 +81,19 @@ def lifecycle(environment: Environment, actor: Actor) -> dict[str, Any]:
     return {
         "lifecycle": run,
         "lifecycle_steps": steps,
-        "lifecycle_done": sum(step.phase in ("succeeded", "skipped") for step in steps),
+        "lifecycle_done": sum(step.phase == "succeeded" for step in steps),
     }
 
 
 def releases(environment: Environment, actor: Actor) -> dict[str, Any]:
     """What is deployed, app by app, with the run of the newest deployment and the release a rollback leads to."""
-    latest = Run.objects.filter(environment=OuterRef("environment"), app=OuterRef("app"), kind="deploy")
-    latest = latest.order_by("-created_at", "-id")
-    hold = Hold.objects.filter(slot=OuterRef("pk"), lifted_at__isnull=True)
-    slots = (
-        Slot.objects.filter(_visible(actor), environment=environment, last_number__gt=0)
-        .select_related("app__project", "live__release", "previous__release", "target__release")
-        .annotate(
-            run_id=Subquery(latest.values("id")[:1]),
-            run_phase=Subquery(latest.values("phase")[:1]),
-            run_reason=Subquery(latest.values("reason")[:1]),
-            run_number=Subquery(latest.values("deployment__number")[:1]),
-            run_kind=Subquery(latest.values("deployment__kind")[:1]),
-            run_version=Subquery(latest.values("deployment__release__version")[:1]),
-            hold_id=Subquery(hold.values("id")[:1]),
-            hold_reason=Subquery(hold.values("reason")[:1]),
-        )
-        .order_by("app__name", "id")
-    )
-    rows = [_release_row(slot, environment, actor) for slot in slots[:500]]
-    return {"releases": rows, "releases_live": sum(row["live"] is not None for row in rows)}
-
-
-def _release_row(slot: Any, environment: Environment, actor: Actor) -> dict[str, Any]:
-    may = access.allows(
-        actor,
-        Permission.DEPLOY,
-        project_id=slot.app.project_id,
-        environment_id=environment.id,
-        protected=environment.protected,
-    )
-    working = slot.run_phase in UNFINISHED
-    failed = slot.run_phase in ("failed", "errored") and (slot.live is None or slot.run_number > slot.live.number)
-    if working:
-        status = "removing" if slot.run_kind == "removal" else "deploying"
-    elif failed:
-        status = slot.run_phase
-    elif slot.live is None:
-        status = "none"
-    elif slot.condition != Slot.Condition.OK:
-        status = slot.condition
-    elif slot.hold_id:
-        status = "held"
-    elif slot.live.kind == "rollback":
-        status = "rolled-back"
-    else:
-        status = "live"
-    back = slot.previous.release if slot.live and slot.previous and slot.previous.release else None
-    draft = f"{reverse('plan-draft')}?app={slot.app_id}&environment_id={environment.id}&kind="
+    found = slots.told(Slot.objects.filter(measured.visible(actor), environment=environment, last_number__gt=0))
+    rows = [slots.row(slot, environment, actor) for slot in found.order_by("app__name", "id")[:500]]
+    ended = [row for row in rows if row["ended_at"]]
     return {
-        "app": slot.app,
-        "status": status,
-        "live": slot.live,
-        "release": slot.live.release if slot.live else None,
-        "tried": slot.run_version if working or failed else "",
-        "run_url": reverse("run", args=[slot.run_id]) if slot.run_id else "",
-        "note": slot.condition_reason if status in ("degraded", "drifted") else slot.run_reason if failed else "",
-        "hold_reason": slot.hold_reason,
-        "hold_id": slot.hold_id,
-        "may": may,
-        "working": working,
-        "back": back,
-        "back_url": f"{draft}rollback" if back else "",
-        "removal_url": f"{draft}removal",
-    }
-
-
-def resources(environment: Environment, actor: Actor) -> dict[str, Any]:
-    """Services and workers with what their processes really use: CPU in cores, memory in bytes."""
-    rows: list[dict[str, Any]] = []
-    slots = Slot.objects.filter(_visible(actor), environment=environment, live__isnull=False).select_related("app")
-    for slot in slots.order_by("app__name", "id")[:500]:
-        may = access.allows(
-            actor,
-            Permission.DEPLOY,
-            project_id=slot.app.project_id,
-            environment_id=environment.id,
-            protected=environment.protected,
-        )
-        rows += [
-            {
-                "name": f"{slot.app.name} / {service['name']}",
-                "kind": "Service",
-                "status": service.get("state", "stopped"),
-                "note": _note(service),
-                "cpu": sizes.cores(service.get("cpu")),
-                "memory": sizes.data(service.get("memory")),
-                "app_id": slot.app_id,
-                "service": service["name"],
-                "may": may,
-            }
-            for service in slot.services
-        ]
-    return {"resources": rows, "used": _used(environment.resources)}
-
-
-def _note(service: dict[str, Any]) -> str:
-    said = " · ".join(part for part in (service.get("exit") or "", service.get("line") or "") if part)
-    return said if service.get("state") not in ("running", "starting") else ""
-
-
-def _used(observed: dict[str, Any]) -> dict[str, str]:
-    return {
-        "cpu": sizes.cores(observed.get("cpu")),
-        "memory": sizes.data(observed.get("memory")),
-        "storage": sizes.data(observed.get("storage")),
-    }
-
-
-def endpoints(environment: Environment, actor: Actor) -> dict[str, Any]:
-    """Addresses with the state of the service behind each."""
-    found = (
-        Endpoint.objects.filter(_visible(actor), environment=environment, released_at__isnull=True)
-        .select_related("app", "host")
-        .order_by("app__name", "service", "id")[:500]
-    )
-    services = {
-        (slot.app_id, service["name"]): service.get("state", "stopped")
-        for slot in Slot.objects.filter(environment=environment, live__isnull=False).only("app_id", "services")
-        for service in slot.services
-    }
-    rows = [
-        {
-            "name": f"{endpoint.app.name} / {endpoint.service}",
-            "url": endpoint.url,
-            "short": endpoint.url.removeprefix("http://"),
-            "status": services.get((endpoint.app_id, endpoint.service), "pending"),
-        }
-        for endpoint in found
-    ]
-    return {"endpoints": rows, "endpoints_ready": sum(row["status"] == "running" for row in rows)}
-
-
-def metrics(environment: Environment, actor: Actor) -> dict[str, Any]:
-    """The last hour of CPU, memory and storage as sparklines."""
-    samples = list(Sample.objects.filter(environment=environment, at__gt=Now() - WINDOW).order_by("at")[:2000])
-    used = _used(environment.resources)
-    lines = [
-        ("CPU", used["cpu"], "cores", [sample.cpu for sample in samples]),
-        ("Memory", used["memory"], "", [float(sample.memory) for sample in samples]),
-        ("Storage", used["storage"], "", [float(sample.storage) for sample in samples]),
-    ]
-    return {
-        "metrics": [
-            {"name": name, "value": value, "unit": unit, "path": sparklines.path(values)}
-            for name, value, unit, values in lines
-        ],
-        "sampled": bool(samples),
+        "releases": rows,
+        "releases_live": sum(row["live"] is not None for row in rows),
+        "releases_announce": max(ended, key=lambda row: row["ended_at"])["announce"] if ended else "",
     }
 
 
@@ -240,7 +101,7 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
     """Registered workers, alive first; those that ended stay visible for an hour."""
     found = (
         Worker.objects.filter(environment=environment)
-        .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=Now() - WINDOW))
+        .filter(Q(ended_at__isnull=True) | Q(ended_at__gt=Now() - measured.WINDOW))
         .annotate(
             busy=Count("runs", filter=Q(runs__phase="running")),
             alive=Q(ended_at__isnull=True, lease_until__gt=Now()),
@@ -279,10 +140,10 @@ def logs(
     environment: Environment, actor: Actor, *, app_id: uuid.UUID | None = None, service: str = ""
 ) -> dict[str, Any]:
     """Services that have written, and the last lines of the chosen one (the first where none is chosen)."""
-    slots = Slot.objects.filter(_visible(actor), environment=environment, live__isnull=False).select_related("app")
+    alive = Slot.objects.filter(measured.visible(actor), environment=environment, live__isnull=False)
     choices = [
         {"app": slot.app, "service": one["name"], "deployment_id": slot.live_id}
-        for slot in slots.order_by("app__name", "id")
+        for slot in alive.select_related("app").order_by("app__name", "id")
         for one in slot.services
     ]
     chosen = next(
@@ -301,17 +162,13 @@ def logs(
     return {"log_choices": choices, "log_chosen": chosen, "log_lines": lines, "log_after": following}
 
 
-def _visible(actor: Actor) -> Q:
-    return Q() if actor.visible_projects is None else Q(app__project_id__in=actor.visible_projects)
-
-
 PARTS = {
     "head": head,
     "lifecycle": lifecycle,
     "releases": releases,
-    "resources": resources,
-    "endpoints": endpoints,
-    "metrics": metrics,
+    "resources": measured.resources,
+    "endpoints": measured.endpoints,
+    "metrics": measured.metrics,
     "workers": workers,
     "activity": activity,
     "logs": logs,

@@ -122,13 +122,16 @@ def _row(environment: Any, filters: Filters) -> dict[str, Any]:
         "active_at": environment.active_at or environment.created_at,
         "active_by": actor.partition(":")[2] or actor,
         "project": environment.project.key if environment.project else "All",
+        "project_url": filters.query(project=environment.project.key) if environment.project else "",
+        "tags": [{"word": tag, "url": filters.query(tag=tag)} for tag in environment.tags],
     }
 
 
 def _counts(actor: Actor, filters: Filters) -> list[dict[str, Any]]:
     """How many are in each state, counted to 1,000 and no further, in one statement."""
     base = _filtered(actor, Filters(project=filters.project, tag=filters.tag, environment=filters.environment))
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = []
     for state in ["", *State.values]:
         one = base.filter(state=state) if state else base
         sql, bound = one.order_by().values("pk")[: COUNTED + 1].query.sql_with_params()

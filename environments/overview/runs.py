@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from environments.models import UNFINISHED, Environment, LogChunk, Run, RunStep
+from environments.models import UNFINISHED, Environment, LogChunk, Phase, Run, RunStep
 from projects import access
 from projects.access import Actor, Permission
 from projects.errors import NotFound
@@ -36,8 +36,9 @@ def project_of(run: Run) -> uuid.UUID | None:
 
 
 def page(run: Run, actor: Actor, *, attempt: int | None = None, q: str = "") -> dict[str, Any]:
-    chosen = attempt or run.attempt
-    return facts(run, actor) | steps(run, attempt=chosen) | log(run, attempt=chosen, q=q)
+    shown = attempt or run.attempt
+    found = facts(run, actor) | steps(run, attempt=shown) | log(run, attempt=shown, q=q)
+    return found | {"attempt_chosen": attempt is not None}
 
 
 def facts(run: Run, actor: Actor) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def facts(run: Run, actor: Actor) -> dict[str, Any]:
         "retry_why": "Available when the run ends" if unfinished else "",
         "cancelling": unfinished and run.cancel_asked_at is not None,
         "may": may,
+        "announce": "" if unfinished else f"Run {run.number}, {title(run)}: {run.get_phase_display()}",
     }
 
 
@@ -81,6 +83,7 @@ def steps(run: Run, *, attempt: int) -> dict[str, Any]:
         {
             "n": n,
             "current": n == attempt,
+            "query": f"?attempt={n}" if n < run.attempt else "?",
             "note": run.phase if n == run.attempt else f"ended at {broken[n]}" if n in broken else "lost",
         }
         for n in range(run.attempt, 0, -1)
@@ -90,7 +93,8 @@ def steps(run: Run, *, attempt: int) -> dict[str, Any]:
         "attempt": attempt,
         "attempts": attempts,
         "steps": chosen,
-        "steps_done": sum(step.phase in ("succeeded", "skipped") for step in chosen),
+        "steps_done": sum(step.phase == "succeeded" for step in chosen),
+        "steps_moving": run.phase == Phase.RUNNING and attempt == run.attempt,
     }
 
 

@@ -1,6 +1,7 @@
 """The pages of projects, apps and releases."""
 
 import uuid
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -12,6 +13,7 @@ from environments import samples
 from environments.entries import AppForm, ProjectForm, ReleaseForm
 from environments.overview import apps as overview
 from environments.views.fragments import conditional
+from environments.views.shell import chosen_environment
 from projects import access, apps, artifacts, lifecycle, manifests, releases
 from projects.access import Permission
 from projects.errors import NotFound, Refused
@@ -30,7 +32,8 @@ def projects(request: Visit) -> HttpResponse:
 @signed_in
 @conditional
 def project(request: Visit, project_id: uuid.UUID) -> HttpResponse:
-    context = overview.project_page(_project(request, project_id), request.actor)
+    context = overview.project_page(_project(request, project_id), request.actor, chosen=chosen_environment(request))
+    context["here"] = request.get_full_path()
     return render(request, "project/_body.html" if is_fragment(request) else "project/page.html", context)
 
 
@@ -40,7 +43,12 @@ def project(request: Visit, project_id: uuid.UUID) -> HttpResponse:
 def app(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     before = request.GET.get("before", "")
     found = _app(request, app_id)
-    context = overview.app_page(found, request.actor, before=int(before) if before.isdecimal() else None)
+    context = overview.app_page(
+        found,
+        request.actor,
+        before=int(before) if before.isdecimal() and len(before) < 10 else None,
+        chosen=chosen_environment(request),
+    )
     context["here"] = request.get_full_path()
     return render(request, "app/_body.html" if is_fragment(request) else "app/page.html", context)
 
@@ -55,7 +63,8 @@ def release(request: Visit, release_id: uuid.UUID) -> HttpResponse:
     one = found.first()
     if one is None or not request.actor.sees(project_id=one.app.project_id):
         raise NotFound("There is no such release, or you may not see it.")
-    context = overview.release_page(one, request.actor)
+    context = overview.release_page(one, request.actor, chosen=chosen_environment(request))
+    context["here"] = request.get_full_path()
     return render(request, "release/_body.html" if is_fragment(request) else "release/page.html", context)
 
 
@@ -73,6 +82,7 @@ def new_project(request: Visit) -> HttpResponse:
             messages.success(request, f"{made.name} was created. Add its first app.")
             return redirect("app-new", made.id)
     context = {"form": form, "heading": "New project", "button": "Create project", "back": reverse("projects")}
+    context["crumbs"] = [_projects()]
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
 
@@ -92,6 +102,7 @@ def new_app(request: Visit, project_id: uuid.UUID) -> HttpResponse:
             return redirect("release-new", made.id)
     back = reverse("project", args=[found.id])
     context = {"form": form, "heading": f"New app in {found.name}", "button": "Create app", "back": back}
+    context["crumbs"] = [_projects(), {"word": found.name, "url": back}]
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
 
@@ -112,12 +123,14 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
             return redirect("release", made.id)
     back = reverse("app", args=[found.id])
     context = {"form": form, "heading": f"New release of {found.name}", "button": "Cut release", "back": back}
+    project = {"word": found.project.name, "url": reverse("project", args=[found.project_id])}
+    context["crumbs"] = [_projects(), project, {"word": found.name, "url": back}]
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
 
-def _release_fields(form: ReleaseForm, request: Visit, app: App) -> dict[str, object]:
+def _release_fields(form: ReleaseForm, request: Visit, app: App) -> dict[str, Any]:
     given = form.cleaned_data
-    fields = {name: given[name] for name in ("version", "commit", "notes", "link")}
+    fields: dict[str, Any] = {name: given[name] for name in ("version", "commit", "notes", "link")}
     fields["manifest"] = manifests.parse(given["manifest"])
     if given["archive"]:
         fields["artifact"] = artifacts.receive(
@@ -144,3 +157,7 @@ def _project(request: Visit, project_id: uuid.UUID) -> Project:
 
 def _app(request: Visit, app_id: uuid.UUID) -> App:
     return apps.find(request.actor, str(app_id))
+
+
+def _projects() -> dict[str, str]:
+    return {"word": "Projects", "url": reverse("projects")}

@@ -2,6 +2,7 @@
 
 import uuid
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
@@ -138,6 +139,7 @@ def new(request: Visit) -> HttpResponse:
         "heading": "New environment",
         "button": "Create environment",
         "back": reverse("environments"),
+        "crumbs": [_environments()],
     }
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
@@ -158,6 +160,7 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
             return redirect("environment", found.id)
     back = reverse("environment", args=[found.id])
     context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
+    context["crumbs"] = [_environments(), {"word": found.title, "url": back}]
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
 
@@ -186,6 +189,10 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     return render(request, template, context, status=status)
 
 
+def _environments() -> dict[str, str]:
+    return {"word": "Environments", "url": reverse("environments")}
+
+
 def _confirmed(environment: Environment, typed: str) -> None:
     if typed.strip() != environment.name:
         raise Invalid.field("confirm", f"Type {environment.name} exactly as it is written.")
@@ -209,7 +216,17 @@ def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", s
         context |= _head(found, request)
     if part == "logs":
         context |= _chosen_log(found, request)
-    return render(request, f"environment/_{part}.html", context, status=status)
+    response = render(request, f"environment/_{part}.html", context, status=status)
+    if part == "logs" and request.htmx and request.GET.get("log"):
+        # What is chosen stays in the page's address, so that a reload or a link shows the same.
+        response["HX-Replace-Url"] = _with_log(request, reverse("environment", args=[found.id]))
+    return response
+
+
+def _with_log(request: Visit, page: str) -> str:
+    asked = parse_qsl(urlsplit(request.htmx.current_url_abs_path or "").query)
+    kept = [(name, value) for name, value in asked if name != "log"]
+    return f"{page}?{urlencode([*kept, ('log', request.GET['log'])])}"
 
 
 def _chosen_log(found: Environment, request: Visit) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -147,6 +148,7 @@ class Shell:
         return self._kept[name]
 
 
+@cache
 def address(name: str) -> str:
     """The URL of a page that takes no arguments, or nothing where the product has no such page."""
     try:
