@@ -47,7 +47,7 @@ class Site:
         self.worker: subprocess.Popen | None = None
         self.supervisor: subprocess.Popen | None = None
         self.prepared = prepare(directory)
-        config: dict = {"builtin": builtin}
+        config: dict = {"builtin": builtin, "grace_seconds": 0.5}
         if builtin:
             config |= {"service_first": free_stretch(60), "service_count": 60, "endpoints_directory": None}
         write_atomically(self.layout.worker / "config.json", json.dumps(config))

@@ -109,13 +109,13 @@ def test_a_frozen_worker_that_wakes_gives_up_what_it_lost(site, control_plane, a
 
 
 def test_an_older_attempt_never_takes_the_traffic_back(site, control_plane, app):
-    old = deployment(app, "1.0")
-    control_plane.wait(control_plane.submit(old))
-    control_plane.wait(control_plane.submit(deployment(app, "2.0")))
+    control_plane.wait(control_plane.submit(deployment(app, "1.0", number=5)))
+    control_plane.wait(control_plane.submit(deployment(app, "2.0", number=7)))
 
-    control_plane.submit(old)  # as an attempt would that was frozen and believes itself at work
+    # As an attempt would that was frozen for long and believes itself at work.
+    late = control_plane.submit(deployment(app, "1.1", number=6))
 
-    time.sleep(2)
+    assert control_plane.wait(late)["phase"] == "errored"
     assert site.get(app) == "2.0"
 
 

@@ -183,12 +183,14 @@ def test_a_cancelled_run_ends_its_step_at_once(site, control_plane, app):
 
 
 def test_two_apps_are_deployed_side_by_side(site, control_plane):
-    slow = [{"n": 1, "name": "wait", "run": "sleep 5", "timeout": 60}]
+    slow = [{"n": 1, "name": "wait", "run": "sleep 60", "timeout": 90}]
     waiting = control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=slow, services=[]))
     control_plane.wait(waiting, "running")
 
     assert control_plane.wait(control_plane.submit(deployment(str(uuid.uuid4()), "1.0")))["phase"] == "succeeded"
     assert control_plane.runs[waiting]["phase"] == "running"
+    control_plane.runs[waiting]["cancel"] = True
+    assert control_plane.wait(waiting)["phase"] == "cancelled"
 
 
 def test_a_step_knows_its_release_and_nothing_of_the_worker(site, control_plane, app):

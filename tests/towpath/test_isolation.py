@@ -55,6 +55,7 @@ def interpreter(tmp_path_factory):
     else:
         shutil.rmtree(place)
         pytest.skip("no interpreter here can be executed by other users")
+    subprocess.run([python, "-m", "compileall", "-q", str(place / "lib")], check=False, capture_output=True)
     yield place, python
     shutil.rmtree(place)
 
@@ -69,7 +70,7 @@ class SeparateSite(Site):
         self.worker = None
         self.prepared = prepare(directory, uid=WORKER, gid=WORKER)
         first = free_stretch(60)
-        config = f'{{"builtin": true, "service_first": {first}, "service_count": 60}}'
+        config = f'{{"builtin": true, "service_first": {first}, "service_count": 60, "grace_seconds": 0.5}}'
         write_atomically(self.layout.worker / "config.json", config)
         write_atomically(self.layout.token, control_plane.token)
         for path in (self.layout.worker / "config.json", self.layout.token):

@@ -39,6 +39,19 @@ def test_a_rotated_file_is_read_to_its_end_first(tmp_path):
     assert follow.read() == ["two", "three"]
 
 
+def test_a_file_that_was_rotated_away_twice_is_said_to_have_a_gap(tmp_path):
+    path = tmp_path / "out"
+    follow = follower(path)
+    path.write_bytes(b"one\n")
+    assert follow.read() == ["one"]
+
+    path.rename(tmp_path / "kept aside")
+    (tmp_path / "out.1").write_bytes(b"three\n")
+    path.write_bytes(b"four\n")
+
+    assert follow.read() == ["[lines are missing here: they were written faster than they could be read]", "four"]
+
+
 def test_what_is_no_text_is_made_readable():
     assert readable(b"caf\xc3\xa9 \xff\0!\r\n") == "café �!"
     assert len(readable(b"x" * 100_000)) < 17_000

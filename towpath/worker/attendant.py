@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from functools import partial
 from typing import Any
 
 from supervisor.process import Subprocess
@@ -37,6 +38,8 @@ class Attendant:
         self.exit_counts: dict[str, int] = {}
         self.wrapper = find_wrapper()
         self._note_exits(supervisord)
+        # What a former supervisor left when it was killed would run twice: everything is about to be started anew.
+        processes.kill_all(partial(processes.lives_in, directory=os.path.realpath("../releases")))
 
     def abilities(self) -> str:
         return json.dumps({"wrapper": self.wrapper, "uid": os.getuid(), "pid": os.getpid()})
@@ -61,9 +64,9 @@ class Attendant:
             }
         return json.dumps({"at": time.time(), "programs": programs})
 
-    def kill_marked(self, run: str, below_attempt: int) -> int:
-        """Kill every process that an older attempt of this run left behind; answers how many."""
-        return processes.kill_marked(run=run, below_attempt=below_attempt)
+    def kill_marked(self, run: str, first: int, below: int) -> int:
+        """Kill every process that these attempts of the run left behind; answers how many."""
+        return processes.kill_all(partial(processes.bears_attempt, run=run, first=first, below=below))
 
     def kill(self, name: str) -> bool:
         """Kill a program at once, its whole group, whatever it is doing."""

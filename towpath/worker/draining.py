@@ -8,10 +8,6 @@ from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
-# A request that was sent to the old address just before the switch gets this long, on top of the service's own
-# `stop_timeout`, within which well-behaved servers finish what they have begun.
-GRACE = 5.0
-
 
 def others(worksite: Worksite, app: str) -> list[Instance]:
     """Instances older than the one that has the traffic."""
@@ -34,7 +30,7 @@ def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[st
 
     def work() -> None:
         try:
-            worksite.stopping.wait(GRACE if mine else 0)
+            worksite.stopping.wait(worksite.host.grace_seconds if mine else 0)
             if not worksite.stopping.is_set():
                 for instance in mine:
                     starting.end(worksite, supervisor, instance)

@@ -21,6 +21,9 @@ class Host:
     endpoint_first: int
     endpoint_count: int
     endpoints_directory: Path | None
+    # A request that was sent to the old address just before a switch gets this long before the old service is asked
+    # to end; its own `stop_timeout`, within which well-behaved servers finish what they have begun, comes on top.
+    grace_seconds: float = 5.0
 
     def told(self, address: str) -> dict[str, object]:
         return {
@@ -53,6 +56,7 @@ def recognise(layout: Layout) -> Host:
         endpoint_first=int(kept.get("endpoint_first") or 0),
         endpoint_count=int(kept.get("endpoint_count") or 0),
         endpoints_directory=Path(directory) if directory else None,
+        grace_seconds=float(given.get("grace_seconds", 5.0)),
     )
 
 

@@ -34,13 +34,16 @@ class Follower:
         descriptor = self._open(self.path)
         if descriptor is not None and self.inode and os.fstat(descriptor).st_ino != self.inode:
             rotated = self._open(self.path.with_name(self.path.name + ".1"))
+            same = False
             if rotated is not None:
-                if os.fstat(rotated).st_ino == self.inode:
+                if same := os.fstat(rotated).st_ino == self.inode:
                     found.extend(self._lines(rotated, limit))
                 os.close(rotated)
                 if len(found) >= limit:
                     os.close(descriptor)
                     return found
+            if rotated is None or not same:
+                found.append("[lines are missing here: they were written faster than they could be read]")
             self.inode, self.position = 0, 0
         if descriptor is not None:
             status = os.fstat(descriptor)

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -105,33 +106,34 @@ def listening_sockets() -> list[tuple[int, str]]:
     return sockets(LISTENING)
 
 
-def marks(pid: int) -> dict[str, str]:
-    """The marks that a program of ours was started with; nothing for another uid's process."""
+def environment(pid: int) -> dict[str, str]:
+    """What a process was started with; nothing for another uid's process."""
     try:
-        environment = Path("/proc", str(pid), "environ").read_bytes()
+        content = Path("/proc", str(pid), "environ").read_bytes()
     except OSError:
         return {}
-    pairs = (entry.decode("utf-8", "replace").partition("=") for entry in environment.split(b"\0"))
-    return {name: value for name, _, value in pairs if name in ("TOWPATH_RUN", "TOWPATH_ATTEMPT")}
+    pairs = (entry.decode("utf-8", "replace").partition("=") for entry in content.split(b"\0"))
+    return {name: value for name, _, value in pairs}
 
 
-def marked(*, run: str, below_attempt: int) -> list[int]:
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
-        mark = marks(int(entry))
-        attempt = mark.get("TOWPATH_ATTEMPT", "")
-        if mark.get("TOWPATH_RUN") == run and attempt.isdigit() and int(attempt) < below_attempt:
-            found.append(int(entry))
-    return found
+def bears_attempt(pid: int, run: str, *, first: int, below: int) -> bool:
+    """Whether the marks say that this attempt of the run began the process."""
+    begun_with = environment(pid)
+    attempt = begun_with.get("TOWPATH_ATTEMPT", "")
+    return begun_with.get("TOWPATH_RUN") == run and attempt.isdigit() and first <= int(attempt) < below
 
 
-def kill_marked(*, run: str, below_attempt: int) -> int:
-    """Kill what bears an older attempt until nothing does: what forks meanwhile is found by the next look."""
+def lives_in(pid: int, directory: str) -> bool:
+    """Whether its home lies there, as that of every program of ours does."""
+    return environment(pid).get("HOME", "").startswith(directory.rstrip("/") + "/")
+
+
+def kill_all(wanted: Callable[[int], bool]) -> int:
+    """Kill what fits until nothing does, and answer how many: what forks meanwhile is found by the next look."""
     killed: set[int] = set()
     for _ in range(20):
-        left = marked(run=run, below_attempt=below_attempt)
+        left = [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]
+        left = [pid for pid in left if wanted(pid)]
         for pid in left:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -68,7 +68,7 @@ def begin(
         attempt=attempt,
         release=release,
         services={service.name: described(service, port_of.get(service.name)) for service in specification.services},
-        run=specification.run,
+        run=specification.env.get("TOWPATH_RUN", specification.run),
     )
     worksite.routes.record(instance)
     worksite.ports.written_down(ports)
@@ -117,6 +117,9 @@ def end(worksite: Worksite, supervisor: Supervisor, instance: Instance, *, forge
     for service, kept in instance.services.items():
         if not programs.remove(supervisor, instance.program(service), within=kept["stop_timeout"] + 3):
             raise SupervisorAway(f"{service} of {instance.app_name} does not end")
+    if not supervisor.wrapper:
+        # Without namespaces, what left the service's process group is known by its marks alone.
+        supervisor.kill_attempt(instance.run, instance.attempt)
     if forget:
         worksite.routes.forget(instance)
 

@@ -2,15 +2,16 @@
 
 import json
 import threading
-import time
 
 from towpath.worker import programs
 from towpath.worker.lines import output_of
 from towpath.worker.programs import Program
+from towpath.worker.session import now
 from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
 EVERY = 120.0
+SOON = 10.0  # after something was deployed or taken away
 
 
 class Storage:
@@ -22,9 +23,9 @@ class Storage:
 
     def bytes(self, supervisors: dict[str, Supervisor]) -> int:
         """The last known sum; a new weighing goes on beside."""
-        soon = min(EVERY, 10.0) if not any(self.weights.values()) else EVERY
-        if supervisors and not self.busy and time.monotonic() - self.weighed_at > soon:
-            self.busy, self.weighed_at = True, time.monotonic()
+        changed = max(self.worksite.last_turn.values(), default=0.0) > self.weighed_at
+        if supervisors and not self.busy and now() - self.weighed_at > (SOON if changed else EVERY):
+            self.busy, self.weighed_at = True, now()
             threading.Thread(target=self._weigh, args=(dict(supervisors),), name="storage", daemon=True).start()
         return sum(self.weights.values())
 

@@ -137,7 +137,10 @@ class Supervisor:
         self.call("towpath.kill", name)
 
     def kill_older_attempts(self, run: str, attempt: int) -> int:
-        return int(self.call("towpath.kill_marked", run, attempt, timeout=20))
+        return int(self.call("towpath.kill_marked", run, 0, attempt, timeout=20))
+
+    def kill_attempt(self, run: str, attempt: int) -> int:
+        return int(self.call("towpath.kill_marked", run, attempt, attempt + 1, timeout=20))
 
     def remove(self, name: str) -> bool:
         """Forget a program that has stopped; false while it still runs."""
