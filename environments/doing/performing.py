@@ -16,7 +16,7 @@ from django.utils import timezone
 from environments import hosts
 from environments.doing import conclusions, fetching, preparing, provisioning, terminating
 from environments.doing.keeping import KEEPER, Kept
-from environments.doing.progress import Interrupted, Step, StepFailed
+from environments.doing.progress import Interrupted, Step, StepFailed, Unwanted
 from environments.models import Phase, Run, RunKind, RunStep
 from environments.runs import claim, logs, steps
 from environments.runs.lease import LeaseLost
@@ -133,6 +133,8 @@ class Performance(Kept):
                     self._carry_out(self.step)
         except LeaseLost:
             return None, ""
+        except Unwanted:
+            return Phase.CANCELLED, ""
         except Interrupted:
             return self._why_interrupted()
         except (StepFailed, Refused) as refusal:

@@ -20,6 +20,10 @@ class Interrupted(Exception):
     """The step must stop: its time is up, somebody cancelled the run, or the lease was lost."""
 
 
+class Unwanted(Interrupted):
+    """What the run was asked for is not wanted any more."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One repeatable piece of work with a deadline of its own, in seconds."""

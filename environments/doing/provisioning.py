@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
 from environments import states
-from environments.doing.progress import Step, StepFailed
+from environments.doing.progress import Step, Unwanted
 from environments.doing.provisioners import driver_of
 from environments.models import Environment, Phase, Run, RunKind, Slot, State
 from environments.runs import desires, queue
@@ -22,7 +22,7 @@ def plan(run: Run) -> Sequence[Step]:
     """What this run has to do, decided when an attempt begins."""
     environment = _locked(run)
     if environment.state == State.TERMINATING:
-        raise StepFailed(f"{environment.title} is being terminated.")
+        raise Unwanted(f"{environment.title} is being terminated.")
     if environment.state == State.PENDING:
         states.move(environment, State.PROVISIONING, by=access.system(run.organization))
     driver = driver_of(environment)

@@ -223,6 +223,18 @@ def test_what_is_asked_to_stop_stops(
     assert environment.state == State.ERROR and "Cancelled by user:" in environment.error_message
 
 
+def test_what_is_not_wanted_any_more_when_it_begins_is_cancelled(
+    environment: Environment, driver: Scripted, owner: Actor
+) -> None:
+    claimed = claim.by_control("test", the_run(environment).id)
+    assert claimed is not None
+    lifecycle.delete(environment, by=owner)
+    performing.Performance(claimed, "test").carry_out()
+
+    kinds = dict(Run.objects.filter(environment=environment).values_list("kind", "phase"))
+    assert kinds == {"provision": "cancelled", "terminate": "queued"}
+
+
 def test_what_was_taken_away_reports_nothing_more(
     environment: Environment, driver: Scripted, monkeypatch: pytest.MonkeyPatch
 ) -> None:

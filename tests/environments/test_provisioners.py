@@ -177,6 +177,7 @@ def assert_nothing_is_left(site: Site, environment: Environment) -> None:
     assert site.processes(environment) == []
     assert site.programs(environment) == []
     assert not list((site.ground.home / "supervisor" / "conf.d").glob(f"*{environment.id.hex}*"))
+    assert not list((site.ground.home / "logs").glob(f"*{environment.id.hex}*"))
     assert not environment.directory or not Path(environment.directory).exists()
     assert not Endpoint.objects.filter(environment=environment, released_at=None).exists()
     assert not Account.objects.filter(environment=environment, removed_at=None).exists()

@@ -231,6 +231,8 @@ def _keep_project(environment: Environment, project: Project, prepared: Preparat
 
 
 def _remove_directories(environment: Environment, progress: Progress) -> None:
+    for log in (Path(settings.TOWPATH_HOME) / "logs").glob(f"environment-{environment.id.hex}-*"):
+        log.unlink(missing_ok=True)
     if not environment.directory or not Path(environment.directory).exists():
         progress.say("There are no directories.")
         return
