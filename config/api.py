@@ -6,6 +6,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 from ninja.parser import Parser
 from ninja.renderers import BaseRenderer
 from ninja.security import HttpBearer
@@ -64,17 +65,32 @@ class AccessTokenAuth(HttpBearer):
 
 
 class TowpathAPI(NinjaAPI):
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """The endpoint's own name; a test sees to it that no two are alike."""
+        return operation.view_func.__name__
+
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
-        """Every operation may refuse; say once how."""
+        """What every operation shares is said here, once: how it refuses, and the headers it understands."""
         schema = super().get_openapi_schema(**kwargs)
         schema["components"].setdefault("schemas", {})["Problem"] = PROBLEM
-        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         for operations in schema["paths"].values():
-            for operation in operations.values():
-                operation["responses"]["default"] = {"description": "A refusal", "content": content}
+            for method, operation in operations.items():
+                operation["responses"]["default"] = REFUSAL
+                if method in HEADERS:
+                    operation["parameters"] = [*operation.get("parameters", []), HEADERS[method]]
         return schema
 
 
+def header(name: str, description: str) -> dict[str, Any]:
+    schema = {"type": "string", "maxLength": 200}
+    return {"in": "header", "name": name, "required": False, "description": description, "schema": schema}
+
+
+HEADERS = {
+    "get": header("If-None-Match", "The ETag one has; 304 when nothing has changed."),
+    "post": header("Idempotency-Key", "The same key and body within 24 hours get the first answer again."),
+    "patch": header("If-Match", "The ETag one has; 412 when it was changed since."),
+}
 PROBLEM = {
     "title": "Problem",
     "description": "RFC 9457: `detail` is a sentence a person can act on, `code` a stable word.",
@@ -88,6 +104,10 @@ PROBLEM = {
         "code": {"type": "string"},
         "errors": {"type": "array", "items": {"type": "object"}},
     },
+}
+REFUSAL = {
+    "description": "A refusal",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
 
 

@@ -7,6 +7,7 @@ import uuid
 from datetime import datetime
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from pydantic import BaseModel, Field
@@ -47,7 +48,8 @@ def link(request: HttpRequest, cursor: str) -> None:
     query = request.GET.copy()
     query.pop("skip", None)
     query["cursor"] = cursor
-    setattr(request, "link_next", f"{request.build_absolute_uri(request.path)}?{query.urlencode()}")  # noqa: B010
+    address = settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    setattr(request, "link_next", f"{address}{request.path}?{query.urlencode()}")  # noqa: B010
 
 
 def _write(moment: datetime, ident: Any) -> str:

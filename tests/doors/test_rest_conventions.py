@@ -213,6 +213,15 @@ def test_a_cursor_that_is_not_ours_is_refused(cursor):
     assert fields(get(client, f"/projects?cursor={cursor}")) == {"cursor"}
 
 
+def test_the_link_leads_to_the_address_that_the_installation_is_known_by(settings):
+    cast = builders.cast()
+    for _ in range(2):
+        builders.project(cast.owner)
+    settings.TOWPATH_PUBLIC_URL = "https://towpath.example"
+    link = get(builders.rest(cast.owner), "/projects?limit=1&skip=0")["Link"]
+    assert link.startswith("<https://towpath.example/api/v1/projects?limit=1&cursor=")
+
+
 def test_projects_come_newest_first_and_apps_oldest_first():
     cast = builders.cast()
     client = builders.rest(cast.owner)

@@ -169,6 +169,8 @@ def test_the_document_is_served_with_every_operation_and_no_later_one():
     for path, operations in served["paths"].items():
         for method, operation in operations.items():
             assert "default" in operation["responses"], (method, path)
+    names = [operation["operationId"] for operations in served["paths"].values() for operation in operations.values()]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_every_address_of_the_api_asks_for_a_credential():
