@@ -6,11 +6,9 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.utils import timezone
 
 from environments.board import cells, statements
 from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row, SlotRow
@@ -20,7 +18,7 @@ from projects.errors import Invalid
 __all__ = ["PAGE", "STATUSES", "Board", "Cell", "Column", "Filters", "News", "Row", "board"]
 
 
-def board(actor: Actor, filters: Filters, *, now: datetime | None = None) -> Board:
+def board(actor: Actor, filters: Filters) -> Board:
     """Three statements, whatever the size: the columns, the page of apps with the counts, and their cells."""
     if filters.status and filters.status not in STATUSES:
         raise Invalid.field("status", f"must be one of {', '.join(STATUSES)}.")
@@ -28,11 +26,10 @@ def board(actor: Actor, filters: Filters, *, now: datetime | None = None) -> Boa
     apps, counts, live = _apps(actor, filters, columns)
     page, more = apps[: filters.limit], len(apps) > filters.limit
     slots = _slots([app["id"] for app in page], columns, actor)
-    moment = (now or timezone.now()).timestamp()
     return Board(
         chain_id=chain_id,
         columns=[_counted(column, live) for column in columns if column.shown],
-        rows=cells.rows(page, columns, slots, now=moment),
+        rows=cells.rows(page, columns, slots),
         counts=counts,
         next_cursor=_cursor(page[-1]) if page and more else "",
     )

@@ -2,42 +2,35 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from environments.board.facts import Cell, Column, News, Row, SlotRow
 from environments.models import Phase, State
 
-UNSEEN_AFTER = 60.0
 QUIET = {State.STOPPED, State.SLEEPING, State.HIBERNATING}
 MOVING = (Phase.QUEUED, Phase.RUNNING)
 
 
-def rows(
-    apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow], *, now: float
-) -> list[Row]:
-    """One row for each app, its cells in the order of the columns that are shown."""
-    by_app: dict[str, dict[str, SlotRow]] = {}
+def rows(apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow]) -> list[Row]:
+    """One row for each app; its cells are made when somebody asks for them."""
+    by_app: dict[str, list[SlotRow]] = {}
     for slot in slots:
-        by_app.setdefault(slot.app_id, {})[slot.environment_id] = slot
-    keys = [str(column.environment_id) for column in columns]
+        by_app.setdefault(slot.app_id, []).append(slot)
+    keyed = [(column, str(column.environment_id)) for column in columns]
     stages: dict[int, list[str]] = {}
-    for column, key in zip(columns, keys, strict=True):
+    for column, key in keyed:
         stages.setdefault(column.place, []).append(key)
-    return [
-        _row(app, list(zip(columns, keys, strict=True)), stages, by_app.get(str(app["id"]), {}), now=now)
-        for app in apps
-    ]
+    return [_row(app, keyed, stages, by_app.get(str(app["id"]), [])) for app in apps]
 
 
 def _row(
     app: Mapping[str, Any],
     columns: Sequence[tuple[Column, str]],
     stages: Mapping[int, Sequence[str]],
-    slots: Mapping[str, SlotRow],
-    *,
-    now: float,
+    slots: Sequence[SlotRow],
 ) -> Row:
-    sources = {place + 1: _source(keys, slots) for place, keys in stages.items() if place > 0}
+    newest = app["newest_version"] or ""
     return Row(
         app_id=app["id"],
         name=app["name"],
@@ -45,16 +38,25 @@ def _row(
         project_key=app["key"],
         project_name=app["project"],
         project_apps=app["project_apps"],
-        newest_version=app["newest_version"] or "",
-        cells=[
-            _cell(app, column, slots.get(key), sources.get(column.place), now=now)
-            for column, key in columns
-            if column.shown
-        ],
-        elsewhere=[
-            _cell(app, _aside(slot), slot, None, now=now) for slot in slots.values() if slot.environment is not None
-        ],
+        newest_version=newest,
+        facts=(app["id"], app["name"], newest, *slots),
+        beside=any(slot.environment is not None for slot in slots),
+        moving=any(slot.phase in MOVING for slot in slots),
+        make=partial(_cells, app, columns, stages, slots),
     )
+
+
+def _cells(
+    app: Mapping[str, Any],
+    columns: Sequence[tuple[Column, str]],
+    stages: Mapping[int, Sequence[str]],
+    slots: Sequence[SlotRow],
+) -> tuple[list[Cell], list[Cell]]:
+    known = {slot.environment_id: slot for slot in slots}
+    sources = {place + 1: _source(keys, known) for place, keys in stages.items() if place > 0}
+    return [_cell(app, column, known.get(key), sources.get(column.place)) for column, key in columns if column.shown], [
+        _cell(app, _aside(slot), slot, None) for slot in slots if slot.environment is not None
+    ]
 
 
 def _aside(slot: SlotRow) -> Column:
@@ -84,13 +86,13 @@ def _source(keys: Sequence[str], slots: Mapping[str, SlotRow]) -> SlotRow | None
     return oldest
 
 
-def _cell(app: Mapping[str, Any], column: Column, slot: SlotRow | None, source: SlotRow | None, *, now: float) -> Cell:
+def _cell(app: Mapping[str, Any], column: Column, slot: SlotRow | None, source: SlotRow | None) -> Cell:
     if slot is None:
         cell = Cell(column=column, status="none")
         _offer(cell, app, 0, source)
         return cell
     news = _news(slot) if slot.phase is not None else None
-    status, reason, seconds = _status(slot, news, column, now=now)
+    status, reason, seconds = _status(slot, news, column)
     serial = slot.serial or 0
     cell = Cell(
         column=column,
@@ -145,7 +147,7 @@ def _news(slot: SlotRow) -> News:
     )
 
 
-def _status(slot: SlotRow, news: News | None, column: Column, *, now: float) -> tuple[str, str, float | None]:
+def _status(slot: SlotRow, news: News | None, column: Column) -> tuple[str, str, float | None]:
     """What the cell says, why, and since when: what moves comes first, then what is wrong, then what is kept."""
     if news is not None:
         if news.phase == Phase.RUNNING:
@@ -157,8 +159,8 @@ def _status(slot: SlotRow, news: News | None, column: Column, *, now: float) -> 
         return column.state, "", column.state_since or None
     if slot.condition != "ok":
         return slot.condition, slot.condition_reason, slot.condition_since
-    if slot.observed_at is not None and now - slot.observed_at > UNSEEN_AFTER:
-        return "last-seen", "", slot.observed_at
+    if slot.unseen_since is not None:
+        return "last-seen", "", slot.unseen_since
     if slot.hold_id is not None:
         if slot.kind == "rollback":
             return "rolled-back", slot.hold_reason or "", slot.live_since

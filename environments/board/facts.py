@@ -1,9 +1,10 @@
 """What the board is made of: filters, columns, rows and cells, as facts without words or links."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from environments.models import Phase
@@ -62,7 +63,7 @@ class SlotRow(NamedTuple):
     by: str | None
     bypass: bool | None
     live_since: float | None
-    observed_at: float | None
+    unseen_since: float | None
     condition: str
     condition_reason: str
     condition_since: float | None
@@ -139,8 +140,10 @@ class Cell:
         return self.news is not None and self.news.phase in (Phase.QUEUED, Phase.RUNNING)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Row:
+    """One app. `facts` are all that its cells follow from; equal facts under equal columns make equal cells."""
+
     app_id: uuid.UUID
     name: str
     project_id: uuid.UUID
@@ -148,8 +151,24 @@ class Row:
     project_name: str
     project_apps: int
     newest_version: str
-    cells: Sequence[Cell]
-    elsewhere: Sequence[Cell] = ()
+    facts: tuple[object, ...]
+    beside: bool
+    moving: bool
+    make: Callable[[], tuple[list[Cell], list[Cell]]] = field(repr=False)
+
+    @cached_property
+    def _made(self) -> tuple[list[Cell], list[Cell]]:
+        return self.make()
+
+    @property
+    def cells(self) -> list[Cell]:
+        """In the order of the columns that are shown."""
+        return self._made[0]
+
+    @property
+    def elsewhere(self) -> list[Cell]:
+        """Where the app is live beside the columns."""
+        return self._made[1]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,7 +95,9 @@ ORDER BY page.project_sort, page.project_id, page.app_sort, page.id
 SLOTS = """
 SELECT s.app_id::text, s.environment_id::text, ld.id::text AS live_id, lr.id::text AS release_id, lr.version, lr.commit,
   lr.serial, ld.kind, ld.created_by AS by, ld.bypass, extract(epoch FROM s.live_since)::float8 AS live_since,
-  extract(epoch FROM s.observed_at)::float8 AS observed_at, s.condition, s.condition_reason,
+  
+  CASE WHEN s.observed_at < clock_timestamp() - interval '60 seconds'
+    THEN extract(epoch FROM s.observed_at)::float8 END AS unseen_since, s.condition, s.condition_reason,
   extract(epoch FROM s.condition_since)::float8 AS condition_since,
   h.id::text AS hold_id, h.reason AS hold_reason, extract(epoch FROM h.created_at)::float8 AS hold_since,
   n.kind AS news_kind, n.created_by AS news_by, nr.version AS news_version, nr.commit AS news_commit,

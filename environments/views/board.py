@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from environments import board as boards
 from environments import statuses
-from environments.views.board_row import drawn
+from environments.views.board_row import draw
 from environments.views.board_words import Words, link
 from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment, query
@@ -61,7 +61,7 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     said = words.row(found.rows[0], beside=beside, before=known if live else "")
     if known and f'"{known}"' == said.etag:
         return HttpResponseNotModified(headers={"ETag": said.etag})
-    return HttpResponse(drawn(said), headers={"ETag": said.etag})
+    return HttpResponse(draw(said), headers={"ETag": said.etag})
 
 
 @require_safe
@@ -118,7 +118,7 @@ def _query(request: Visit, **more: str) -> str:
 
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
-    beside = any(row.elsewhere for row in found.rows)
+    beside = any(row.beside for row in found.rows)
     projects = lifecycle.visible(request.actor).order_by("name").values_list("key", "name")[:MOST_PROJECTS]
     elsewhere = _url(request, project="")
     anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
@@ -127,7 +127,7 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "columns": [words.column(column) for column in found.columns],
         "beside": beside,
         "span": len(found.columns) + 1 + beside,
-        "groups": list(_groups(found.rows, words, beside=beside)),
+        "groups": list(_groups(found, words, beside=beside)),
         "more_url": _url(request, cursor=found.next_cursor) if found.next_cursor else "",
         "first_url": _url(request) if filters.cursor else "",
         "filtered": bool(filters.status or filters.q or project or filters.tag),
@@ -156,8 +156,9 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
     }
 
 
-def _groups(rows: Iterable[boards.Row], words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:
-    for _, members in groupby(rows, key=lambda row: row.project_id):
+def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:
+    columns = tuple(found.columns)
+    for _, members in groupby(found.rows, key=lambda row: row.project_id):
         rows_of_project = list(members)
         first = rows_of_project[0]
         yield {
@@ -165,7 +166,7 @@ def _groups(rows: Iterable[boards.Row], words: Words, *, beside: bool) -> Iterab
             "name": first.project_name,
             "id": first.project_id,
             "apps": f"{first.project_apps} app{'' if first.project_apps == 1 else 's'}",
-            "rows": [drawn(words.row(row, beside=beside)) for row in rows_of_project],
+            "rows": [words.drawn(row, columns, beside=beside) for row in rows_of_project],
         }
 
 

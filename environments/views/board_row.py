@@ -1,10 +1,12 @@
 """What a row of the board reads out, word by word, and drawing it once for equal words."""
 
 import uuid
-from functools import lru_cache
+from collections.abc import Callable
 from typing import NamedTuple
 
 from django.template import loader
+
+MOST = 2048
 
 
 class GateWords(NamedTuple):
@@ -64,7 +66,19 @@ class RowWords(NamedTuple):
     elsewhere: tuple[BesideWords, ...]
 
 
-@lru_cache(maxsize=2048)
-def drawn(row: RowWords) -> str:
-    """The row as safe HTML. A page asks for fifty of them, nearly all as they were a moment ago."""
+def draw(row: RowWords) -> str:
+    """The row as safe HTML."""
     return loader.get_template("board/_row.html").render({"row": row})
+
+
+_kept: dict[tuple[object, ...], str] = {}
+
+
+def kept(key: tuple[object, ...], make: Callable[[], str]) -> str:
+    """What was drawn for equal facts a moment ago: a page asks for fifty rows, nearly all as they were."""
+    html = _kept.get(key)
+    if html is None:
+        if len(_kept) >= MOST:
+            _kept.clear()
+        html = _kept[key] = make()
+    return html

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from environments import statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
-from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
+from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords, draw, kept
 from projects.access import Actor, Permission, allows
 
 ENDS = {
@@ -22,6 +22,7 @@ ENDS = {
     "degraded": "is degraded",
 }
 ANY = str(uuid.UUID(int=0))
+KEPT_SECONDS = 20
 LOUD = {"busy", "warn", "bad"}
 Prepared = dict[str, Any]
 
@@ -99,6 +100,13 @@ class Words:
             "look": look,
             "apps": f"{column.apps} app{'' if column.apps == 1 else 's'}",
         }
+
+    def drawn(self, row: Row, columns: tuple[Column, ...], *, beside: bool) -> str:
+        """The row as HTML; for a third of a minute one that rests is drawn once, since only ages would differ."""
+        if row.moving:
+            return draw(self.row(row, beside=beside))
+        key = (row.facts, columns, self.actor.rights, self.query, beside, self.now // KEPT_SECONDS)
+        return kept(key, lambda: draw(self.row(row, beside=beside)))
 
     def row(self, row: Row, *, beside: bool, before: str = "") -> RowWords:
         """One app. `before` holds the marks the page knows; cells whose mark differs are `changed`."""
