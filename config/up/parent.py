@@ -77,7 +77,7 @@ class Parent:
             servers.initialize(chosen, self.home, basic)
             self.supervisor = Supervisor(self.home, self.configure(chosen, basic, taken), basic)
             self.supervisor.start()
-            servers.ready(chosen)
+            self.wait_for_servers(chosen)
         with voice.step("tables, static files, first sign-in"):
             self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_preparing()})
         with voice.step("interpreter for environments"):
@@ -87,6 +87,13 @@ class Parent:
             for group in ("web", "scheduler", "control"):
                 self.supervisor.start_group(group)
             self.wait_until_ready()
+
+    def wait_for_servers(self, chosen: servers.Servers) -> None:
+        try:
+            servers.ready(chosen)
+        except CannotStart as reason:
+            words = [self.last_lines(program.name) for program in chosen.programs]
+            raise CannotStart("\n".join([str(reason), *words])) from reason
 
     def configure(self, chosen: servers.Servers, basic: dict[str, str], taken: list[int]) -> Path:
         first, count = self.record.endpoint_first, self.record.endpoint_count

@@ -24,6 +24,9 @@ SUPERUSER = "postgres"
 
 # After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
 START_PATIENCE = 15.0
+# Reading the log again after a crash takes as long as it takes; it says so while it does.
+RECOVERY_PATIENCE = 600.0
+RECOVERING = ("starting up", "not yet accepting connections", "in recovery mode")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,13 +207,14 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
 
 def wait(url: str, *, seconds: float = START_PATIENCE) -> None:
     """Return when the server answers under this URL."""
-    until = time.monotonic() + seconds
+    began = time.monotonic()
     while True:
         try:
             connect(url).close()
             return
         except psycopg.OperationalError as refusal:
-            if time.monotonic() > until:
+            recovering = any(words in str(refusal) for words in RECOVERING)
+            if time.monotonic() - began > (RECOVERY_PATIENCE if recovering else seconds):
                 raise CannotStart(f"PostgreSQL does not answer: {refusal}") from refusal
             time.sleep(0.1)
 
@@ -236,12 +240,10 @@ def grant_roles(target: Cluster, *, may_create_databases: bool = False) -> None:
     default_privileges(target.url(SUPERUSER, target.superuser_password))
 
 
-def default_privileges(url: str) -> None:
+def default_privileges(url: str, *, owner: str = OWNER, app: str = APP) -> None:
     """What the owner makes in this database, the application may use; migrations take away from immutable tables."""
     with connect(url) as connection:
         for right, things in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
-            connection.execute(
-                sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT {} ON {} TO {}").format(
-                    sql.Identifier(OWNER), sql.SQL(right), sql.SQL(things), sql.Identifier(APP)
-                )
-            )
+            statement = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT {} ON {} TO {}")
+            names = sql.Identifier(owner), sql.SQL(right), sql.SQL(things), sql.Identifier(app)
+            connection.execute(statement.format(*names))

@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import psycopg
-from psycopg import sql
 
 from config.up import keys, postgres, valkey
 from config.up.errors import CannotStart
@@ -97,17 +96,12 @@ def ready(servers: Servers) -> None:
 
 
 def grant_given(servers: Servers) -> None:
-    """On a given database: what the owner makes from now on, the application may use."""
+    """On a given database: what its owner makes from now on, the application may use."""
     app, owner = (unquote(urlsplit(url).username or "") for url in (servers.app_url, servers.owner_url))
-    with postgres.connect(servers.owner_url) as connection:
-        if app == owner:
-            return
-        for right, things in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
-            connection.execute(
-                sql.SQL("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {} ON {} TO {}").format(
-                    sql.SQL(right), sql.SQL(things), sql.Identifier(app)
-                )
-            )
+    if app == owner:
+        postgres.connect(servers.owner_url).close()
+    else:
+        postgres.default_privileges(servers.owner_url, owner=owner, app=app)
 
 
 def check_connections(url: str) -> None:
