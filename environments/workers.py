@@ -55,6 +55,7 @@ def register(
         replaced += [one for one in _open(environment).filter(kind=Kind.BUILTIN) if one not in replaced]
     for worker in replaced:
         sweeping.settle_runs_of(worker)
+    for worker in replaced:
         sessions.end(worker, reason=sessions.SUPERSEDED, by=sessions.actor_of(worker))
     try:
         with transaction.atomic():

@@ -140,31 +140,36 @@ def _deploying(environment: Environment) -> set[uuid.UUID | None]:
 
 def _measure(environment: Environment, worker: Worker, resources: Any, *, now: datetime) -> bool:
     """Keep what the environment's processes use, over all its workers, at most every 15 seconds."""
-    used = resources if isinstance(resources, dict) else {}
-    mine = {
-        "cpu": max(0.0, min(float(_number(used.get("cpu"))), 1e6)),
-        "memory": max(0, int(_number(used.get("memory")))),
-        "storage": max(0, int(_number(used.get("storage")))),
-    }
-    Worker.objects.filter(pk=worker.pk).update(system_info=worker.system_info | {"resources": mine})
+    mine = _used(resources)
     last = Sample.objects.filter(environment=environment).order_by("-at").values_list("at", flat=True).first()
-    if last is not None and now - last < SAMPLE_EVERY:
-        return False
-    others = (
-        Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=now)
-        .exclude(pk=worker.pk)
-        .values_list("system_info", flat=True)
-    )
-    parts = [mine, *(info["resources"] for info in others if isinstance(info.get("resources"), dict))]
-    total = {name: sum(part.get(name, 0) for part in parts) for name in mine}
-    Sample.objects.create(environment=environment, at=now, **total)
-    Environment.objects.filter(pk=environment.pk).update(resources=total)
-    return True
+    due = last is None or now - last >= SAMPLE_EVERY
+    if due:
+        others = (
+            Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=now)
+            .exclude(pk=worker.pk)
+            .values_list("system_info", flat=True)
+        )
+        parts = [mine, *(_used(info.get("resources")) for info in others)]
+        total: dict[str, Any] = {name: sum(part[name] for part in parts) for name in mine}
+        Sample.objects.create(environment=environment, at=now, **total)
+        Environment.objects.filter(pk=environment.pk).update(resources=total)
+    Worker.objects.filter(pk=worker.pk).update(system_info=worker.system_info | {"resources": mine})
+    return due
+
+
+def _used(told: Any) -> dict[str, float]:
+    """`{cpu, memory, storage}` of whatever was sent: a worker's words about itself are only words."""
+    given = told if isinstance(told, dict) else {}
+    return {
+        "cpu": max(0.0, min(_number(given.get("cpu")), 1e6)),
+        "memory": int(max(0.0, min(_number(given.get("memory")), 1e15))),
+        "storage": int(max(0.0, min(_number(given.get("storage")), 1e15))),
+    }
 
 
 def _number(value: Any) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18
-    return value if good else 0
+    return float(value) if good else 0.0
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from environments import workers
 from environments.doing import observing, service_logs
 from environments.models import Environment, Run, Sample, ServiceLogChunk, Slot, Worker
 from environments.runs import sessions
@@ -182,6 +183,14 @@ def test_measurements_of_several_workers_are_added() -> None:
         cursor.execute("UPDATE environments_sample SET at = at - interval '1 minute'")
     observing.observe(eyes.yard.worker(), {"resources": {"cpu": 2, "memory": 20, "storage": 2}})
     assert Sample.objects.order_by("-at").first().memory == 30
+
+
+def test_what_another_worker_says_of_its_machine_cannot_spoil_the_sum() -> None:
+    eyes = Eyes()
+    other = eyes.yard.worker()
+    workers.heartbeat(other, system_info={"resources": {"cpu": "much", "memory": [1]}})
+    eyes.see(service(), resources={"cpu": 1, "memory": 10, "storage": 1})
+    assert Sample.objects.get().memory == 10
 
 
 def test_looking_costs_the_same_statements_for_one_app_and_for_five() -> None:
