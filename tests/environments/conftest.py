@@ -8,7 +8,7 @@ from tests.environments import site as sites
 
 
 @pytest.fixture(scope="session")
-def ground() -> Iterator[sites.Ground]:
+def ground(django_db_setup: None) -> Iterator[sites.Ground]:
     with sites.ground() as made:
         yield made
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from django.conf import settings
 from django.test import override_settings
 
 from config import env
@@ -30,7 +28,7 @@ from projects import lifecycle as projects
 from projects.access import Actor
 from projects.models import Project
 from tests import builders
-from tests.doors.web import Web, web
+from tests.doors.web import Web
 
 PLANTED = "planted-9e1c"
 
@@ -42,6 +40,13 @@ class Ground:
     home: Path
     record: installation.Installation
     supervisor: Supervisor
+    web: Web | None = None
+
+    def served(self, environment: dict[str, str]) -> Web:
+        """The web process, started for the first test that needs it; its database is emptied after each, not changed."""
+        if self.web is None:
+            self.web = Web(environment).start()
+        return self.web
 
     def clear(self) -> None:
         """Take away every program and process that a test left."""
@@ -76,6 +81,8 @@ def ground() -> Iterator[Ground]:
     try:
         yield made
     finally:
+        if made.web:
+            made.web.close()
         made.clear()
         supervisor.stop(set(), 10)
         survivors.end(record.id, gentle=0)
@@ -139,16 +146,16 @@ class Site:
 @contextmanager
 def site(ground: Ground, server_environment: dict[str, str], *, isolated: bool) -> Iterator[Site]:
     """`isolated` false stands for a host that cannot separate users, root or not."""
-    with web(server_environment) as running:
-        record = {name: value for name, value in dataclasses.asdict(ground.record).items() if name in FIELDS}
-        found = env.Installation(**{**record, "web": f"127.0.0.1:{running.port}"})
-        if not isolated:
-            found = dataclasses.replace(found, isolated=False, isolation_note="one user for everything")
-        with override_settings(INSTALLATION=found, TOWPATH_HOME=ground.home):
-            try:
-                yield Site(ground, running, builders.owner_of(builders.organization()))
-            finally:
-                ground.clear()
+    running = ground.served(server_environment)
+    record = {name: value for name, value in dataclasses.asdict(ground.record).items() if name in FIELDS}
+    found = env.Installation(**{**record, "web": f"127.0.0.1:{running.port}"})
+    if not isolated:
+        found = dataclasses.replace(found, isolated=False, isolation_note="one user for everything")
+    with override_settings(INSTALLATION=found, TOWPATH_HOME=ground.home):
+        try:
+            yield Site(ground, running, builders.owner_of(builders.organization()))
+        finally:
+            ground.clear()
 
 
 FIELDS = set(env.Installation.__dataclass_fields__)
@@ -161,11 +168,3 @@ def until(question: Callable[[], Any], seconds: float, what: str = "") -> Any:
         assert time.monotonic() < end, what or "it did not come in time"
         time.sleep(0.1)
     return answer
-
-
-def key() -> str:
-    return f"P{uuid.uuid4().hex[:6]}".upper()
-
-
-def home() -> Path:
-    return Path(settings.TOWPATH_HOME)
