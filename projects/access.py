@@ -136,13 +136,15 @@ def of_user(user: User, organization: Organization) -> Actor:
 
 def rights_of(user: User, organization: Organization) -> tuple[Right, ...]:
     grants = Grant.objects.filter(membership__user=user, membership__organization=organization)
-    return tuple(
-        Right(
-            Role(grant.role),
-            None if grant.project_id is None else frozenset({grant.project_id}),
-            None if grant.environment_id is None else frozenset({grant.environment_id}),
-        )
-        for grant in grants
+    return tuple(right_of(grant.role, grant.project_id, grant.environment_id) for grant in grants)
+
+
+def right_of(role: str, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> Right:
+    """The right that one grant gives."""
+    return Right(
+        Role(role),
+        None if project_id is None else frozenset({project_id}),
+        None if environment_id is None else frozenset({environment_id}),
     )
 
 

@@ -1,6 +1,7 @@
 """Who is asking: people by password and session, scripts by access token."""
 
 import secrets
+import uuid
 from typing import cast
 
 from django.contrib.auth import authenticate
@@ -22,6 +23,15 @@ BEARERS = 60
 WINDOW = 300
 SESSION_ORGANIZATION = "organization"
 _ACTOR = "_towpath_actor"
+_SEEN = (
+    "organization_id",
+    "organization__name",
+    "organization__event_epoch",
+    "organization__created_at",
+    "grants__role",
+    "grants__project_id",
+    "grants__environment_id",
+)
 _ORGANIZATIONS = "_towpath_organizations"
 
 
@@ -60,17 +70,26 @@ def actor_of_request(request: HttpRequest) -> Actor:
 
 
 def _of_session(request: HttpRequest) -> Actor:
+    """One statement: the memberships, their organizations and every grant in them."""
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         raise NotAuthenticated("Sign in to see this page.")
-    memberships = list(Membership.objects.filter(user=user).select_related("organization").order_by("created_at", "id"))
-    setattr(request, _ORGANIZATIONS, [membership.organization for membership in memberships])
-    if not memberships:
+    organizations: dict[uuid.UUID, Organization] = {}
+    rights: dict[uuid.UUID, list[access.Right]] = {}
+    seen = Membership.objects.filter(user=user).order_by("created_at", "id", "grants__id").values_list(*_SEEN)
+    for *known, role, project_id, environment_id in seen:
+        organization = Organization.from_db("default", ["id", "name", "event_epoch", "created_at"], known)
+        organizations.setdefault(organization.id, organization)
+        given = rights.setdefault(organization.id, [])
+        if role:
+            given.append(access.right_of(role, project_id, environment_id))
+    setattr(request, _ORGANIZATIONS, list(organizations.values()))
+    if not organizations:
         raise NotFound("You are not a member of any organization; ask an owner to add you.")
     wanted = request.session.get(SESSION_ORGANIZATION)
-    membership = next((one for one in memberships if str(one.organization_id) == wanted), memberships[0])
-    organization = membership.organization
-    return Actor(f"user:{user.username}", organization, access.rights_of(user, organization), user)
+    named = [one for one in organizations.values() if str(one.id) == wanted]
+    organization = (named or list(organizations.values()))[0]
+    return Actor(f"user:{user.username}", organization, tuple(rights[organization.id]), user)
 
 
 def organizations_of_request(request: HttpRequest) -> list[Organization]:
