@@ -43,7 +43,7 @@ class Ground:
     web: Web | None = None
 
     def served(self, environment: dict[str, str]) -> Web:
-        """The web process, started for the first test that needs it; its database is emptied after each, not changed."""
+        """The web process, started for the first test that needs it; its database is emptied after each of them."""
         if self.web is None:
             self.web = Web(environment).start()
         return self.web
