@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from environments import worker_tokens
+from environments import lifecycle, worker_tokens
 from environments.delivery import removals
-from environments.doing import sweeping
-from environments.models import Endpoint, Phase, Run, Slot, Worker
+from environments.doing import performing, sweeping
+from environments.models import Endpoint, Environment, Phase, Run, Slot, State, Worker
 from projects.models import Event
 from tests.doors.web import Web, web
 from tests.environments.yard import Yard, silent, steps_of, yard
@@ -165,6 +165,46 @@ def test_a_worker_that_was_killed_proves_itself_and_begins_again_while_the_old_r
         assert httpx.get(url, timeout=5).text == "slow\n"
         first.refresh_from_db()
         assert first.end_reason == "superseded"
+
+
+def test_a_stopped_environment_rests_and_brings_its_release_back_at_its_address(
+    server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here = yard()
+    with web(server_environment) as server, joined(here, server, tmp_path):
+        assert ended(here.deploy("1.0", manifest=QUICK).run).phase == Phase.SUCCEEDED
+        url = Endpoint.objects.get(app=here.app).url
+        until(lambda: seen(here), 20, "observation of what is live")
+
+        lifecycle.stop(here.environment, by=here.owner)
+        performing.perform_all()
+        assert Environment.objects.get(pk=here.environment.pk).state == State.STOPPED
+        assert not answers(url)
+
+        lifecycle.start(here.environment, by=here.owner)
+        performing.perform_all()
+        assert Environment.objects.get(pk=here.environment.pk).state == State.RUNNING
+        until(lambda: answers(url), 30, "answer at the old address")
+        assert here.slot.condition == "ok"
+
+
+def test_a_deleted_environment_stops_what_its_joined_worker_serves(
+    server_environment: dict[str, str], tmp_path: Path
+) -> None:
+    here = yard()
+    with web(server_environment) as server, joined(here, server, tmp_path) as worker:
+        assert ended(here.deploy("1.0", manifest=QUICK).run).phase == Phase.SUCCEEDED
+        url = Endpoint.objects.get(app=here.app).url
+        assert answers(url)
+
+        lifecycle.delete(here.environment, by=here.owner)
+        performing.perform_all()
+
+        until(lambda: worker.process.poll() is not None, 30, "end of the worker")
+        assert not answers(url)
+        gone = Environment.objects.get(pk=here.environment.pk)
+        assert gone.terminated_at is not None, gone.error_message
+        assert not Worker.objects.filter(environment=gone, ended_at=None).exists()
 
 
 def answers(url: str) -> bool:
