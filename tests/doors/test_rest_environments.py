@@ -265,3 +265,18 @@ def test_the_server_of_the_command_is_the_one_that_was_asked(client, settings):
     made = make(client)
     shown = client.get(f"/api/v1/environments/{made['id']}/worker-command", headers={"host": "ci.example:8000"}).json()
     assert shown["command_parts"]["flags"]["server"] == "http://ci.example:8000"
+
+
+def test_an_operator_makes_ephemeral_environments_of_a_project_and_no_permanent_ones(client, cast):
+    operator, project = builders.rest(cast.operator), builders.project(cast.admin)
+    body = {"name": "pr-1", "provisioner": "external", "project_id": str(project.id)}
+    made = post(operator, "/environments", body)
+    assert (made.status_code, made.json()["kind"], made.json()["project_id"]) == (201, "ephemeral", str(project.id))
+    assert is_problem(post(operator, "/environments", {"name": "pr-2", "provisioner": "external"}), 403)
+    assert is_problem(post(builders.rest(cast.viewer), "/environments", body | {"name": "pr-3"}), 403)
+    make(client, "qa")
+    for query in ("kind=ephemeral", f"project={project.key.lower()}"):
+        assert [row["name"] for row in get(client, f"/environments?{query}").json()] == ["pr-1"]
+    foreign = builders.project(cast.stranger)
+    assert is_problem(post(operator, "/environments", body | {"name": "pr-4", "project_id": str(foreign.id)}), 404)
+    assert delete(operator, f"/environments/{made.json()['id']}").status_code == 204
