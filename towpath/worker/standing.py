@@ -1,7 +1,7 @@
 """How the worker stands with the control plane: let in, refused, replaced, or told that the environment is gone."""
 
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock
 
 from towpath.worker import starting
 from towpath.worker.control_plane import EnvironmentTerminated, NotWelcome, Refused, Superseded, Unreachable
@@ -24,6 +24,7 @@ class Standing:
         self.exit_code = ENDED
         self.reason = "stopped"
         self.terminated = False
+        self._terminating = Lock()
 
     def end(self, reason: str, exit_code: int = ENDED) -> None:
         self.reason, self.exit_code = reason, exit_code
@@ -99,7 +100,9 @@ class Standing:
 
     def terminate(self) -> None:
         """410: the only word upon which services are stopped for good."""
-        if not self.stop.is_set():
+        with self._terminating:
+            if self.terminated:
+                return
             say("the environment is terminated: stopping its services")
             starting.end_everything(self.worksite, forget=True)
             self.terminated = True

@@ -49,7 +49,9 @@ def main(arguments: list[str]) -> None:
         write_atomically(layout.token, options.token_file.read_text(encoding="utf-8").strip() + "\n")
     if not layout.token.exists():
         parser.error("--token-file (or --token) is needed the first time")
-    sys.exit(work(layout, environment=str(environment), server=str(server), address=options.address))
+    code = work(layout, environment=str(environment), server=str(server), address=options.address)
+    sys.stderr.flush()
+    os._exit(code)  # a probe that still waits for its answer must not hold up the end
 
 
 def again(directory: Path, environment: str, server: str, address: str) -> list[str]:
@@ -96,6 +98,8 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
     worker.standing.enter()
     if not worksite.stopping.is_set():
         if proxy:
+            say(f"working for {environment}, everything of it is kept in {layout.root}")
+            say("Ctrl-C ends the worker; services go on running and the next start takes them over")
             proxy.begin(worksite.stopping)
         worker.run()
     if proxy and worker.standing.terminated:

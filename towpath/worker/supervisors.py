@@ -63,7 +63,7 @@ class Supervisor:
         self.configuring = threading.Lock()
         self._wrapper: list[str] | None = None
 
-    def call(self, method: str, *arguments: Any, timeout: float = 10) -> Any:
+    def call(self, method: str, *arguments: Any, timeout: float = 30) -> Any:
         proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=Transport(self.layout, timeout))
         try:
             with proxy:

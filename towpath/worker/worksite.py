@@ -8,14 +8,17 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from towpath.worker.host import Host
-from towpath.worker.layout import Layout
+from towpath.worker.layout import Layout, ProjectLayout
 from towpath.worker.ports import Ports
 from towpath.worker.preparing import prepare_project
 from towpath.worker.routes import Routes
 from towpath.worker.session import now
 from towpath.worker.supervisors import Supervisor, SupervisorAway
+
+PATIENCE = 60.0
 
 
 @dataclass
@@ -30,8 +33,10 @@ class Worksite:
     stopping: threading.Event = field(default_factory=threading.Event)
     _supervisors: dict[str, Supervisor] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
     _turns: dict[str, threading.Lock] = field(default_factory=dict)
-    _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _silent_since: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def at(cls, layout: Layout, host: Host) -> "Worksite":
@@ -43,7 +48,7 @@ class Worksite:
         with self._lock:
             supervisor = self._supervisors.setdefault(project, Supervisor(self.layout.project(project)))
         if not self.host.builtin:
-            with self._lock:
+            with self._starting:
                 self._start_supervisor(project, supervisor)
         supervisor.wait_until_ready(within)
         return supervisor
@@ -85,37 +90,46 @@ class Worksite:
                 Supervisor(self.layout.project(project)).call("supervisor.shutdown")
 
     def _start_supervisor(self, project: str, supervisor: Supervisor) -> None:
-        try:
-            supervisor.call("towpath.abilities", timeout=2)
-            return
-        except (SupervisorAway, OSError):
-            pass
-        prepared = prepare_project(self.layout.root, project=project, tied=False)
+        """Start the project's supervisor unless it runs; one that runs without answering is given a minute."""
         layout = self.layout.project(project)
-        end_frozen(layout.run / "supervisord.pid")
+        if supervisor_pid(layout) is not None:
+            try:
+                supervisor.call("towpath.abilities", timeout=2)
+                self._silent_since.pop(project, None)
+            except SupervisorAway:
+                if now() - self._silent_since.setdefault(project, now()) > PATIENCE:
+                    end_frozen(layout)
+            return
+        child = self._children.get(project)
+        if child is not None and child.poll() is None:
+            return  # it is coming up
+        prepared = prepare_project(self.layout.root, project=project, tied=False)
         with open(layout.logs / "start.log", "ab") as log:
             # A session of its own: services keep running while the worker is restarted.
-            self._children = [child for child in self._children if child.poll() is None]
-            self._children.append(
-                subprocess.Popen(
-                    prepared["command"],
-                    cwd=prepared["directory"],
-                    env=prepared["environment"],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
+            self._children[project] = subprocess.Popen(
+                prepared["command"],
+                cwd=prepared["directory"],
+                env=prepared["environment"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
 
-def end_frozen(pidfile: os.PathLike[str]) -> None:
-    """A supervisor that runs without answering holds ports and services: end it, its programs end with it."""
+def supervisor_pid(layout: ProjectLayout) -> int | None:
+    """The process that the project's pid file names, if it is this project's supervisor."""
     try:
-        with open(pidfile, encoding="ascii") as file:
-            pid = int(file.read())
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            if b"supervisor.supervisord" in file.read() and os.stat(f"/proc/{pid}").st_uid == os.getuid():
-                os.kill(pid, signal.SIGKILL)
+        pid = int((layout.run / "supervisord.pid").read_text(encoding="ascii"))
+        arguments = Path("/proc", str(pid), "cmdline").read_bytes().split(b"\0")
     except (OSError, ValueError):
-        return
+        return None
+    return pid if os.fsencode(layout.root / "supervisord.conf") in arguments else None
+
+
+def end_frozen(layout: ProjectLayout) -> None:
+    """A supervisor that runs without answering holds ports and services: end it, its programs end with it."""
+    pid = supervisor_pid(layout)
+    if pid is not None:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
