@@ -19,6 +19,7 @@ def test_only_the_events_room_makes_events() -> None:
     makers = {
         path
         for path, tree in trees().items()
+        if not path.startswith("towpath/")  # knows no record; its Event is threading's
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Event"
     }
