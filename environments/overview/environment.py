@@ -37,19 +37,28 @@ def page(environment: Environment, actor: Actor) -> dict[str, Any]:
 def head(environment: Environment, actor: Actor) -> dict[str, Any]:
     places = StageEnvironment.objects.filter(environment=environment, chain__project=None)
     place = places.select_related("stage", "chain").first()
-    may_operate = access.allows(
-        actor, Permission.OPERATE, environment_id=environment.id, protected=environment.protected
-    )
-    may_manage = access.allows(actor, Permission.MANAGE_ENVIRONMENTS, environment_id=environment.id)
+    may_operate = _may(actor, Permission.OPERATE, environment)
+    may_manage = _may(actor, Permission.MANAGE_ENVIRONMENTS, environment)
     return {
         "environment": environment,
         "place": place,
         "level": place.stage.position + 1 if place else 0,
         "actions": _actions(environment, may_operate=may_operate),
         "may_delete": may_manage and not environment.is_default and environment.state != State.TERMINATING,
+        "may_edit": may_manage and environment.state != State.TERMINATING,
         "may_operate": may_operate,
         "announce": _announced(environment),
     }
+
+
+def _may(actor: Actor, permission: Permission, environment: Environment) -> bool:
+    return access.allows(
+        actor,
+        permission,
+        project_id=environment.project_id,
+        environment_id=environment.id,
+        protected=environment.protected,
+    )
 
 
 def _announced(environment: Environment) -> str:
@@ -121,9 +130,7 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
     return {
         "workers": rows,
         "workers_online": sum(row["status"] == "online" for row in rows),
-        "may_join": access.allows(
-            actor, Permission.OPERATE, environment_id=environment.id, protected=environment.protected
-        ),
+        "may_join": _may(actor, Permission.OPERATE, environment),
     }
 
 

@@ -3,7 +3,16 @@
 import uuid
 from typing import Any
 
-from environments.models import UNFINISHED, Environment, LogChunk, Phase, Run, RunStep
+from environments.models import (
+    LIFECYCLE_KINDS,
+    UNFINISHED,
+    Environment,
+    LogChunk,
+    Phase,
+    Run,
+    RunKind,
+    RunStep,
+)
 from projects import access
 from projects.access import Actor, Permission
 from projects.errors import NotFound
@@ -44,16 +53,28 @@ def page(run: Run, actor: Actor, *, attempt: int | None = None, q: str = "") -> 
 def facts(run: Run, actor: Actor) -> dict[str, Any]:
     may = _may(run, actor)
     unfinished = run.phase in UNFINISHED
+    why = _why_not_again(run)
     return {
         "run": run,
         "title": title(run),
         "can_cancel": may and unfinished and run.sealed_at is None and run.cancel_asked_at is None,
-        "can_retry": may and run.phase in ("failed", "errored", "cancelled"),
-        "retry_why": "Available when the run ends" if unfinished else "",
+        "can_retry": may and not why,
+        "retry_why": why,
         "cancelling": unfinished and run.cancel_asked_at is not None,
         "may": may,
         "announce": "" if unfinished else f"Run {run.number}, {title(run)}: {run.get_phase_display()}",
     }
+
+
+RETRIED = (*LIFECYCLE_KINDS, RunKind.DEPLOY, RunKind.RESTART)
+
+
+def _why_not_again(run: Run) -> str:
+    if run.phase in UNFINISHED:
+        return "Available when the run ends"
+    if run.phase == Phase.SUCCEEDED:
+        return "This run succeeded; there is nothing to retry"
+    return "" if run.kind in RETRIED else "It is not retried by itself; ask again for what it was done for"
 
 
 def title(run: Run) -> str:

@@ -58,7 +58,7 @@ def _state(asked: str) -> str:
 @signed_in
 def environment(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    context = overview.page(found, request.actor) | _head(found, request) | _chosen_log(found, request)
+    context = overview.page(found, request.actor) | _chosen_log(found, request)
     return render(request, "environment/page.html", context)
 
 
@@ -117,7 +117,7 @@ def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     command = workers.command(found, by=request.actor, server=request.build_absolute_uri("/").rstrip("/"))["command"]
     if is_fragment(request):
         return render(request, "environment/_command.html", {"environment": found, "command": command})
-    context = overview.page(found, request.actor) | _head(found, request) | _chosen_log(found, request)
+    context = overview.page(found, request.actor) | _chosen_log(found, request)
     return render(request, "environment/page.html", context | {"command": command})
 
 
@@ -148,7 +148,7 @@ def new(request: Visit) -> HttpResponse:
 @signed_in
 def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
+    _require_manage(request, found)
     form = EnvironmentForm(request.POST or None, actor=request.actor, environment=found)
     if request.method == "POST" and form.is_valid():
         try:
@@ -168,7 +168,7 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
+    _require_manage(request, found)
     refusal, status = "", 200
     if request.method == "POST":
         try:
@@ -198,6 +198,16 @@ def _confirmed(environment: Environment, typed: str) -> None:
         raise Invalid.field("confirm", f"Type {environment.name} exactly as it is written.")
 
 
+def _require_manage(request: Visit, environment: Environment) -> None:
+    access.require(
+        request.actor,
+        Permission.MANAGE_ENVIRONMENTS,
+        project_id=environment.project_id,
+        environment_id=environment.id,
+        protected=environment.protected,
+    )
+
+
 def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
     found = overviews.seen(request.actor).select_related("host", "project").filter(pk=environment_id).first()
     if found is None:
@@ -205,15 +215,8 @@ def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
     return found
 
 
-def _head(found: Environment, request: Visit) -> dict[str, Any]:
-    may_edit = access.allows(request.actor, Permission.MANAGE_ENVIRONMENTS, environment_id=found.id)
-    return {"may_edit": may_edit and found.state != State.TERMINATING}
-
-
 def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:
     context = overview.PARTS[part](found, request.actor) | {"environment": found, "refusal": refusal}
-    if part == "head":
-        context |= _head(found, request)
     if part == "logs":
         context |= _chosen_log(found, request)
     response = render(request, f"environment/_{part}.html", context, status=status)

@@ -76,8 +76,8 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
-    retries.retry(overview.find(request.actor, run_id), by=request.actor)
-    return redirect("run", run_id)
+    again = retries.retry(overview.find(request.actor, run_id), by=request.actor)
+    return redirect("run", again.pk)
 
 
 def _attempt(request: Visit, run: Run) -> int | None:

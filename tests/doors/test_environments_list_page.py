@@ -1,0 +1,180 @@
+"""The list of environments: filters and pages in the address, the same cost at any length, and the forms behind it."""
+
+import re
+
+import pytest
+from django.urls import reverse
+
+from environments.models import Environment, State
+from environments.overview import environments as overview
+from tests.doors.visiting import HTMX, LIVE, html, signed_in, statements, text
+from tests.environments import house as houses
+from tests.environments.house import House
+
+pytestmark = pytest.mark.django_db
+LIST = "/environments"
+NEW = {"name": "review", "provisioner": "external", "tags": "a, b", "env_vars": "REGION=north\nEMPTY="}
+
+
+@pytest.fixture
+def house() -> House:
+    return houses.house()
+
+
+def names(shown: str) -> list[str]:
+    return re.findall(r'<a class="cut" href="/environments/[0-9a-f-]+" title="([^"]*)"', shown)
+
+
+def many(house: House, count: int, **fields: object) -> None:
+    like = house.environment("like-all-others")
+    columns = {"organization": house.organization, "provisioner": "external", "state": State.RUNNING, **fields}
+    Environment.objects.bulk_create(
+        Environment(name=f"env-{n:03}", namespace=f"{like.namespace}.{n}", created_by="system", **columns)
+        for n in range(count)
+    )
+
+
+def test_everybody_reads_what_they_may_see_and_only_who_may_creates(house: House) -> None:
+    staging = house.environment("staging", tags=["north"])
+    production = house.environment("production")
+
+    shown = html(signed_in(house.owner), LIST)
+    assert {"production", "staging"} <= set(names(shown))
+    assert reverse("environment-new") in shown.split("<main")[1]
+    limited = html(signed_in(house.person("viewer", environment=staging)), LIST)
+    assert names(limited) == ["staging"]
+    assert reverse("environment-new") not in limited.split("<main")[1]
+    assert production.name not in names(html(signed_in(houses.house().owner), LIST))
+
+
+def test_an_ephemeral_one_shows_its_project(house: House) -> None:
+    project = house.project("PAY")
+    house.environment("pr-1", kind="ephemeral", project_id=str(project.id))
+
+    shown = html(signed_in(house.owner), LIST)
+
+    row = next(row for row in shown.split("<tbody>")[1].split("<tr>") if "pr-1" in row)
+    assert "ephemeral pr-1" in text(f"<main{row}") and "PAY" in text(f"<main{row}")
+
+
+def test_filters_stand_in_the_address(house: House) -> None:
+    project = house.project("PAY")
+    house.environment("blue", tags=["north"])
+    house.environment("pr-1", kind="ephemeral", project_id=str(project.id))
+    red = house.environment("red", display_name="Crimson")
+    Environment.objects.filter(pk=red.pk).update(state=State.ERROR, error_message="The disk is full.")
+    client = signed_in(house.owner)
+
+    for query, expected in (
+        ("?q=crims", ["Crimson"]),
+        ("?status=error", ["Crimson"]),
+        ("?tag=north", ["blue"]),
+        ("?project=pay", ["pr-1"]),
+        ("?environment=blue", ["blue"]),
+        ("?q=nothing+like+it", []),
+    ):
+        assert names(html(client, LIST + query)) == expected, query
+        client.cookies.pop("environment", None)
+    assert "The disk is full." in text(html(client, LIST + "?status=error"))
+    assert "No environment matches" in text(html(client, LIST + "?q=nothing"))
+    assert client.get(LIST + "?status=lost").status_code == 422
+    assert client.get(LIST + "?environment=nowhere").status_code == 404
+
+
+def test_a_tag_and_a_project_lead_to_what_shares_them(house: House) -> None:
+    project = house.project("PAY")
+    house.environment("pr-1", kind="ephemeral", project_id=str(project.id), tags=["north"])
+
+    shown = html(signed_in(house.owner), LIST + "?status=running")
+
+    assert 'href="?status=running&amp;tag=north"' in shown
+    assert 'href="?status=running&amp;project=PAY"' in shown
+
+
+def test_every_environment_is_on_exactly_one_page(house: House) -> None:
+    many(house, 2 * overview.PAGE)
+    client, found, address = signed_in(house.owner), [], LIST
+
+    while address:
+        shown = html(client, address)
+        assert len(names(shown)) <= overview.PAGE
+        found += names(shown)
+        onward = re.search(r'href="(\?cursor=[^"]+)"[^>]*>Next', shown)
+        address = LIST + onward.group(1) if onward else ""
+
+    assert len(found) == len(set(found)) == Environment.objects.filter(organization=house.organization).count()
+    assert client.get(LIST + "?cursor=rubbish").status_code == 422
+
+
+def test_the_statements_stay_as_few_however_many_there_are(house: House) -> None:
+    client = signed_in(house.owner)
+    few = statements(client, LIST)
+
+    many(house, 60)
+
+    assert statements(client, LIST) == few
+    assert few <= 14, "sign-in and the page's frame included"
+
+
+def test_a_list_that_did_not_change_costs_no_bytes(house: House) -> None:
+    house.environment("blue")
+    client = signed_in(house.owner)
+    tag = re.search(r'data-etag="([0-9a-f]+)"', html(client, LIST))
+    assert tag is not None
+
+    again = client.get(LIST, headers=LIVE | {"If-None-Match": f'"{tag.group(1)}"'})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert html(client, LIST, headers=HTMX).startswith('<section class="card" id="list"')
+
+
+def test_a_new_environment_is_made_by_a_form(house: House) -> None:
+    client = signed_in(house.owner)
+    assert "Create environment" in html(client, reverse("environment-new"))
+
+    answer = client.post(reverse("environment-new"), NEW)
+
+    made = Environment.objects.get(name="review")
+    assert answer.headers["Location"] == reverse("environment", args=[made.id])
+    assert (made.tags, made.env_vars) == (["a", "b"], {"REGION": "north", "EMPTY": ""})
+
+
+def test_what_a_form_cannot_be_told_stands_beside_its_field_and_nothing_typed_is_lost(house: House) -> None:
+    house.environment("taken")
+    client = signed_in(house.owner)
+
+    for changed, sentence in (
+        ({"name": ""}, "This field is required."),
+        ({"name": "TAKEN"}, "exists already"),
+        ({"env_vars": "no equals sign"}, "Line 1 has no “=”"),
+        ({"env_vars": "PATH=/bin"}, "PATH"),
+    ):
+        answer = client.post(reverse("environment-new"), NEW | changed)
+        assert answer.status_code == 422, changed
+        assert sentence in answer.content.decode(), changed
+        assert 'value="a, b"' in answer.content.decode()
+    assert not Environment.objects.filter(name="review").exists()
+
+
+def test_settings_are_changed_by_a_form(house: House) -> None:
+    staging = house.environment("staging")
+    address = reverse("environment-settings", args=[staging.id])
+    client = signed_in(house.owner)
+    assert 'value="staging"' in html(client, address)
+
+    answer = client.post(address, {"name": "staging", "display_name": "Rehearsal", "tags": "", "env_vars": ""})
+
+    assert answer.headers["Location"] == reverse("environment", args=[staging.id])
+    assert "Rehearsal" in text(html(client, answer.headers["Location"]))
+
+
+def test_forms_are_for_those_who_manage(house: House) -> None:
+    staging = house.environment("staging")
+    settings = reverse("environment-settings", args=[staging.id])
+
+    for person in (house.person("operator"), house.person("viewer")):
+        client = signed_in(person)
+        for address in (reverse("environment-new"), settings):
+            assert client.get(address).status_code == 403
+            assert client.post(address, NEW).status_code == 403
+    assert signed_in(houses.house().owner).post(settings, NEW).status_code == 404

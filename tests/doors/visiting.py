@@ -1,0 +1,45 @@
+"""Visits to pages without a browser: what a page says, which actions it offers, what it costs."""
+
+import re
+from typing import Any
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from projects.access import Actor
+
+LIVE = {"Towpath-Live": "1"}
+HTMX = {"HX-Request": "true"}
+
+
+def signed_in(actor: Actor) -> Client:
+    client = Client(raise_request_exception=False)
+    assert actor.user is not None
+    client.force_login(actor.user)
+    return client
+
+
+def html(client: Client, address: str, **given: Any) -> str:
+    response = client.get(address, **given)
+    assert response.status_code == 200, f"{address}: {response.status_code}"
+    return response.content.decode()
+
+
+def text(shown: str) -> str:
+    """What a reader reads of the page's own part, in one line."""
+    own = re.sub(r"(?s)^.*?<main|<dialog.*", "", shown)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", own))
+
+
+def actions(shown: str) -> set[str]:
+    """Where the page's own part posts to: the last word of each form's address."""
+    own = re.sub(r"(?s)^.*?<main|<dialog.*", "", shown)
+    return {address.rsplit("/", 1)[1] for address in re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', own)}
+
+
+def statements(client: Client, address: str) -> int:
+    html(client, address)
+    with CaptureQueriesContext(connection) as queries:
+        html(client, address)
+    return len(queries)
