@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
@@ -102,3 +102,22 @@ def test_the_page_leads_back_to_where_one_came_from_and_never_elsewhere(browser)
     assert 'href="http://testserver/board?q=x"' in page
     page = browser.get("/raising/conflict", headers={"Referer": "https://evil.example/"}).content.decode()
     assert "evil" not in page
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_without_its_database_is_503_and_says_when_to_come_back():
+    browser = builders.browser(builders.cast().viewer)
+    database = connections["default"]
+    kept = database.settings_dict["PORT"]
+    database.close()
+    database.settings_dict["PORT"] = "1"
+    try:
+        answers = [browser.get(address) for address in ("/", "/environments", "/sign-in")]
+        posted = browser.post("/sign-in", {"username": "x", "password": "y"})
+    finally:
+        database.close()
+        database.settings_dict["PORT"] = kept
+    for answer in (*answers, posted):
+        assert answer.status_code == 503, (answer.request["PATH_INFO"], answer.status_code)
+        assert int(answer["Retry-After"]) > 0
+        assert refusals.AWAY_SENTENCE in answer.content.decode()
