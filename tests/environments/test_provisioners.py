@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from environments import lifecycle, worker_tokens
-from environments.doing import performing, provisioning
+from environments.doing import overseeing, performing, provisioning
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import DRIVERS, driver_of
 from environments.models import Account, Endpoint, Environment, Run, RunKind, State, Worker
@@ -164,6 +164,18 @@ def test_a_project_is_prepared_and_its_release_serves_and_goes(place: tuple[Site
     assert environment.terminated_at, environment.error_message
     assert_nothing_is_left(site, environment)
     assert not link.is_symlink()
+
+
+def test_what_was_restored_with_nothing_but_its_rows_runs_again(site: Site) -> None:
+    environment = site.environment()
+    worker = Worker.objects.get(environment=environment, ended_at=None)
+    site.ground.clear()
+
+    overseeing.bring_up_to_date()
+    until(lambda: Worker.objects.filter(environment=environment, ended_at=None).exclude(pk=worker.pk).exists(), 30)
+    before = site.processes(environment)
+    overseeing.bring_up_to_date()
+    assert site.processes(environment) == before, "and nothing is touched where nothing changed"
 
 
 def test_a_broken_supervisor_is_a_sentence(site: Site, tmp_path: Path) -> None:

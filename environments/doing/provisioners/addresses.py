@@ -13,12 +13,13 @@ from environments.models import Endpoint, Environment
 def open_allocated(environment: Environment, progress: Progress) -> None:
     """A file for the proxy for every address that was allocated: no route is added, nothing is reloaded."""
     folder = Path(settings.TOWPATH_HOME) / "endpoints"
-    waiting = Endpoint.objects.filter(environment=environment, host=environment.host, released_at=None)
-    for endpoint in waiting.filter(linked_at=None).select_related("app", "host"):
-        target = (
-            Path(environment.directory) / "routes" / str(endpoint.app_id) / "current" / f"{endpoint.service}.address"
-        )
-        _link(folder / str(endpoint.port), target)
+    given = Endpoint.objects.filter(environment=environment, host=environment.host, released_at=None)
+    for endpoint in given.select_related("app", "host"):
+        current = Path(environment.directory) / "routes" / str(endpoint.app_id) / "current"
+        link, target = folder / str(endpoint.port), current / f"{endpoint.service}.address"
+        if link.is_symlink() and Path(os.readlink(link)) == target and endpoint.linked_at:
+            continue
+        _link(link, target)
         Endpoint.objects.filter(pk=endpoint.pk).update(linked_at=Now())
         progress.say(f"{endpoint.app.name} {endpoint.service} will answer at {endpoint.url}.")
 

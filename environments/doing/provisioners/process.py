@@ -64,8 +64,16 @@ class Process:
         ]
 
     def refresh(self, environment: Environment, progress: Progress) -> None:
-        if supervisor().state(worker_program(environment)) and not _as_of_today(environment):
+        if not environment.directory:
+            return
+        if environment.state == State.RUNNING and not (_as_of_today(environment) and _has_its_token(environment)):
+            # After a restore there may be nothing but the rows.
+            _directories(environment, progress)
+            _token(environment, progress)
             _start_programs(environment, progress)
+        elif supervisor().state(worker_program(environment)) and not _as_of_today(environment):
+            _start_programs(environment, progress)
+        addresses.open_allocated(environment, progress)
 
 
 def supervisor() -> Supervisor:
@@ -166,6 +174,10 @@ def _heartbeat(environment: Environment, progress: Progress) -> None:
 def _as_of_today(environment: Environment) -> bool:
     found = settings.INSTALLATION
     return supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter)
+
+
+def _has_its_token(environment: Environment) -> bool:
+    return (Path(environment.directory) / "worker" / "token").is_file()
 
 
 def _last_words(environment: Environment) -> str:
