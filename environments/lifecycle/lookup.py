@@ -35,7 +35,8 @@ def find(actor: Actor, ident: str | uuid.UUID, *, terminating: bool = False) -> 
     except ValueError:
         found = None
     # A name may be in use again while its former bearer is still being terminated.
-    found = found or rows.filter(name__iexact=text, deleted_at__isnull=True).first()
+    if found is None and "\0" not in text:
+        found = rows.filter(name__iexact=text, deleted_at__isnull=True).first()
     if found is None:
         raise NotFound("There is no such environment.")
     return found

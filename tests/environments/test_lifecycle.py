@@ -181,7 +181,7 @@ def test_a_stranger_finds_nothing_and_a_grant_shows_only_what_it_names(people: C
     limited = builders.member(people.organization, Role.VIEWER, environment_id=seen.id)
 
     assert lifecycle.find(limited, "SEEN") == lifecycle.find(limited, seen.id) == seen
-    for actor, ident in ((limited, "hidden"), (limited, hidden.id), (people.stranger, seen.id), (people.owner, "x")):
+    for actor, ident in ((limited, "hidden"), (limited, hidden.id), (people.stranger, seen.id), (people.owner, "a\0b")):
         with pytest.raises(NotFound):
             lifecycle.find(actor, ident)
     with pytest.raises(NotFound):
