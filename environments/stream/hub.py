@@ -49,9 +49,13 @@ class Hub:
 
     async def stop(self) -> None:
         self.close()
-        for task in [*self._tasks, *self._reads]:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._reads, return_exceptions=True)
+        # The broker's client may swallow a cancellation that comes while it connects, so once is not enough.
+        for _ in range(5):
+            left = [task for task in (*self._tasks, *self._reads) if not task.done()]
+            for task in left:
+                task.cancel()
+            if not left or not (await asyncio.wait(left, timeout=0.5))[1]:
+                break
         self._tasks = []
 
     def also_look(self, prefix: str, look: Look) -> None:
@@ -83,15 +87,18 @@ class Hub:
 
     async def _compare(self, feeds: list[Feed]) -> None:
         """One look at all counters; a feed whose log was put back by a restore stands anew where it is now."""
+        before = {feed: feed.position for feed in feeds}
         found = await across(positions, [feed.organization.pk for feed in feeds])
-        for feed in feeds:
+        for feed, known in before.items():
             position = found.get(feed.organization.pk)
-            if position is None or position == feed.position:
+            if position is None:
                 continue
-            if feed.last < 0 or position.epoch != feed.epoch or position.number < feed.last:
+            # The feed may have read on meanwhile, so only what it knew before the look can show a step back.
+            restored = position.epoch != known.epoch or position.number < known.number
+            if feed.last < 0 or (restored and feed.position == known):
                 feed.begin(position)
                 self.waiting.ring([f"organization:{feed.organization.pk}"])
-            else:
+            elif position > feed.position:
                 await self._read(feed)
 
     def _heard(self, channel: str, message: dict[str, Any]) -> None:
