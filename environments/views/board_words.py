@@ -115,7 +115,7 @@ class Words:
         marks = [cell.mark for cell in cells]
         if row.elsewhere:
             marks.append(_mark("|".join(other.version for other in row.elsewhere)))
-        seen = before.split("-")
+        seen = before.split("-") if before else []
         if len(seen) == len(marks):
             cells = [
                 cell if cell.mark == old else cell._replace(css=cell.css + " changed")
