@@ -15,6 +15,9 @@ from tests import database, servers
 servers.start()
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 django.setup()
+# Workers of xdist inherit this process's environment; with it they would read the settings before they are here, and
+# work with this process's keys and broker while the servers that they start have theirs.
+del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 @pytest.fixture(scope="session")
