@@ -131,7 +131,9 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
 def _release_fields(form: ReleaseForm, request: Visit, app: App) -> dict[str, Any]:
     given = form.cleaned_data
     fields: dict[str, Any] = {name: given[name] for name in ("version", "commit", "notes", "link")}
-    fields["manifest"] = manifests.parse(given["manifest"])
+    # Judged before anything is stored or fetched; the room reads it again as it was written.
+    manifests.parse(given["manifest"])
+    fields["manifest"] = given["manifest"]
     if given["archive"]:
         fields["artifact"] = artifacts.receive(
             by=request.actor, app=app, stream=given["archive"], filename=given["archive"].name
