@@ -215,3 +215,30 @@ def test_a_frozen_server_is_noticed_and_the_page_says_how_old_it_is(
 
     expect(page.locator("#env-head")).to_contain_text("Playground", timeout=15000)
     expect(status).to_contain_text("Live", timeout=15000)
+
+
+def test_no_page_breaks_its_own_policy_or_fails_in_the_browser(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    app = harbour.app("ledger")
+    deployment = harbour.live(harbour.release(app, "1.0.0"), stages[0])
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+    for address in (
+        "/",
+        "/environments",
+        f"/environments/{stages[0].id}",
+        "/projects",
+        f"/projects/{app.project_id}",
+        f"/apps/{app.id}",
+        f"/releases/{deployment.release_id}",
+        f"/runs/{deployment.run.id}",
+        "/chain",
+    ):
+        page.goto(server.url + address)
+        if page.locator("[data-live]").count():
+            expect(page.locator("[data-live-status]").first, address).to_contain_text("Live")
+
+    assert complaints == []
