@@ -13,7 +13,7 @@ from environments.stream.crossing import across
 from environments.stream.cursors import Cursor
 from projects.models import Event, EventCounter, Organization
 
-KEPT = 1000
+KEPT = 256
 A_READ = 500
 
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from environments import retries
 from environments.delivery import deployments
 from environments.doing import conclusions, service_logs
 from environments.models import Environment, Run, Worker
 from environments.planning import plans
-from environments.runs import logs, steps
+from environments.runs import claim, logs, steps
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -138,3 +139,26 @@ def _observed(worker: Worker, app_id: uuid.UUID, deployment_id: uuid.UUID) -> No
     service = {"name": "web", "state": "running", "pid": 1, "port": 20000, "restarts": 0}
     slot = {"app_id": str(app_id), "deployment_id": str(deployment_id), "number": 1, "services": [service]}
     observing.observe(worker, {"slots": [slot], "resources": {"cpu": 0.1, "memory": 1, "storage": 1}, "missing": []})
+
+
+def test_a_new_attempt_takes_the_place_of_the_old_one_unless_that_was_chosen(
+    page: Page, server: Web, harbour: House, development: Environment, run: Run
+) -> None:
+    worker = harbour.workers[development.id]
+    write(run, worker, 0, 3)
+    conclusions.finish(run.id, run.attempt, worker, "failed", "The health check failed.")
+    page.goto(f"{server.url}/runs/{run.id}")
+    expect(page.locator("#run-head")).to_contain_text("Failed")
+    page.evaluate("window.neverReloaded = true")
+    page.wait_for_timeout(1000)
+
+    retries.retry(Run.objects.get(pk=run.pk), by=harbour.owner)
+    again = claim.by_worker(worker, uuid.uuid4().hex)
+    assert again is not None and again.attempt == run.attempt + 1
+    steps.lay_out(again, [("Fetch", False)])
+    logs.append(run.id, again.attempt, worker, 0, [line("a line of the second attempt")])
+    steps.report(run.id, again.attempt, worker, steps.Report(n=1, name="Fetch", phase="running", detail="again"))
+
+    expect(page.locator("#log")).to_contain_text("a line of the second attempt", timeout=6000)
+    assert shown(page) == ["a line of the second attempt"]
+    assert page.evaluate("window.neverReloaded") is True
