@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connection, connections
 from django.db.models.functions import Now
 
 from environments import hosts, tasks
@@ -47,7 +47,8 @@ class Command(BaseCommand):
         if not options["once"]:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: ended.set())
-            _guard(overseeing.bring_up_to_date)
+            # It may take a second for each environment; leases do not wait for that.
+            threading.Thread(target=_bring_up_to_date, name="bringing up to date", daemon=True).start()
         minute = time.monotonic()
         while not ended.is_set():
             hourly = time.monotonic() >= minute
@@ -74,6 +75,13 @@ def work(*, also_seldom: bool = True) -> bool:
     except Exception:
         logger.exception("The round failed; the next one begins soon")
         return False
+
+
+def _bring_up_to_date() -> None:
+    try:
+        _guard(overseeing.bring_up_to_date)
+    finally:
+        connection.close()
 
 
 def _guard(chore: Callable[[], object]) -> None:
