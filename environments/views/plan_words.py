@@ -1,7 +1,7 @@
 """A plan as its sheet says it: the hop, the gates, the changes and the button's words."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from django.utils import timezone
 
@@ -10,9 +10,10 @@ from environments.forms import sentence
 from environments.models import DeploymentKind, Environment, Plan
 from environments.planning import gates, history, stages
 from environments.views.board_words import who
+from environments.views.plan_wish import Wish
 from projects.access import Actor, Permission, allows
 from projects.errors import Refused
-from projects.models import App, Release
+from projects.models import Release
 
 MOST_RELEASES = 50
 VERBS = {
@@ -24,17 +25,7 @@ VERBS = {
 }
 
 
-class Wish(Protocol):
-    kind: str
-    app: App
-    environment: Environment
-    release: Release | None
-    bypass: bool
-    reason: str
-    link: str
-
-
-def sheet(actor: Actor, wish: Any, plan: Plan | None, *, refusal: Refused | None) -> dict[str, Any]:
+def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | None) -> dict[str, Any]:
     kind = DeploymentKind(plan.kind if plan else wish.kind or DeploymentKind.DEPLOY)
     title, verb = VERBS[kind]
     environment = wish.environment
@@ -87,7 +78,7 @@ def _gate(gate: Any) -> dict[str, Any]:
     }
 
 
-def _hop(kind: DeploymentKind, wish: Any, plan: Plan | None, chain: Any) -> dict[str, Any]:
+def _hop(kind: DeploymentKind, wish: Wish, plan: Plan | None, chain: Any) -> dict[str, Any]:
     """From where to where: two boxes, each with its environment, its version and a line below."""
     environment = wish.environment
     release = plan.release if plan else wish.release
@@ -119,7 +110,7 @@ def _place(chain: Any, environment: Environment) -> int:
     return 0 if index is None else index + 1
 
 
-def _releases(kind: DeploymentKind, wish: Any, chosen: Release | None) -> list[dict[str, Any]]:
+def _releases(kind: DeploymentKind, wish: Wish, chosen: Release | None) -> list[dict[str, Any]]:
     """What else could be chosen: any release for a deployment, what was live before for a rollback."""
     found: list[Release] = []
     if kind == DeploymentKind.ROLLBACK:

@@ -3,8 +3,6 @@
 Looking at a plan writes nothing; the form carries the digest of what was seen, and what is sent is planned anew.
 """
 
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -14,62 +12,21 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from environments import lifecycle
 from environments.delivery import deployments
-from environments.models import Deployment, DeploymentKind, Environment, Plan
+from environments.models import Deployment, DeploymentKind, Plan
 from environments.planning import plans
 from environments.views.board_words import link
+from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
 from environments.views.shell import query
-from projects import apps, releases
-from projects.errors import Conflict, Invalid, NotFound, Refused
-from projects.models import App, Release
+from projects.errors import Conflict, Invalid, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What a link or a form asks for."""
-
-    kind: str
-    app: App
-    environment: Environment
-    release: Release | None
-    to_deployment: Deployment | None
-    bypass: bool
-    reason: str
-    link: str
-
-    def propose(self, visit: Visit) -> Plan:
-        return plans.propose(
-            by=visit.actor,
-            app=self.app,
-            environment=self.environment,
-            kind=self.kind or None,
-            release=self.release,
-            to_deployment=self.to_deployment,
-            bypass=self.bypass,
-            reason=self.reason,
-            link=self.link,
-        )
-
-    @property
-    def given(self) -> dict[str, str]:
-        """The same wish as parameters of a link."""
-        return {
-            "kind": self.kind,
-            "app": str(self.app.id),
-            "environment_id": str(self.environment.id),
-            "release": str(self.release.id) if self.release else "",
-            "to_deployment": str(self.to_deployment.id) if self.to_deployment else "",
-            "bypass": "1" if self.bypass else "",
-        }
 
 
 @require_safe
 @signed_in
 def draft(request: Visit) -> HttpResponse:
-    wish = _wish(request, request.GET)
+    wish = wish_of(request, request.GET)
     try:
         plan = _look(request, wish)
     except (Invalid, Conflict) as refusal:
@@ -82,7 +39,7 @@ def draft(request: Visit) -> HttpResponse:
 def carry_out(request: Visit) -> HttpResponse:
     if request.method == "GET":  # the address of a form that was answered with a page, entered again
         return redirect(reverse("board") + query(request))
-    wish = _wish(request, request.POST)
+    wish = wish_of(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()
     try:
         _check_seen(seen, _look(request, wish))
@@ -133,25 +90,6 @@ def _shown(
     }
     template = "plan/_sheet.html" if is_fragment(request) else "plan.html"
     return render(request, template, context, status=status)
-
-
-def _wish(request: Visit, given: Any) -> Wish:
-    if given.get("kind", "") not in {"", *DeploymentKind.values}:
-        raise NotFound("There is no plan of this kind.")
-    app = apps.find(request.actor, given.get("app", ""))
-    environment = lifecycle.find(request.actor, given.get("environment_id", ""))
-    release = given.get("release", "")
-    returned = given.get("to_deployment", "")
-    return Wish(
-        kind=given.get("kind", ""),
-        app=app,
-        environment=environment,
-        release=releases.find(request.actor, release) if release else None,
-        to_deployment=deployments.find(request.actor, returned) if returned else None,
-        bypass=bool(given.get("bypass")),
-        reason=given.get("reason", "").strip(),
-        link=given.get("link", "").strip(),
-    )
 
 
 def _done(deployment: Deployment) -> str:
