@@ -5,11 +5,11 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
 from playwright.sync_api import Page, Request, expect
 
 from environments import lifecycle
 from environments.models import Environment
-from projects.models import Organization
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -189,7 +189,7 @@ def test_after_a_restore_of_the_database_the_page_draws_itself_anew(
     open_page(page, f"{server.url}/")
 
     with page.expect_navigation():
-        Organization.objects.filter(pk=harbour.organization.pk).update(event_epoch=2)
+        call_command("after_restore")
 
     assert page.evaluate("window.neverReloaded") is None
     expect(page.locator("[data-live-status]").first).to_contain_text("Live")
