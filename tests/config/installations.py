@@ -24,18 +24,18 @@ from config.up import ports, survivors
 from config.up.installation import UID_REGISTER
 
 STARTS = itertools.count(1)
-# What tells the programs of an installation apart, in their command lines.
+# What tells the programs of an installation apart in their command lines; a shell has $PORT where a service has digits.
 MARKS = {
-    "web": "config.up.web",
-    "scheduler": "manage.py scheduler",
+    "web": r"config\.up\.web",
+    "scheduler": r"manage\.py scheduler",
     "control": "celery -A",
     "caddy": "caddy run",
     "valkey": "valkey-server",
     "postgres": "/postgres -D",
-    "supervisor": "supervisor/supervisord.conf",
+    "supervisor": r"supervisor/supervisord\.conf",
     "worker": "worker start",
     "project": "/projects/",
-    "service": "-m http.server 2",
+    "service": r"http\.server \d",
 }
 MANIFEST = {
     "steps": [{"name": "build", "run": "mkdir www && echo $TOWPATH_VERSION > www/index.html"}],
@@ -111,7 +111,7 @@ class Running:
         found = Counter()
         for process in self.processes():
             said = words(process)
-            found.update({name: 1 for name, mark in MARKS.items() if mark in said})
+            found.update({name: 1 for name, mark in MARKS.items() if re.search(mark, said)})
         return found
 
     def get(self, path: str = "/readyz") -> int:
