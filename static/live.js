@@ -85,7 +85,8 @@
   };
 
   // ---- Pieces: which, and fetching them
-  const etags = new Map(), waiting = new Set(), inFlight = new Set(), asked = new Map();
+  // A tag belongs to what one element shows: what somebody else has put in its place has none.
+  const etags = new WeakMap(), waiting = new Set(), inFlight = new Set(), asked = new Map();
   let broken = 0, soon = 0;
   const pieces = () => document.querySelectorAll("[data-live][data-src]");
   const touch = subjects => {
@@ -114,12 +115,13 @@
     waiting.add(src);
     broken ||= setTimeout(() => { broken = 0; pump(); }, 2000 + Math.random() * 1000);
   };
+  const tag = piece => etags.get(piece) || (piece.dataset.etag ? `"${piece.dataset.etag.replace(/^W\/|"/g, "")}"` : "");
   const showing = src => [...pieces()].filter(piece => piece.dataset.src === src);
   const fetchPiece = async src => {
     const shown = showing(src);
     if (!shown.length) return;
-    const headers = { "Towpath-Live": "1" }, drawn = shown[0].dataset.etag, known = etags.get(src) || drawn && `"${drawn.replace(/^W\/|"/g, "")}"`;
-    if (known) headers["If-None-Match"] = known;
+    const headers = { "Towpath-Live": "1" }, tags = new Set(shown.map(tag));
+    if (tags.size === 1 && !tags.has("")) headers["If-None-Match"] = [...tags][0];
     const answer = await fetch(src, { headers, cache: "no-store", redirect: "manual", credentials: "same-origin" });
     if (answer.type === "opaqueredirect" || answer.status === 401 || answer.headers.get("HX-Redirect")) return finish("signed out; reload to sign in");
     if (state === "Reconnecting" && answer.status < 400) known = Date.now();
@@ -130,7 +132,7 @@
     const etag = answer.headers.get("ETag");
     for (const piece of shown) {
       const now = piece.isConnected ? swap(piece, html) : null;
-      if (now && etag) etags.set(now.dataset.src, etag);
+      if (now && etag) etags.set(now, etag);
     }
   };
 
@@ -204,7 +206,6 @@
     box.append(words, button); document.getElementById("toasts")?.append(box);
   };
   const vanish = piece => {
-    etags.delete(piece.dataset.src);
     if (!piece.matches("tr, li, [data-row]")) return;
     if (piece.parentElement?.matches(":hover") || piece.contains(document.activeElement)) hold(piece); else piece.remove();
   };

@@ -217,6 +217,23 @@ def test_a_frozen_server_is_noticed_and_the_page_says_how_old_it_is(
     expect(status).to_contain_text("Live", timeout=15000)
 
 
+def test_where_streams_do_not_get_through_the_page_looks_by_itself(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    page.clock.install()
+    page.route("**/live?*", lambda route: route.abort())
+    page.goto(f"{server.url}/environments/{stages[0].id}")
+    lifecycle.update(stages[0], by=harbour.owner, display_name="Playground")
+
+    page.clock.run_for(45_000)
+
+    expect(page.locator("#env-head")).to_contain_text("Playground")
+    status = page.locator("[data-live-status]").first
+    expect(status).to_contain_text("Reconnecting")
+    age = status.locator("[data-live-age]").inner_text()
+    assert "as of" in age and int(age.split()[3]) < 20, age
+
+
 def test_no_page_breaks_its_own_policy_or_fails_in_the_browser(
     page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
