@@ -186,7 +186,7 @@ def web(**more) -> dict:
     }
 
 
-def eventually(true, within: float = 20):
+def eventually(true, within: float = 45):
     until = time.monotonic() + within
     while True:
         try:

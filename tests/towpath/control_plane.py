@@ -98,12 +98,12 @@ class ControlPlane:
             self.lock.notify_all()
         return run
 
-    def wait(self, run: str, *phases: str, within: float = 40) -> dict:
+    def wait(self, run: str, *phases: str, within: float = 60) -> dict:
         wanted = phases or ("succeeded", "failed", "errored", "cancelled")
         self.until(lambda: self.runs[run]["phase"] in wanted, within, lambda: self.runs[run])
         return self.runs[run]
 
-    def wait_step(self, run: str, name: str, phase: str, within: float = 20) -> None:
+    def wait_step(self, run: str, name: str, phase: str, within: float = 45) -> None:
         def there() -> bool:
             return any(step["name"] == name and step["phase"] == phase for step in self.runs[run]["history"])
 

@@ -55,7 +55,7 @@ def test_an_older_one_cannot_switch_back(routes, first, late):
 
 def test_a_removed_app_cannot_be_switched_on_by_an_older_deployment(routes):
     put(routes, instance(1))
-    routes.close("app", number=2, attempt=1)
+    routes.close("app", order=(2, 1))
 
     with pytest.raises(Overtaken):
         put(routes, instance(1, 2))
@@ -85,3 +85,14 @@ def test_an_attempt_number_for_an_instance_of_our_own_is_above_all_others(routes
 
     assert routes.next_attempt("app", 3) == 3
     assert routes.next_attempt("app", 4) == 1
+
+
+def test_an_app_that_is_closed_stays_closed_to_all_that_was_there(routes):
+    put(routes, instance(1))
+    routes.record(instance(2))
+
+    routes.close("app")
+
+    assert routes.current("app") is None
+    with pytest.raises(Overtaken):
+        put(routes, instance(1, 3))

@@ -47,10 +47,13 @@ def test_what_does_not_run_is_stopped_or_waits_for_its_next_start():
 
 
 def test_a_crash_looping_service_is_told_with_its_last_exit_and_line(site, control_plane, app):
-    services = [web(run="echo attempt; (sleep 2; echo going down >&2; kill -9 $$) & exec python3 app.py")]
+    fall = "while [ ! -f fall ]; do sleep 0.2; done; echo going down >&2; kill -9 $$"
+    services = [web(run=f"echo attempt; ({fall}) & exec python3 app.py")]
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
 
-    eventually(lambda: states(control_plane, app) == ["crash-looping"], 40)
+    (site.layout.project("SHOP").releases / site.routes.current(app).release / "work" / "fall").touch()
+
+    eventually(lambda: states(control_plane, app) == ["crash-looping"], 60)
 
     service = control_plane.observed(app)["services"][0]
     assert service["restarts"] >= 3

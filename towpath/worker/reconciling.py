@@ -1,5 +1,8 @@
 """Make what runs here what is desired here: at the start, when rung, and every thirty seconds."""
 
+import traceback
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from towpath.worker import draining, programs, releases, starting
@@ -55,13 +58,13 @@ class Reconciler:
         for app, slot in slots.items():
             with self.worksite.turn(app) as mine:
                 if self._may(app, mine, asked_at):
-                    self._tend(app, slot, missing)
+                    self._apart(app, partial(self._tend, app, slot, missing))
         for app in self.worksite.routes.apps():
             if app in slots:
                 continue
             with self.worksite.turn(app) as mine:
                 if self._may(app, mine, asked_at):
-                    self._has_no_business(app)
+                    self._apart(app, partial(self._has_no_business, app))
         self.missing = missing
         self.worksite.changed.set()
 
@@ -82,6 +85,15 @@ class Reconciler:
             except (SupervisorAway, OSError) as error:
                 say(f"{project}: {error}")
 
+    def _apart(self, app: str, care: Callable[[], None]) -> None:
+        """One app's trouble, whatever it is, does not end the care for the others."""
+        try:
+            care()
+        except (SupervisorAway, PortsUsedUp, Overtaken, OSError) as error:
+            say(f"{app}: {error}")
+        except Exception:
+            say(f"{app}: {traceback.format_exc()}")
+
     def _may(self, app: str, mine: bool, asked_at: float) -> bool:
         """A run that ended since we asked has changed what is desired: the next answer will know."""
         fresh = mine and self.worksite.last_turn.get(app, 0) < asked_at
@@ -89,24 +101,21 @@ class Reconciler:
         return fresh
 
     def _tend(self, app: str, slot: dict[str, Any], missing: list[str]) -> None:
-        try:
-            keep = [str(deployment) for deployment in slot.get("keep") or []]
-            if slot.get("live"):
-                self._make_live(read(slot["live"]), keep, missing)
-            supervisor = self.worksite.answering(str(slot["project"]["key"]))
-            if supervisor is None:
-                return
-            self._end_leftovers(supervisor, app, int((slot.get("live") or {}).get("deployment", {}).get("number") or 0))
-            draining.drain(self.worksite, supervisor, app, keep=keep)
-            kept = {
-                str(entry.get("deployment"))
-                for name, entry in self.worksite.routes.releases(app).items()
-                if entry.get("complete") and (supervisor.layout.releases / name).is_dir()
-            }
-            ours = {str(entry.get("deployment")) for entry in self.worksite.routes.releases(app).values()}
-            missing.extend(deployment for deployment in keep if deployment in ours and deployment not in kept)
-        except (SupervisorAway, PortsUsedUp, Overtaken, OSError) as error:
-            say(f"{app}: {error}")
+        keep = [str(deployment) for deployment in slot.get("keep") or []]
+        if slot.get("live"):
+            self._make_live(read(slot["live"]), keep, missing)
+        supervisor = self.worksite.answering(str(slot["project"]["key"]))
+        if supervisor is None:
+            return
+        self._end_leftovers(supervisor, app, int((slot.get("live") or {}).get("deployment", {}).get("number") or 0))
+        draining.drain(self.worksite, supervisor, app, keep=keep)
+        kept = {
+            str(entry.get("deployment"))
+            for name, entry in self.worksite.routes.releases(app).items()
+            if entry.get("complete") and (supervisor.layout.releases / name).is_dir()
+        }
+        ours = {str(entry.get("deployment")) for entry in self.worksite.routes.releases(app).values()}
+        missing.extend(deployment for deployment in keep if deployment in ours and deployment not in kept)
 
     def _end_leftovers(self, supervisor: Supervisor, app: str, live: int) -> None:
         """What a lost attempt left beside the current one; one that was sealed is still taken forward by its run."""
@@ -161,7 +170,6 @@ class Reconciler:
                 supervisor.start(name)
             elif state["state"] in programs.ENDED:
                 supervisor.start(name)
-            self.worksite.routes.point(current, service.name, current.services[service.name]["port"])
 
     def _has_no_business(self, app: str) -> None:
         """An app that is not listed is stopped and its address freed."""
@@ -172,14 +180,10 @@ class Reconciler:
         if not projects:
             return
         say(f"{app}: not desired here, stopping it")
-        newest = max((instance.order for instance in instances), default=(0, 0))
-        try:
-            self.worksite.routes.close(app, number=newest[0], attempt=newest[1])
-            for instance in instances:
-                starting.end(self.worksite, self.worksite.supervisor(instance.project), instance)
-            self.endpoints.free(app)
-            for project in projects:
-                names = [n for n, kept in self.worksite.routes.releases(app).items() if kept.get("project") == project]
-                releases.delete(self.worksite, self.worksite.supervisor(project), app, names)
-        except (Overtaken, SupervisorAway, OSError) as error:
-            say(f"{app}: {error}")
+        self.worksite.routes.close(app)
+        for instance in instances:
+            starting.end(self.worksite, self.worksite.supervisor(instance.project), instance)
+        self.endpoints.free(app)
+        for project in projects:
+            names = [n for n, kept in self.worksite.routes.releases(app).items() if kept.get("project") == project]
+            releases.delete(self.worksite, self.worksite.supervisor(project), app, names)

@@ -24,7 +24,7 @@ def remove(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
 def drain(worksite: Worksite, supervisor: Supervisor, attempt: Attempt) -> str:
     specification = attempt.specification
     try:
-        worksite.routes.close(specification.app, number=specification.number, attempt=attempt.number)
+        worksite.routes.close(specification.app, order=(specification.number, attempt.number))
     except Overtaken as error:
         raise Errored("A newer deployment has the traffic on this host already") from error
     attempt.wait(OPEN_REQUESTS)

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,12 @@ class Instance:
         return f"{self.app}.{self.name}.{service}"
 
 
+def read_instance(value: dict[str, Any]) -> Instance:
+    """What this version knows of a record that another version may have written."""
+    known = {one.name for one in fields(Instance)}
+    return Instance(**{name: kept for name, kept in value.items() if name in known})
+
+
 class Routes:
     def __init__(self, layout: Layout) -> None:
         self.root = layout.routes
@@ -59,7 +65,7 @@ class Routes:
         found = []
         for path in self._instances(app).glob("*/instance.json"):
             if INSTANCE.fullmatch(path.parent.name) and (value := read_json(path)):
-                found.append(Instance(**value))
+                found.append(read_instance(value))
         return sorted(found, key=lambda instance: instance.order)
 
     def current(self, app: str) -> Instance | None:
@@ -69,7 +75,7 @@ class Routes:
         except OSError:
             return None
         value = read_json(self._instances(app) / name / "instance.json")
-        return Instance(**value) if value else None
+        return read_instance(value) if value else None
 
     def record(self, instance: Instance) -> None:
         path = self._instances(instance.app) / instance.name
@@ -116,12 +122,17 @@ class Routes:
             os.rename(link, self.root / instance.app / "current")
             sync_directory(self.root / instance.app)
 
-    def close(self, app: str, *, number: int, attempt: int) -> None:
-        """Give the traffic to nobody: the app is removed. No older deployment can take it again."""
+    def close(self, app: str, *, order: tuple[int, int] | None = None) -> None:
+        """Give the traffic to nobody: the app is removed. No deployment older than `order` can take it again.
+
+        Without `order`, none that was there already can.
+        """
         with self._locked(app):
-            if (number, attempt) < self._highest(app):
+            known = max([instance.order for instance in self.instances(app)], default=(0, 0))
+            order = order or max(self._highest(app), known)
+            if order < self._highest(app):
                 raise Overtaken
-            write_atomically(self.root / app / "highest", f"{number}-{attempt}\n")
+            write_atomically(self.root / app / "highest", f"{order[0]}-{order[1]}\n")
             (self.root / app / "current").unlink(missing_ok=True)
             sync_directory(self.root / app)
 

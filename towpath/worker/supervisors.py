@@ -13,11 +13,20 @@ from typing import Any
 from towpath.worker.layout import ProjectLayout
 
 ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
+ANSWER_LIMIT = 4 << 20
 HARMLESS = {ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED}
 
 
 class SupervisorAway(Exception):
     """The project's supervisor does not answer (yet)."""
+
+
+class SupervisorRefused(SupervisorAway):
+    """The supervisor says no; `code` is one of its faults."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"The supervisor refused: {text}")
+        self.code = code
 
 
 class WrongSupervisor(SupervisorAway):
@@ -54,6 +63,15 @@ class Transport(xmlrpc.client.Transport):
     def make_connection(self, host: Any) -> Connection:
         return Connection(self.layout, self.timeout)
 
+    def parse_response(self, response: http.client.HTTPResponse) -> Any:
+        content = response.read(ANSWER_LIMIT + 1)
+        if len(content) > ANSWER_LIMIT:
+            raise OSError("the answer is too long")
+        parser, unmarshaller = self.getparser()
+        parser.feed(content)
+        parser.close()
+        return unmarshaller.close()
+
 
 class Supervisor:
     """One project's supervisor. Every call opens a connection of its own, so threads never wait for each other."""
@@ -68,8 +86,8 @@ class Supervisor:
         try:
             with proxy:
                 return getattr(proxy, method)(*arguments)
-        except xmlrpc.client.Fault:
-            raise
+        except xmlrpc.client.Fault as fault:
+            raise SupervisorRefused(int(fault.faultCode), str(fault.faultString)) from fault
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
             raise SupervisorAway(f"The supervisor of {self.layout.root.name} does not answer: {error}") from error
 
@@ -77,8 +95,8 @@ class Supervisor:
         """A call whose wish may have come true already (stopped, started, added, gone)."""
         try:
             return self.call(method, *arguments)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode in HARMLESS:
+        except SupervisorRefused as refusal:
+            if refusal.code in HARMLESS:
                 return False
             raise
 
@@ -104,8 +122,12 @@ class Supervisor:
 
     def look(self) -> dict[str, dict[str, Any]]:
         """Every program by name: state, pid, started, exits, use, ports (see Attendant.look)."""
-        programs = json.loads(self.call("towpath.look"))["programs"]
-        return programs if isinstance(programs, dict) else {}
+        answer = self.call("towpath.look")
+        try:
+            return {str(name): checked(program) for name, program in json.loads(answer)["programs"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            # The project's own programs can take the supervisor's place: what they say is not believed unread.
+            raise SupervisorAway(f"The supervisor of {self.layout.root.name} answers nonsense: {error!r}") from error
 
     def written(self) -> list[str]:
         """Programs that are written down, whether or not the supervisor knows them."""
@@ -114,8 +136,8 @@ class Supervisor:
     def state(self, name: str) -> dict[str, Any] | None:
         try:
             answer = self.call("supervisor.getProcessInfo", f"{name}:{name}")
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode == BAD_NAME:
+        except SupervisorRefused as refusal:
+            if refusal.code == BAD_NAME:
                 return None
             raise
         return answer if isinstance(answer, dict) else None
@@ -146,9 +168,23 @@ class Supervisor:
         """Forget a program that has stopped; false while it still runs."""
         try:
             self.quietly("supervisor.removeProcessGroup", name)
-        except xmlrpc.client.Fault as fault:
-            if fault.faultCode == STILL_RUNNING:
+        except SupervisorRefused as refusal:
+            if refusal.code == STILL_RUNNING:
                 return False
             raise
         self.call("towpath.forget", name)
         return True
+
+
+def checked(program: dict[str, Any]) -> dict[str, Any]:
+    """One program of a look, with everything of the kind that is counted on."""
+    return {
+        "state": int(program["state"]),
+        "pid": int(program["pid"]),
+        "error": str(program["error"])[:500],
+        "exits": [(float(at), int(code)) for at, code in program["exits"]][-50:],
+        "exit_count": int(program["exit_count"]),
+        "cpu_seconds": float(program["cpu_seconds"]),
+        "memory": int(program["memory"]),
+        "ports": [int(port) for port in program["ports"]],
+    }

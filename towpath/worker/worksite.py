@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -86,7 +85,7 @@ class Worksite:
     def end_supervisors(self) -> None:
         """A joined worker whose environment is gone leaves nothing running."""
         for project in self.present_projects():
-            with suppress(SupervisorAway, OSError, xmlrpc.client.Fault):
+            with suppress(SupervisorAway, OSError):
                 Supervisor(self.layout.project(project)).call("supervisor.shutdown")
 
     def _start_supervisor(self, project: str, supervisor: Supervisor) -> None:

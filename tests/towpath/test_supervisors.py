@@ -1,0 +1,94 @@
+"""What answers in a project's directory is believed only as far as it can be."""
+
+import json
+import os
+import threading
+from socketserver import ThreadingMixIn, UnixStreamServer
+from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
+
+import pytest
+
+from towpath.worker.layout import Layout
+from towpath.worker.preparing import prepare, prepare_project
+from towpath.worker.supervisors import Supervisor, SupervisorAway
+
+
+class Handler(SimpleXMLRPCRequestHandler):
+    disable_nagle_algorithm = False
+    rpc_paths = ("/RPC2",)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Impostor(ThreadingMixIn, UnixStreamServer, SimpleXMLRPCDispatcher):
+    """What a project's own program could put in its supervisor's place."""
+
+    daemon_threads = True
+    logRequests = False
+
+    def __init__(self, path: str, look: str) -> None:
+        SimpleXMLRPCDispatcher.__init__(self)
+        UnixStreamServer.__init__(self, path, Handler)
+        self.register_function(lambda: look, "towpath.look")
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def answering(tmp_path):
+    prepare(tmp_path / "e")
+    prepare_project(tmp_path / "e", project="SHOP")
+    layout = Layout(tmp_path / "e").project("SHOP")
+    servers = []
+
+    def begin(look: str) -> Supervisor:
+        here = os.getcwd()
+        os.chdir(layout.run)
+        servers.append(Impostor("supervisor.sock", look))
+        os.chdir(here)
+        return Supervisor(layout)
+
+    yield begin
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"programs": []}',
+        '{"programs": {"a": {}}}',
+        '{"programs": {"a": {"state": "x"}}}',
+        "x" * (5 << 20),
+    ],
+    ids=lambda look: look[:20] or "nothing",
+)
+def test_nonsense_is_an_absence_and_not_an_accident(answering, look):
+    with pytest.raises(SupervisorAway, match="nonsense|too long"):
+        answering(look).look()
+
+
+def test_a_look_keeps_what_is_counted_on_and_nothing_else(answering):
+    program = {"state": 20, "pid": 7, "error": "", "exits": [[1.5, 1]], "exit_count": 1, "cpu_seconds": 0.5}
+    program |= {"memory": 3_000_000_000, "ports": [20001], "more": "ignored"}
+
+    seen = answering(json.dumps({"programs": {"web": program}})).look()
+
+    assert seen["web"]["memory"] == 3_000_000_000
+    assert seen["web"]["exits"] == [(1.5, 1)]
+    assert "more" not in seen["web"]
+
+
+def test_nobody_in_its_place_is_an_absence(tmp_path):
+    prepare(tmp_path / "e")
+    prepare_project(tmp_path / "e", project="SHOP")
+
+    with pytest.raises(SupervisorAway):
+        Supervisor(Layout(tmp_path / "e").project("SHOP")).look()
