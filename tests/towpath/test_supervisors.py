@@ -71,7 +71,7 @@ def answering(tmp_path):
     ids=lambda look: look[:20] or "nothing",
 )
 def test_nonsense_is_an_absence_and_not_an_accident(answering, look):
-    with pytest.raises(SupervisorAway, match="nonsense|too long"):
+    with pytest.raises(SupervisorAway, match=r"nonsense|too long"):
         answering(look).look()
 
 

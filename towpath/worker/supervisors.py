@@ -55,6 +55,8 @@ class Connection(http.client.HTTPConnection):
 
 
 class Transport(xmlrpc.client.Transport):
+    accept_gzip_encoding = False  # a small answer must not become a large one here
+
     def __init__(self, layout: ProjectLayout, timeout: float) -> None:
         super().__init__()
         self.layout = layout
@@ -88,7 +90,9 @@ class Supervisor:
                 return getattr(proxy, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             raise SupervisorRefused(int(fault.faultCode), str(fault.faultString)) from fault
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        except SupervisorAway:
+            raise
+        except Exception as error:  # whatever answers there may answer anything
             raise SupervisorAway(f"The supervisor of {self.layout.root.name} does not answer: {error}") from error
 
     def quietly(self, method: str, *arguments: Any) -> Any:
