@@ -34,6 +34,9 @@ PLANS: dict[RunKind, Callable[[Run], Sequence[Step]]] = {
     RunKind.FETCH: fetching.plan,
 }
 
+# What processes of this machine claim under begins with this, then comes the process and a word of the attempt's own.
+HERE = f"control:{socket.gethostname()}:"
+
 
 def perform(run_id: uuid.UUID | str | None = None) -> bool:
     """Carry out the most urgent run that waits; whether there was one.
@@ -41,7 +44,7 @@ def perform(run_id: uuid.UUID | str | None = None) -> bool:
     A message names a run, but what is most urgent goes first: the others have messages of their own, and what has
     none is looked for every few seconds.
     """
-    holder = f"{_process(os.getpid())}{uuid.uuid4().hex[:12]}"
+    holder = f"{HERE}{os.getpid()}:{uuid.uuid4().hex[:12]}"
     if KEEPER.closing.is_set():
         return False
     host_id = _host_id()
@@ -64,16 +67,10 @@ def perform_all() -> int:
 
 def take_over() -> None:
     """Give back what a process of this machine held that is no more, before its lease runs out."""
-    here = _process("")
-    for run in Run.objects.filter(phase=Phase.RUNNING, claimant__startswith=here.rstrip(":") + ":"):
-        pid = run.claimant.removeprefix(here.rstrip(":") + ":").partition(":")[0]
+    for run in Run.objects.filter(phase=Phase.RUNNING, claimant__startswith=HERE):
+        pid = run.claimant.removeprefix(HERE).partition(":")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             conclusions.settle(run.pk, lost=True)
-
-
-def _process(pid: int | str) -> str:
-    """The beginning of the names that a process of this machine claims under."""
-    return f"control:{socket.gethostname()}:{pid}:"
 
 
 def _host_id() -> uuid.UUID | None:

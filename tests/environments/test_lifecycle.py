@@ -138,6 +138,16 @@ def test_a_change_is_one_event_that_names_the_fields_and_nothing_changed_is_none
     assert [event.data["changed"] for event in changes] == [["description", "priority"]]
 
 
+def test_a_name_that_is_taken_cannot_be_taken_by_renaming(people: Cast) -> None:
+    created(people, "staging")
+    environment = created(people, "qa")
+    with pytest.raises(Conflict) as refusal:
+        lifecycle.update(environment, by=people.owner, name="Staging", description="new")
+    environment.refresh_from_db()
+    assert (refusal.value.code, environment.name, environment.description) == ("name-taken", "qa", "")
+    assert lifecycle.update(environment, by=people.owner, name="QA").name == "QA"
+
+
 def test_what_is_chosen_at_creation_stays(people: Cast) -> None:
     environment = created(people)
     lifecycle.update(environment, by=people.owner, kind="permanent", provisioner="process", project_id=None)

@@ -285,7 +285,7 @@ def test_a_process_that_ends_gives_back_what_it_carried(
 
 def test_what_a_dead_process_of_this_machine_held_is_taken_over(environment: Environment, driver: Scripted) -> None:
     dead = 4_000_000
-    claimed = claim.by_control(f"{performing._process(dead)}abc", the_run(environment).id)
+    claimed = claim.by_control(f"{performing.HERE}{dead}:abc", the_run(environment).id)
     assert claimed is not None
     driver.steps = [fine("First")]
     assert performing.perform_all() == 0

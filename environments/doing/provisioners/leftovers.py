@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from environments.doing.progress import Progress, StepFailed
+from environments.doing.provisioners.accounts import COOKIE
 from environments.models import Account, Environment
 
 
@@ -38,6 +39,11 @@ def _processes(environment: Environment) -> Iterator[psutil.Process]:
 
 
 def _lives_in(process: psutil.Process, directory: str) -> bool:
-    """By its home, which every program of an environment is started with, or by its working directory."""
-    home = process.environ().get("HOME", "")
-    return any(place and Path(place).is_relative_to(directory) for place in (home, process.cwd()))
+    """By its home, which every program of an environment is started with, or by where one that a run started works.
+
+    Somebody who only looks around there is left alone.
+    """
+    environ = process.environ()
+    if Path(environ.get("HOME") or "/").is_relative_to(directory):
+        return True
+    return ("TOWPATH_RUN" in environ or COOKIE in environ) and Path(process.cwd()).is_relative_to(directory)
