@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
@@ -174,7 +174,9 @@ def _choose(request: Any) -> Environment | None:
     name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
     if not name:
         return None
-    found = _staged(_visible(request.actor)).filter(name__iexact=name.replace("\x00", "")).first()
+    # As the unique index has it: an organization may hold very many environments.
+    folded = _staged(_visible(request.actor)).alias(folded=Lower("name"))
+    found = folded.filter(folded=Lower(Value(name.replace("\x00", "")))).first()
     if found is None and named:
         raise NotFound("There is no environment of that name here, or you may not see it.")
     return found
@@ -207,6 +209,8 @@ def _visible(actor: Actor) -> QuerySet[Environment]:
     found = Environment.objects.filter(organization=actor.organization, deleted_at=None, terminated_at=None)
     if actor.visible_environments is not None:
         found = found.filter(pk__in=actor.visible_environments)
+    if actor.visible_projects is not None:
+        found = found.filter(Q(project=None) | Q(project__in=actor.visible_projects))
     return found
 
 
