@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
