@@ -137,7 +137,7 @@ def test_the_chosen_log_is_followed_and_stays_in_the_address(
     expect(page.locator("#service-log li")).to_have_count(2)
 
 
-def test_a_deletion_says_in_the_sheet_what_was_typed_wrong(page: Page, server: Web, development: Environment) -> None:
+def test_a_deletion_says_in_the_sheet_what_was_typed_wrong(page: Page, server: Web, harbour: House) -> None:
     review = harbour.environment("review")
     opened(page, f"{server.url}/environments/{review.id}")
 
