@@ -64,11 +64,15 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Right:
-    """One role over some projects and environments; `None` means all."""
+    """One role over some projects and environments; `None` means all.
+
+    `named`: its environments were named by somebody who may act in protected ones, so it reaches those too.
+    """
 
     role: Role
     projects: frozenset[uuid.UUID] | None = None
     environments: frozenset[uuid.UUID] | None = None
+    named: bool = False
 
     def covers(self, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> bool:
         """A question that names no project (or environment) is answered only by a right over all of them."""
@@ -145,6 +149,7 @@ def right_of(role: str, project_id: uuid.UUID | None, environment_id: uuid.UUID 
         Role(role),
         None if project_id is None else frozenset({project_id}),
         None if environment_id is None else frozenset({environment_id}),
+        named=environment_id is not None,
     )
 
 
@@ -157,6 +162,8 @@ def of_token(token: AccessToken) -> Actor:
             min(Role(token.role), right.role, key=RANK.__getitem__),
             _intersection(projects, right.projects),
             _intersection(environments, right.environments),
+            # A token's own limit names environments only as far as its maker may act in protected ones themselves.
+            named=right.named or (environments is not None and RANK[right.role] > RANK[Role.OPERATOR]),
         )
         for right in rights_of(token.owner, token.organization)
     )
@@ -182,7 +189,7 @@ def allows(
         if permission not in PERMISSIONS[right.role] or not right.covers(project_id, environment_id):
             continue
         if protected and permission is not Permission.VIEW and right.role is Role.OPERATOR:
-            if right.environments is not None:
+            if right.named:
                 return True
             continue
         return True

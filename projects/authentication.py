@@ -5,7 +5,7 @@ import uuid
 from typing import cast
 
 from django.contrib.auth import authenticate
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
@@ -114,6 +114,7 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     token = (
         AccessToken.objects.select_related("organization", "owner")
         .filter(digest=found, revoked_at__isnull=True, owner__is_active=True)
+        .filter(owner__memberships__organization=F("organization"))
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
         .first()
     )

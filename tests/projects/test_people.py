@@ -1,5 +1,6 @@
 """Organizations, members and tokens: nobody gives more than they have, and the last owner stays."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 
 from projects import access, authentication, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Role
+from projects.models import AccessToken, Grant, Role
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +115,20 @@ def test_a_token_follows_its_makers_present_rights():
     cast.admin.user.memberships.get().grants.update(role="viewer")
     assert authentication.actor_of_bearer(f"Bearer {secret}").role == Role.VIEWER
     cast.admin.user.memberships.get().delete()
-    assert authentication.actor_of_bearer(f"Bearer {secret}").rights == ()
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.actor_of_bearer(f"Bearer {secret}")
+
+
+def test_a_token_does_not_reach_a_protected_place_when_its_maker_no_longer_does():
+    cast = builders.cast()
+    place = uuid.uuid4()
+    token, _ = tokens.create(by=cast.admin, name="ci", role="operator", environment_ids=[place])
+    there = {"environment_id": place, "protected": True}
+    assert access.allows(access.of_token(token), access.Permission.DEPLOY, **there)
+    Grant.objects.filter(membership__user=cast.admin.user).update(role="operator")
+    assert not access.allows(access.of_user(cast.admin.user, cast.organization), access.Permission.DEPLOY, **there)
+    assert not access.allows(access.of_token(token), access.Permission.DEPLOY, **there)
+    assert access.allows(access.of_token(token), access.Permission.DEPLOY, environment_id=place)
 
 
 def test_a_token_limited_to_projects_sees_no_other_project():
