@@ -185,8 +185,6 @@ def _record(kind: str, chain: Chain, *, by: Actor) -> None:
         by=by,
         object={"kind": "chain", "id": chain.id, "name": chain.name},
         project_id=chain.project_id,
-        stages=[
-            f"{stage.name}: {', '.join(place.environment.title for place in stage.places.all())}"
-            for stage in stages_of(chain)
-        ],
+        # By their own names alone: the log of the organization is also for those who do not see each environment.
+        stages=[stage.name for stage in stages_of(chain)],
     )

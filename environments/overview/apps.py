@@ -80,10 +80,14 @@ def project_page(project: Project, actor: Actor, *, chosen: Environment | None =
         "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=project.id),
         "activity": _activity(actor, Q(project_id=project.id), chosen),
         "chosen": chosen,
-        "restricted_to": Environment.objects.filter(id=project.restrict_to_environment_id).first()
-        if project.restrict_to_environment_id
-        else None,
+        "restricted_to": _restricted_to(project, actor),
     }
+
+
+def _restricted_to(project: Project, actor: Actor) -> Environment | None:
+    """The only environment the project may deploy to, for those who see it."""
+    only = project.restrict_to_environment_id
+    return Environment.objects.filter(id=only).first() if only and actor.sees(environment_id=only) else None
 
 
 def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Environment | None = None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ UNION ALL
   WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL AND e.terminated_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM place WHERE place.environment_id = e.id)
     AND (%(visible)s::uuid[] IS NULL OR e.id = ANY(%(visible)s::uuid[]))
+    AND (%(projects)s::uuid[] IS NULL OR e.project_id IS NULL OR e.project_id = ANY(%(projects)s::uuid[]))
     AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
   ORDER BY e.priority DESC, lower(e.name), e.id LIMIT %(limit)s)
 """
@@ -49,11 +50,12 @@ class Choice(NamedTuple):
 
 def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
     """At most `limit` environments the actor may see, whose name holds `find`."""
-    visible = actor.visible_environments
+    visible, projects = actor.visible_environments, actor.visible_projects
     literal = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {
         "organization": actor.organization.id,
         "visible": None if visible is None else list(visible),
+        "projects": None if projects is None else list(projects),
         "find": f"%{literal}%" if find else None,
         "limit": limit,
     }

@@ -105,7 +105,7 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
 
 def _rearrange(stages: list[dict[str, Any]], act: str, which: str) -> None:
     """Move or remove the stage at one place; NotFound for a place or an act that there is not."""
-    at = int(which) if which.isdecimal() else len(stages)
+    at = int(which) if which.isdecimal() and len(which) < 10 else len(stages)
     to = {"up": at - 1, "down": at + 1, "remove": at}.get(act, -1)
     if at >= len(stages) or not 0 <= to < len(stages):
         raise NotFound("There is no such stage to change.")
@@ -144,7 +144,7 @@ def _page(
     taken = set(chains.visible(request.actor).exclude(project=None).values_list("project_id", flat=True))
     context = {
         "chain": chain,
-        "stages": [_shown(stage, place) for place, stage in enumerate(found, 1)],
+        "stages": [_shown(request, stage, place) for place, stage in enumerate(found, 1)],
         "seen": _seen(chain) if chain else "",
         "form": form or forms.StageForm(choices=_choices(request, chain)),
         "begin": begin
@@ -161,8 +161,10 @@ def _page(
     return render(request, "chain.html", context, status=status)
 
 
-def _shown(stage: Stage, place: int) -> dict[str, Any]:
-    return {"name": stage.name, "place": place, "at": place - 1, "environments": planning.environments_of(stage)}
+def _shown(request: Visit, stage: Stage, place: int) -> dict[str, Any]:
+    """A stage with the environments that whoever looks may see."""
+    seen = [each for each in planning.environments_of(stage) if request.actor.sees(environment_id=each.id)]
+    return {"name": stage.name, "place": place, "at": place - 1, "environments": seen}
 
 
 def _written(chain: Chain | None) -> list[dict[str, Any]]:

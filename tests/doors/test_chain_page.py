@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from environments.models import Chain, Environment, Stage
 from projects.access import Actor
+from tests import builders as clients
 from tests.environments import house as builders
 from tests.environments.house import House
 
@@ -141,3 +142,15 @@ def test_nonsense_changes_nothing(house: House, chain: Chain) -> None:
         given = {"seen": seen(client), "act": act}
         assert client.post(reverse("chain-stages", args=[chain.id]), given).status_code == 404, act
     assert len(order(chain)) == 3
+
+
+def test_who_sees_one_environment_is_told_of_no_other(house: House, chain: Chain) -> None:
+    staging = Environment.objects.get(name="staging")
+    viewer = house.person("viewer", environment=staging)
+
+    page = signed_in(viewer).get("/chain").content.decode()
+
+    assert "staging" in page
+    assert "development" not in page and "production" not in page
+    told = clients.rest(viewer).get("/api/v1/events").content.decode()
+    assert "chain.created" in told and "production" not in told

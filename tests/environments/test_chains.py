@@ -171,7 +171,7 @@ class TestChanging:
         chains.delete(chain, by=home.owner)
         told = Event.objects.filter(kind__startswith="chain.").order_by("number")
         assert [each.kind for each in told] == ["chain.created", "chain.updated", "chain.deleted"]
-        assert told[0].data["stages"] == ["Stage 1: dev"]
+        assert told[0].data["stages"] == ["Stage 1"]
 
     def test_only_admins_and_owners_change_it(self, home: House) -> None:
         made(home, "dev")
