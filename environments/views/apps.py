@@ -9,12 +9,12 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from environments import samples
+from environments import fetches, samples
 from environments.entries import AppForm, ProjectForm, ReleaseForm
 from environments.overview import apps as overview
 from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment
-from projects import access, apps, artifacts, lifecycle, manifests, releases
+from projects import access, apps, artifacts, events, lifecycle, manifests, releases
 from projects.access import Permission
 from projects.errors import NotFound, Refused
 from projects.models import App, Project, Release
@@ -115,7 +115,7 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     form = ReleaseForm(request.POST or None, request.FILES or None, initial=overview.last_manifest(found))
     if request.method == "POST" and form.is_valid():
         try:
-            made = releases.cut(by=request.actor, app=found, **_release_fields(form, request, found))
+            made = _cut(form, request, found)
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -128,7 +128,9 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     return render(request, "form.html", context, status=422 if form.errors else 200)
 
 
-def _release_fields(form: ReleaseForm, request: Visit, app: App) -> dict[str, Any]:
+@events.operation
+def _cut(form: ReleaseForm, request: Visit, app: App) -> Release:
+    """The release with what it is made of, or neither."""
     given = form.cleaned_data
     fields: dict[str, Any] = {name: given[name] for name in ("version", "commit", "notes", "link")}
     # Judged before anything is stored or fetched; the room reads it again as it was written.
@@ -139,10 +141,10 @@ def _release_fields(form: ReleaseForm, request: Visit, app: App) -> dict[str, An
             by=request.actor, app=app, stream=given["archive"], filename=given["archive"].name
         )
     elif given["git_url"]:
-        fields["artifact"] = artifacts.ask_git(
+        fields["artifact"] = fetches.ask(
             by=request.actor, app=app, url=given["git_url"], ref=given["git_ref"] or "HEAD"
         )
-    return fields
+    return releases.cut(by=request.actor, app=app, **fields)
 
 
 @require_POST

@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from environments.models import Environment, Slot
+from environments.models import Environment, Run, Slot
 from environments.overview import manifest_text
 from projects import lifecycle, manifests
 from projects.models import App, Artifact, Project, Release
@@ -266,6 +266,29 @@ services:
     assert "within: 15s" in written and "timeout: 10" not in written
     shown = html(signed_in(chain.owner), reverse("release-new", args=[chain.app.id]))
     assert "serve --port $PORT" in shown and "&quot;n&quot;" not in shown
+
+
+def test_a_git_source_named_in_the_form_is_fetched_or_nothing_is_made(chain: Line) -> None:
+    client = signed_in(chain.owner)
+    form = reverse("release-new", args=[chain.app.id])
+    source = {"git_url": "https://example.org/shop.git", "git_ref": "main"}
+
+    taken = client.post(form, {**NEW, **source, "version": "1.0"})
+    assert (taken.status_code, Artifact.objects.count(), Run.objects.filter(kind="fetch").count()) == (422, 0, 0)
+    made = client.post(form, {**NEW, **source})
+
+    assert made.status_code == 302
+    run = Run.objects.get(kind="fetch")
+    assert run.artifact == Release.objects.get(version="9.0").artifact
+
+
+def test_a_project_does_not_name_an_environment_that_one_does_not_see(chain: Line) -> None:
+    project = chain.app.project
+    lifecycle.update(project, by=chain.owner, restrict_to_environment_id=chain.production.id)
+    viewer = chain.house.person("viewer", environment=chain.staging)
+
+    assert "Deploys only to production" in text(html(signed_in(chain.owner), of(project)))
+    assert "production" not in text(html(signed_in(viewer), of(project)))
 
 
 def test_hostile_names_and_notes_are_text(house: House) -> None:
