@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
 from projects.authentication import NotAuthenticated
-from projects.errors import Conflict, Refused
+from projects.errors import Conflict, Invalid, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +86,8 @@ class Refusals:
         if isinstance(exception, IntegrityError):
             logger.warning("Refused by the database: %s", exception.__cause__)
             exception = Conflict(refusals.OVERTAKEN_SENTENCE)
+        if isinstance(exception, DataError):
+            exception = Invalid(refusals.RANGE_SENTENCE)
         if not isinstance(exception, Refused):
             return None
         if request.path.startswith("/api/"):

@@ -40,6 +40,7 @@ TITLES = {
 AWAY = (OperationalError, InterfaceError)
 AWAY_SENTENCE = "The database does not answer at the moment; try again in a few seconds."
 AWAY_SECONDS = 5
+RANGE_SENTENCE = "A value is out of range."
 OVERTAKEN_SENTENCE = "Something else was changed at the same moment; look again and repeat it."
 
 

@@ -1,6 +1,6 @@
 """Reading what services wrote."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -33,8 +33,8 @@ def newest(
     # A chunk holds one line at least, so `limit` chunks are enough.
     for chunk in rows.order_by("-id")[:limit].iterator(chunk_size=50):
         for line in reversed(chunk.lines):
-            at = parse_datetime(str(line.get("at") or "")) or chunk.at
-            if since is not None and at.tzinfo is not None and at < since:
+            at = _at(line) or chunk.at
+            if since is not None and at < since:
                 continue
             found.append(
                 {
@@ -49,3 +49,12 @@ def newest(
         if len(found) >= limit:
             break
     return found[:limit][::-1]
+
+
+def _at(line: dict[str, Any]) -> datetime | None:
+    """When the worker says it was written; what it says is only words."""
+    try:
+        said = parse_datetime(str(line.get("at") or ""))
+    except ValueError:
+        return None
+    return said if said is None or said.tzinfo else said.replace(tzinfo=UTC)

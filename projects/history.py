@@ -1,5 +1,6 @@
 """Reading the event log: what an actor may see of it, in order."""
 
+import re
 import uuid
 from typing import Any
 
@@ -9,6 +10,8 @@ from projects.access import Actor
 from projects.errors import Gone, Invalid
 from projects.models import Event, Organization
 from projects.narration import sentence
+
+MARK = re.compile(r"[0-9]{1,9}-[0-9]{1,40}")
 
 
 class OtherEpoch(Gone):
@@ -52,9 +55,9 @@ def number_of(organization: Organization, mark: str) -> int:
     """The number in `<epoch>-<number>`; OtherEpoch where the log was restored since, 0 for an empty mark."""
     if not mark:
         return 0
-    epoch, dash, number = mark.partition("-")
-    if not dash or not (epoch.isascii() and epoch.isdigit() and number.isascii() and number.isdigit()):
+    if not MARK.fullmatch(mark):
         raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
+    epoch, _, number = mark.partition("-")
     if int(epoch) != organization.event_epoch:
         raise OtherEpoch("The log was restored since; begin again without `after`.")
     return min(int(number), 2**62)

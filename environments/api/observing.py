@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from environments import lifecycle, service_logs, summaries
 from environments.models import Endpoint
@@ -118,7 +118,7 @@ def list_service_logs(
     id: UUID,
     app: str = "",
     service: str = "",
-    since: datetime | None = None,
+    since: AwareDatetime | None = None,
     limit: int = Query(100, ge=1, le=1000),
 ) -> list[dict[str, Any]]:
     """The newest `limit` lines the environment's services wrote, oldest first."""

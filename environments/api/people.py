@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
+from pydantic import AwareDatetime
 
 from environments import lifecycle as environments
 from projects import access, lifecycle, memberships, tokens
@@ -43,7 +44,7 @@ class TokenIn(Body):
     role: str
     project_ids: list[UUID] = []
     environment_ids: list[UUID] = []
-    expires_at: datetime | None = None
+    expires_at: AwareDatetime | None = None
 
 
 class TokenOut(Answer):

@@ -125,7 +125,9 @@ def _after(cursor: str) -> dict[str, str | None]:
     try:
         project, project_id, app, app_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         key = str(project), str(uuid.UUID(project_id)), str(app), str(uuid.UUID(app_id))
-    except (binascii.Error, ValueError, TypeError, AttributeError) as error:
+        if b"\0" in "".join(key).encode():
+            raise ValueError
+    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Invalid.field("cursor", "is not one this list gave out.") from error
     return dict(zip(names, key, strict=True))
 

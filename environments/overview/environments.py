@@ -162,7 +162,9 @@ def _after(found: QuerySet[Environment], cursor: str) -> QuerySet[Environment]:
     try:
         priority, name, ident = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         mark = (int(priority), str(name), uuid.UUID(ident))
-    except (ValueError, TypeError, binascii.Error):
+        if "\0" in mark[1] or not mark[1].encode():
+            raise ValueError
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
         raise Invalid.field("cursor", "This page mark is not one of ours; begin with the first page.") from None
     return found.alias(lower_name=Lower(F("name"))).filter(
         Q(priority__lte=mark[0]),

@@ -189,7 +189,7 @@ def _chips(request: Visit, found: boards.Board, filters: boards.Filters) -> dict
         "all": {"count": found.counts["all"], "current": not filters.status},
         "chips_live": " ".join(subjects),
         "chips_src": _fragment(request, "board-chips", shown=shown if shown else str(total)),
-        "moved": abs(total - int(shown)) if shown.isdecimal() else 0,
+        "moved": abs(total - int(shown)) if shown.isdecimal() and len(shown) < 10 else 0,
         "again_url": _url(request),
         "total": f"{total} app{'' if total == 1 else 's'}",
     }

@@ -63,5 +63,5 @@ def _read(cursor: str) -> tuple[datetime, uuid.UUID]:
         if at.tzinfo is None:
             raise ValueError
         return at, uuid.UUID(ident)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise Invalid.field("cursor", "is not one of ours; begin with the first page") from None

@@ -1,6 +1,9 @@
 """The list of environments: filters and pages in the address, the same cost at any length, and the forms behind it."""
 
+import base64
+import json
 import re
+import uuid
 
 import pytest
 from django.urls import reverse
@@ -178,3 +181,29 @@ def test_forms_are_for_those_who_manage(house: House) -> None:
             assert client.get(address).status_code == 403
             assert client.post(address, NEW).status_code == 403
     assert signed_in(houses.house().owner).post(settings, NEW).status_code == 404
+
+
+def test_the_header_offers_nothing_of_a_project_that_one_does_not_see(house: House) -> None:
+    own, other = house.project("OWN"), house.project("OTHER")
+    for project in (own, other):
+        house.environment(f"of-{project.key.lower()}", project_id=project.id)
+    client = signed_in(house.person("viewer", project=own))
+
+    shown = html(client, LIST)
+
+    assert "of-own" in shown and "of-other" not in shown
+    assert client.get(f"{LIST}?environment=of-own").status_code == 200
+    assert client.get(f"{LIST}?environment=of-other").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [[float("inf"), "a", str(uuid.uuid4())], [5, "a\0", str(uuid.uuid4())], [5, "\ud800", str(uuid.uuid4())],
+     [5, "a", 5], 5, [10**40, "a", "b"]],
+)  # fmt: skip
+@pytest.mark.parametrize("page", ["/environments", "/"])
+def test_a_page_mark_that_is_none_of_ours_is_refused(house: House, page: str, mark: object) -> None:
+    house.chain(house.environment("staging").name)
+    cursor = base64.urlsafe_b64encode(json.dumps(mark).encode()).decode().rstrip("=")
+
+    assert signed_in(house.owner).get(page, {"cursor": cursor}).status_code == 422

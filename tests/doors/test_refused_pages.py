@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.db import OperationalError, connections
+from django.db import DataError, OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import path
@@ -26,11 +26,12 @@ KINDS = {
     "refused": errors.Refused("No."),
     "many": TooMany(17),
     "nobody": NotAuthenticated("Sign in."),
+    "range": DataError("integer out of range"),
     "away": OperationalError("connection refused, password=secret"),
 }
 STATUSES = {
     "found": 404, "allowed": 403, "invalid": 422, "conflict": 409, "exhausted": 409, "gone": 410, "refused": 400,
-    "many": 429, "away": 503,
+    "many": 429, "range": 422, "away": 503,
 }  # fmt: skip
 
 
@@ -53,7 +54,7 @@ def test_each_kind_has_its_status_and_its_sentence(browser, kind):
     for headers in ({}, {"HX-Request": "true"}):
         response = browser.get(f"/raising/{kind}", headers=headers)
         assert response.status_code == STATUSES[kind]
-        told = str(KINDS[kind]) if kind != "away" else refusals.AWAY_SENTENCE
+        told = {"away": refusals.AWAY_SENTENCE, "range": refusals.RANGE_SENTENCE}.get(kind, str(KINDS[kind]))
         assert told in response.content.decode()
         assert "password=secret" not in response.content.decode()
 

@@ -1,9 +1,12 @@
 """What runs, over REST: where releases are live, addresses, services' logs, and only what one may see of them."""
 
+from datetime import datetime
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from environments.doing.service_logs import take_in
 from environments.models import ServiceLogChunk, Slot, Worker
 from environments.workers import read_token
 from projects.models import Role
@@ -67,6 +70,32 @@ def test_the_newest_lines_of_a_service_are_read_oldest_first(place):
     assert get(place.client, f"{path}?since=2099-01-01T00:00:00Z").json() == []
     assert fields(get(place.client, f"{path}?since=yesterday")) == {"since"}
     assert is_problem(get(place.client, f"{path}?app=nothing"), 404)
+
+
+def test_a_worker_that_tells_no_time_spoils_nothing(place):
+    said = ({"at": "2026-99-01T00:00:00Z", "text": "late"}, {"at": "2026-01-01T00:00:00", "text": "nowhere"})
+    take_in(
+        place.house.workers[place.environment.id],
+        [{"deployment_id": str(place.deployment.id), "app_id": str(place.app.id), "service": "web", "offset": 6,
+          "lines": list(said)}],
+    )  # fmt: skip
+
+    read = get(place.client, f"/environments/{place.environment.id}/logs?since=2020-01-01T00:00:00Z")
+
+    assert [line["text"] for line in read.json()][-2:] == ["late", "nowhere"]
+    assert all(datetime.fromisoformat(line["at"]).tzinfo for line in read.json())
+
+
+def test_a_time_without_a_zone_is_refused(place):
+    logs = f"/environments/{place.environment.id}/logs"
+    assert fields(get(place.client, f"{logs}?since=2020-01-01T00:00:00")) == {"since"}
+    token = {"name": "ci", "role": "viewer", "expires_at": "2100-01-01T00:00:00"}
+    assert fields(post(place.client, "/tokens", token)) == {"expires_at"}
+
+
+def test_an_events_id_of_any_length_is_refused_in_words(place):
+    for after in ("9" * 5000 + "-1", "1-" + "9" * 5000):
+        assert fields(get(place.client, f"/events?after={after}")) == {"after"}
 
 
 def test_a_token_of_another_project_sees_neither_address_nor_line(place):
