@@ -151,3 +151,31 @@ def test_a_deletion_says_in_the_sheet_what_was_typed_wrong(page: Page, server: W
 
     expect(page).to_have_url(f"{server.url}/environments", timeout=15000)
     expect(page.locator("#toasts")).to_contain_text("review is being terminated")
+
+
+def test_a_service_log_goes_on_after_a_restart_with_no_line_lost_or_doubled(
+    page: Page, server: Web, harbour: House, development: Environment
+) -> None:
+    live = harbour.live(harbour.release(harbour.app("one"), "1.0"), development)
+    worker = harbour.workers[development.id]
+    service = {"name": "web", "state": "running", "pid": 1, "port": 20000, "restarts": 0}
+    slot = {"app_id": str(live.app_id), "deployment_id": str(live.id), "number": 1, "services": [service]}
+    observing.observe(worker, {"slots": [slot], "resources": {"cpu": 0, "memory": 1, "storage": 1}, "missing": []})
+
+    def says(n: int) -> None:
+        chunk = {"app_id": str(live.app_id), "service": "web", "deployment_id": str(live.id), "offset": n}
+        service_logs.take_in(worker, [chunk | {"lines": [line(f"line {n}")]}])
+
+    says(0)
+    opened(page, f"{server.url}/environments/{development.id}")
+    page.wait_for_timeout(500)
+    says(1)
+    expect(page.locator("#service-log li")).to_have_count(2)
+
+    server.stop()
+    says(2)
+    server.start()
+    says(3)
+
+    expect(page.locator("#service-log li")).to_have_count(4, timeout=20000)
+    assert page.locator("#service-log li span").all_text_contents() == [f"line {n}" for n in range(4)]
