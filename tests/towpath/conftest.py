@@ -163,7 +163,7 @@ def deployment(app: str, version: str, *, number: int | None = None, services=No
         "artifact": None,
         "steps": steps
         if steps is not None
-        else [{"n": 1, "name": "write", "run": f"cat > app.py <<'E'\n{SERVER}\nE\necho written", "timeout": 20}],
+        else [{"n": 1, "name": "write", "run": f"cat > app.py <<'E'\n{SERVER}\nE\necho written", "timeout": 60}],
         "services": services if services is not None else [web()],
         "env": {"TOWPATH_VERSION": version},
         "endpoints": {},
@@ -175,7 +175,7 @@ def deployment(app: str, version: str, *, number: int | None = None, services=No
 
 
 def web(**more) -> dict:
-    health = {"type": "http", "path": "/", "within": 15}
+    health = {"type": "http", "path": "/", "within": 50}
     return {
         "name": "web",
         "run": f"exec {sys.executable} app.py",

@@ -39,7 +39,7 @@ def submitted(control_plane, content: bytes, **more) -> dict:
     control_plane.artifacts[artifact] = content
     told = {"id": artifact, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "filename": "a.tar.gz"}
     told |= {"url": f"/api/v1/artifacts/{artifact}/content"} | more
-    steps = [{"n": 1, "name": "show", "run": "cat greeting", "timeout": 20}]
+    steps = [{"n": 1, "name": "show", "run": "cat greeting", "timeout": 60}]
     run = control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=steps, services=[], artifact=told))
     return {**control_plane.wait(run), "run": run}
 

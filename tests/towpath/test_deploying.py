@@ -44,7 +44,7 @@ def test_a_release_is_deployed_and_answers(site, control_plane, app):
 
 def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app):
     control_plane.wait(control_plane.submit(deployment(app, "1.0")))
-    steps = [{"n": 1, "name": "install", "run": "echo looking; echo no such version >&2; exit 3", "timeout": 20}]
+    steps = [{"n": 1, "name": "install", "run": "echo looking; echo no such version >&2; exit 3", "timeout": 60}]
 
     record = control_plane.wait(control_plane.submit(deployment(app, "2.0", steps=steps)))
 
@@ -194,7 +194,7 @@ def test_two_apps_are_deployed_side_by_side(site, control_plane):
 
 
 def test_a_step_knows_its_release_and_nothing_of_the_worker(site, control_plane, app):
-    steps = [{"n": 1, "name": "env", "run": "env", "timeout": 20, "env": {"COLOR": 'blue; "red" 100%\nsecond'}}]
+    steps = [{"n": 1, "name": "env", "run": "env", "timeout": 60, "env": {"COLOR": 'blue; "red" 100%\nsecond'}}]
 
     run = control_plane.submit(deployment(app, "1.0", steps=steps, services=[]))
     control_plane.wait(run)
@@ -221,7 +221,7 @@ def test_what_a_service_started_ends_with_it(site, control_plane, app):
 
 
 def test_a_command_can_say_that_a_service_is_well(site, control_plane, app):
-    health = {"type": "command", "run": "test -f ready", "within": 20}
+    health = {"type": "command", "run": "test -f ready", "within": 50}
     services = [
         {"name": "jobs", "run": "sleep 1; touch ready; sleep 600", "port": False, "stop_timeout": 1, "health": health}
     ]

@@ -113,7 +113,7 @@ def site(interpreter, control_plane):
 
 
 def in_project(control_plane, key: str, run: str, **more) -> dict:
-    steps = [{"n": 1, "name": "attack", "run": run, "timeout": 30}]
+    steps = [{"n": 1, "name": "attack", "run": run, "timeout": 60}]
     submitted = deployment(str(uuid.uuid4()), "1.0", steps=steps, services=[], **more)
     submitted["project"] = {"id": key, "key": key}
     number = control_plane.submit(submitted)
@@ -127,7 +127,7 @@ def in_project(control_plane, key: str, run: str, **more) -> dict:
 def test_a_service_runs_as_its_project_and_answers(site, control_plane):
     app = str(uuid.uuid4())
     services = [{"name": "web", "run": "exec python3 app.py", "port": True, "stop_timeout": 2,
-                 "health": {"type": "http", "path": "/", "within": 20}}]  # fmt: skip
+                 "health": {"type": "http", "path": "/", "within": 50}}]  # fmt: skip
 
     record = control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
 
