@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.tying import tied
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +30,7 @@ class Web:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Web":
-        command = [sys.executable, "-m", "config.up.web"]
+        command = tied([sys.executable, "-m", "config.up.web"])
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=self.listener)
         until = time.monotonic() + 30
         while True:

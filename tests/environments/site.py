@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ from projects.access import Actor
 from projects.models import Project
 from tests import builders
 from tests.doors.web import Web
+from tests.tying import tied
 
 PLANTED = "planted-9e1c"
 
@@ -76,7 +79,7 @@ def ground() -> Iterator[Ground]:
     # What a person has in the shell in which `make up` is typed.
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "DATABASE_URL": PLANTED, survivors.COOKIE: record.id}
     supervisor = Supervisor(home, programs.configure(home, []), environment)
-    supervisor.start()
+    supervise(supervisor)
     made = Ground(home, record, supervisor)
     try:
         yield made
@@ -91,6 +94,19 @@ def ground() -> Iterator[Ground]:
             if register.read_text() == record.id:
                 register.unlink()
         shutil.rmtree(directory)
+
+
+def supervise(supervisor: Supervisor) -> None:
+    """As it starts itself, but tied to the tests: killed, they leave nothing behind."""
+    command = [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(supervisor.configuration)]
+    supervisor.process = subprocess.Popen(tied(command), env=supervisor.environment, cwd="/", start_new_session=True)
+
+    def answers() -> bool:
+        with suppress(OSError):
+            return bool(supervisor.rpc().getState())
+        return False
+
+    until(answers, 20, "the supervisor answers")
 
 
 @dataclass
