@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from projects import events
+from projects.credentials import digest
 from projects.errors import Conflict, Invalid
 from projects.models import IdempotentAnswer
 from projects.rest.bodies import actor
@@ -51,23 +52,23 @@ def once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) -> 
 
 @events.operation
 def _once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) -> HttpResponse:
-    who = f"{actor(request).organization.pk}:{actor(request).label}"
+    who = f"{actor(request).organization.pk}:{_credential(request)}"
     named = {"actor": who, "method": request.method or "", "path": request.path[:500], "key": key}
     _lock("\n".join(named.values()))
-    digest = _body_digest(request)
+    body_digest = _body_digest(request)
     kept = IdempotentAnswer.objects.filter(**named).first()
     if kept and kept.created_at < timezone.now() - KEPT:
         kept.delete()
         kept = None
     if kept:
-        return _replay(kept, digest)
+        return _replay(kept, body_digest)
     response = answer()
     if response.status_code >= 400:
         raise _NotDone(response)
     withheld = "no-store" in response.get("Cache-Control", "")
     IdempotentAnswer.objects.create(
         **named,
-        body_digest=digest,
+        body_digest=body_digest,
         status=response.status_code,
         headers={name: response.headers[name] for name in HEADERS if name in response.headers},
         body="" if withheld else response.content.decode(),
@@ -76,8 +77,13 @@ def _once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) ->
     return response
 
 
-def _replay(kept: IdempotentAnswer, digest: str) -> HttpResponse:
-    if kept.body_digest != digest:
+def _credential(request: HttpRequest) -> str:
+    """Who asks, by what they prove it with: a name may pass to another, and machines may be called alike."""
+    return digest(request.headers.get("Authorization", "").partition(" ")[2].strip())
+
+
+def _replay(kept: IdempotentAnswer, body_digest: str) -> HttpResponse:
+    if kept.body_digest != body_digest:
         raise KeyReused("This Idempotency-Key was used with another body; take a new one.")
     if kept.withheld:
         raise ShownOnce(
@@ -102,12 +108,12 @@ def _lock(name: str) -> None:
 
 def _body_digest(request: HttpRequest) -> str:
     """An upload is told apart by its fields and its declared digest; its bytes are not read a second time."""
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     if request.content_type == "multipart/form-data":
         for name, values in sorted(request.POST.lists()):
-            digest.update(f"{name}={values}\n".encode())
+            found.update(f"{name}={values}\n".encode())
         for name, file in sorted(request.FILES.items()):
-            digest.update(f"{name}:{file.name}:{file.size}\n".encode())  # type: ignore[union-attr]
+            found.update(f"{name}:{file.name}:{file.size}\n".encode())  # type: ignore[union-attr]
     else:
-        digest.update(request.body)
-    return digest.hexdigest()
+        found.update(request.body)
+    return found.hexdigest()

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from projects import lifecycle
+from projects import lifecycle, tokens
 from projects.models import AccessToken, Event, IdempotentAnswer, Project
 from tests import builders
 from tests.doors.rest import fields, get, is_problem, post
@@ -47,6 +47,19 @@ def test_a_key_belongs_to_one_actor_and_one_path():
     assert post(other, "/projects", BODY, Idempotency_Key="k").status_code == 201
     body = {"project_id": str(project.id), "name": "shop"}
     assert post(one, "/apps", body, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.django_db
+def test_a_key_does_not_pass_to_the_next_token_of_the_same_name():
+    owner = builders.cast().owner
+    client = {}
+    for role in ("owner", "viewer"):
+        token, secret = tokens.create(by=owner, name="ci", role=role)
+        client[role] = Client(headers={"Authorization": f"Bearer {secret.reveal()}"})
+        if role == "owner":
+            assert post(client[role], "/projects", BODY, Idempotency_Key="one").status_code == 201
+            tokens.revoke(token, by=owner)
+    assert is_problem(post(client["viewer"], "/projects", BODY, Idempotency_Key="one"), 403)
 
 
 @pytest.mark.django_db
