@@ -14,7 +14,7 @@ from environments.models import (
     State,
 )
 from environments.planning import history, holding, telling
-from environments.runs import hints, queue
+from environments.runs import hints, queue, steps
 from projects import access, events
 from projects.access import Actor, Permission
 from projects.errors import Conflict
@@ -53,6 +53,7 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
         .get(pk=run.pk)
     )
     check_ended(run)
+    check_repeatable(run)
     _check_place(run, slot, environment, by=by)
     if before is not None and before.phase not in (*UNFINISHED, Phase.SUCCEEDED):
         queue.requeue(before)
@@ -73,6 +74,13 @@ def check_ended(run: Run) -> None:
         raise CannotRetry(f"Run {run} is still {Phase(run.phase).label.lower()}; wait for it or cancel it first.")
     if run.phase == Phase.SUCCEEDED:
         raise CannotRetry(f"Run {run} has succeeded; there is nothing to repeat.")
+
+
+def check_repeatable(run: Run) -> None:
+    """Raise CannotRetry where a new attempt would repeat a step that says `once`."""
+    step = steps.begun_once(run)
+    if step is not None:
+        raise CannotRetry(f"The step {step.name} has begun and must not be repeated; plan a new deployment instead.")
 
 
 def _check_place(run: Run, slot: Slot, environment: Environment, *, by: Actor) -> None:

@@ -13,6 +13,7 @@ from environments.models import (
     RunKind,
     RunStep,
 )
+from environments.runs import steps as reports
 from projects import access
 from projects.access import Actor, Permission
 from projects.errors import NotFound
@@ -41,7 +42,9 @@ def find(actor: Actor, ident: uuid.UUID) -> Run:
 
 
 def project_of(run: Run) -> uuid.UUID | None:
-    return run.app.project_id if run.app else run.project_id
+    if run.app:
+        return run.app.project_id
+    return run.project_id or (run.environment.project_id if run.environment else None)
 
 
 def page(run: Run, actor: Actor, *, attempt: int | None = None, q: str = "") -> dict[str, Any]:
@@ -74,7 +77,10 @@ def _why_not_again(run: Run) -> str:
         return "Available when the run ends"
     if run.phase == Phase.SUCCEEDED:
         return "This run succeeded; there is nothing to retry"
-    return "" if run.kind in RETRIED else "It is not retried by itself; ask again for what it was done for"
+    if run.kind not in RETRIED:
+        return "It is not retried by itself; ask again for what it was done for"
+    once = reports.begun_once(run)
+    return f"Its step {once.name} must not be repeated; plan a new deployment" if once else ""
 
 
 def title(run: Run) -> str:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from django.db.models import Q
 
 from environments.models import UNFINISHED, Phase, Run, RunStep
-from environments.runs import queue
+from environments.runs import queue, steps
 from environments.runs.clock import ClockTime
 
 # A holder watches its own deadline; the control plane ends what went on regardless.
@@ -59,7 +59,7 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
         return Verdict(None, "The worker was lost after the point of no return; the same host goes forward.")
     if run.cancel_asked_at:
         return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
-    once = RunStep.objects.filter(run=run, attempt=run.attempt, once=True, started_at__isnull=False).first()
+    once = steps.begun_once(run)
     if once:
         return Verdict(Phase.ERRORED, f"The worker was lost, and the step {once.name} must not be repeated.")
     if run.attempt >= run.max_attempts:

@@ -86,6 +86,11 @@ def report(run_id: uuid.UUID, attempt: int, holder: Worker | str, step: Report) 
     return run.cancel_asked_at is not None and run.sealed_at is None
 
 
+def begun_once(run: Run) -> RunStep | None:
+    """A step that must not be repeated and has begun, in whichever attempt."""
+    return RunStep.objects.filter(run=run, once=True, started_at__isnull=False).order_by("attempt", "n").first()
+
+
 def close(run: Run, *, phase: str) -> None:
     """What was still open when the attempt ended gets an end too: `phase` for what ran, `skipped` for the rest."""
     if phase not in PHASES:

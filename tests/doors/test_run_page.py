@@ -232,3 +232,13 @@ def test_an_environments_own_work_is_a_run_too(house: House, development: Enviro
     shown = html(signed_in(house.owner), address(provision))
 
     assert "Provision Development" in text(shown)
+
+
+def test_the_work_on_another_projects_environment_is_not_there(house: House) -> None:
+    own, other = house.project("OWN"), house.project("OTHER")
+    house.environment("of-other", project_id=other.id)
+    work = Run.objects.get(environment__name="of-other")
+
+    assert signed_in(house.owner).get(address(work)).status_code == 200
+    assert signed_in(house.person("viewer", project=own)).get(address(work)).status_code == 404
+    assert signed_in(house.person("viewer", project=other)).get(address(work)).status_code == 200

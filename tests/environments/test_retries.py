@@ -7,7 +7,8 @@ from environments import cancellations, retries
 from environments.delivery import deployments, holds
 from environments.doing import conclusions
 from environments.models import Phase, Run, State
-from environments.runs import claim
+from environments.runs import claim, steps
+from environments.runs.steps import Report
 from projects.errors import NotAllowed
 from projects.models import Event
 from tests import builders
@@ -131,3 +132,19 @@ def test_an_environments_own_work_is_retried_with_the_environment() -> None:
 
     broken.refresh_from_db()
     assert (again.pk, again.phase, broken.state) == (run.pk, Phase.QUEUED, State.PROVISIONING)
+
+
+def test_a_step_that_must_not_be_repeated_is_not_retried_once_it_has_begun() -> None:
+    here = yard()
+    worker = here.worker()
+    manifest = {"steps": [{"name": "migrate", "run": "true", "once": True}], "services": []}
+    run = here.deploy("1.0", manifest=manifest).run
+    claim.by_worker(worker, "key")
+    conclusions.finish(run.pk, 1, worker, Phase.FAILED, "not even begun")
+    run = retries.retry(Run.objects.get(pk=run.pk), by=here.owner)
+    claim.by_worker(worker, "other")
+    steps.report(run.pk, 2, worker, Report(n=2, name="migrate", phase="succeeded", once=True))
+    conclusions.finish(run.pk, 2, worker, Phase.FAILED, "no luck")
+
+    with pytest.raises(retries.CannotRetry, match="migrate"):
+        retries.retry(Run.objects.get(pk=run.pk), by=here.owner)
