@@ -16,7 +16,10 @@ from django.shortcuts import render
 from django.urls import path
 
 from config.front.pool import Pool
-from environments.models import Environment
+
+django.setup()
+
+from environments.models import Environment  # noqa: E402  (models need the settings that setup reads)
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -50,6 +53,5 @@ class Floors:
         await send({"type": "http.response.body", "body": body})
 
 
-django.setup()
 connections["default"].settings_dict["CONN_MAX_AGE"] = 60
 application = Floors()

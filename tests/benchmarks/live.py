@@ -45,6 +45,7 @@ def measure(report: Any, seeded: "Seeded", environment: dict[str, str]) -> None:
 def commit_to_page(report: Any, server: Server, seeded: "Seeded") -> None:
     """A commit in this process changes the board that a real browser shows."""
     owner = access.of_user(seeded.users[0], seeded.organization)
+    stage = seeded.organization.environments.get(name="development")
     name, value = cookie(seeded, 0)
     waits: list[float] = []
     with sync_playwright() as playwright:
@@ -55,11 +56,10 @@ def commit_to_page(report: Any, server: Server, seeded: "Seeded") -> None:
         page.goto(server.url + "/")
         page.wait_for_selector("[data-live-status]:not([hidden])")
         page.wait_for_timeout(1500)
-        stage = seeded.organization.environments.get(name="development")
         for n in range(CHANGES):
             text = f"Development {n:02}."
             page.evaluate(WATCH, text)
-            stage.refresh_from_db()
+            in_other_thread(stage.refresh_from_db)
             in_other_thread(lifecycle.update, stage, by=owner, display_name=text)
             committed = time.time() * 1000
             # Waiting for a JavaScript condition would evaluate text in the page, which its policy forbids.
