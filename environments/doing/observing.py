@@ -1,6 +1,7 @@
 """What workers see on their hosts: which release runs, how its services are, what the processes use."""
 
 import uuid
+from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,7 +64,7 @@ def observe(worker: Worker, seen: dict[str, Any]) -> int:
     )
     busy = _deploying(environment)
     known = _known_deployments(environment, told)
-    looks_new: list[str] = []
+    looks_new: dict[uuid.UUID, list[str]] = defaultdict(list)
     for slot in slots:
         before = judging.look_of(slot)
         one = told.get(str(slot.app_id))
@@ -73,14 +74,13 @@ def observe(worker: Worker, seen: dict[str, Any]) -> int:
         elif environment.state != State.RUNNING:
             judging.rest(slot)
         if judging.look_of(slot) != before:
-            looks_new.append(f"app:{slot.app_id}")
+            looks_new[slot.app.project_id].append(f"app:{slot.app_id}")
     Slot.objects.bulk_update(slots, SLOT_FIELDS)
     # Measurements come often: only the pieces that draw them are to be fetched anew.
-    subjects = [f"metrics:{environment.pk}"] if _measure(environment, worker, seen.get("resources"), now=now) else []
-    if looks_new:
-        subjects += [f"environment:{environment.pk}", *looks_new]
-    if subjects:
-        hints.ring(environment.organization_id, subjects)
+    if _measure(environment, worker, seen.get("resources"), now=now):
+        hints.ring(environment.organization_id, [f"metrics:{environment.pk}"])
+    for project_id, apps in looks_new.items():
+        hints.ring(environment.organization_id, [f"environment:{environment.pk}", *apps], project_id=project_id)
     return desires.version(environment.pk)
 
 

@@ -31,14 +31,18 @@ def sees(actor: Actor, event: Event) -> bool:
 
 
 def may_hear(actor: Actor, hint: dict[str, Any]) -> bool:
-    """A hint names its environment, and its project where it has one; who may not see all must see what it names."""
+    """A hint names its environment, and its project where it has one; who may not see all must see what it names.
+
+    What is said of an environment alone belongs to no project, and is for all who see that environment.
+    """
     projects, environments = actor.visible_projects, actor.visible_environments
     if projects is None and environments is None:
         return True
     subjects = [str(subject).partition(":") for subject in hint["subjects"]]
     places = {value for noun, _, value in subjects if noun in {"environment", "metrics"}}
     owners = {value for noun, _, value in subjects if noun == "project"} | {str(hint.get("project") or "")} - {""}
-    return _all_seen(places, environments) and _all_seen(owners, projects)
+    about_places = not owners and all(noun in {"environment", "metrics"} for noun, _, _ in subjects)
+    return _all_seen(places, environments) and (about_places or _all_seen(owners, projects))
 
 
 def _all_seen(named: set[str], seen: frozenset[uuid.UUID] | None) -> bool:

@@ -1,8 +1,11 @@
 """What workers see: conditions, drift, measurements and services' output."""
 
+import json
+import uuid
 from typing import Any
 
 import pytest
+import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -10,6 +13,8 @@ from environments import workers
 from environments.doing import observing, service_logs
 from environments.models import Environment, Run, Sample, ServiceLogChunk, Slot, Worker
 from environments.runs import sessions
+from environments.stream.following import may_hear
+from projects import bell
 from projects.models import Event
 from tests import builders
 from tests.environments.yard import Yard, yard
@@ -264,3 +269,24 @@ def test_old_output_and_old_measurements_are_forgotten(monkeypatch: pytest.Monke
     assert written() == ["3", "4"]
     assert Sample.objects.count() == 0
     assert Run.objects.exists()
+
+
+def test_open_pages_hear_of_what_is_seen_where_they_see_its_project(
+    django_capture_on_commit_callbacks: Any, settings: Any
+) -> None:
+    eyes = Eyes()
+    own, elsewhere = eyes.yard.app.project, builders.project(eyes.yard.owner)
+
+    with redis.Redis.from_url(settings.REDIS_URL).pubsub(ignore_subscribe_messages=True) as bells:
+        bells.subscribe(bell.EVENTS)
+        with django_capture_on_commit_callbacks(execute=True):
+            eyes.see(service(), resources={"cpu": 1.0})
+        heard = [json.loads(one["data"]) for _ in range(30) if (one := bells.get_message(timeout=0.1))]
+
+    hints = [one for one in heard if one.get("organization") == str(eyes.yard.environment.organization_id)]
+    measured, looks = (next(one for one in hints if noun in str(one.get("subjects"))) for noun in ("metrics:", "app:"))
+    for project, seen in ((own, [True, True]), (elsewhere, [True, False])):
+        viewer = builders.member(eyes.yard.cast.organization, "viewer", project=project)
+        assert [may_hear(viewer, measured), may_hear(viewer, looks)] == seen
+    stranger = builders.member(eyes.yard.cast.organization, "viewer", environment_id=uuid.uuid4())
+    assert not may_hear(stranger, measured) and not may_hear(stranger, looks)
