@@ -90,6 +90,8 @@ def _check_place(run: Run, slot: Slot, environment: Environment, *, by: Actor) -
             f"{environment.title} is {State(environment.state).label.lower()}; nothing can run there now."
         )
     assert run.app is not None
+    if run.app.archived_at is not None:
+        raise CannotRetry(f"{run.app.name} is archived; nothing is deployed of it any more.")
     other = history.unfinished(run.app, environment)
     if other is not None:
         raise CannotRetry(f"{run.app.name} is being deployed in {environment.title} (run #{other.number}).")

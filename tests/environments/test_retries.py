@@ -9,6 +9,7 @@ from environments.doing import conclusions
 from environments.models import Phase, Run, State
 from environments.runs import claim, steps
 from environments.runs.steps import Report
+from projects import apps
 from projects.errors import NotAllowed
 from projects.models import Event
 from tests import builders
@@ -148,3 +149,12 @@ def test_a_step_that_must_not_be_repeated_is_not_retried_once_it_has_begun() -> 
 
     with pytest.raises(retries.CannotRetry, match="migrate"):
         retries.retry(Run.objects.get(pk=run.pk), by=here.owner)
+
+
+def test_nothing_of_an_archived_app_is_retried() -> None:
+    here = yard()
+    run = failed(here)
+    apps.archive(here.app, by=here.owner)
+
+    with pytest.raises(retries.CannotRetry, match="archived"):
+        retries.retry(run, by=here.owner)
