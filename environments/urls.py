@@ -49,7 +49,5 @@ urlpatterns = [
     path("sample", apps.sample, name="sample"),
     path("live", live.through_the_front_door, name="live"),
     path("live/runs/<uuid:run_id>/log", live.through_the_front_door, name="live-run-log"),
-    path(
-        "live/environments/<uuid:environment_id>/service-log", live.through_the_front_door, name="live-service-log"
-    ),
+    path("live/environments/<uuid:environment_id>/service-log", live.through_the_front_door, name="live-service-log"),
 ]
