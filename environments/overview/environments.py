@@ -5,20 +5,29 @@ import binascii
 import json
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower, Now
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils.html import format_html
 
-from environments.models import Environment, Slot, StageEnvironment, State, Worker
+from environments import drawing
+from environments.models import Environment, State
+from projects import scopes
 from projects.access import Actor
 from projects.errors import Invalid
-from projects.models import Event
 
 PAGE = 50
 COUNTED = 1000
+EACH = "\x00each"  # stands for a state where one statement is compiled for all; no filter can hold a NUL
+EPHEMERAL = format_html('<span class="muted">{}<span class="vh">ephemeral</span></span>', drawing.icon("timer"))
+SHOWN = (
+    *("name", "display_name", "kind", "protected", "tags", "state", "error_message", "provisioner", "priority"),
+    *("created_by", "created_at", "organization_id", "project__key"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +52,14 @@ def page(actor: Actor, filters: Filters) -> dict[str, Any]:
     found = _filtered(actor, filters)
     if filters.cursor:
         found = _after(found, filters.cursor)
-    environments = list(_with_facts(found).order_by("-priority", Lower("name"), "id")[: PAGE + 1])
+    found = found.select_related("project").only(*SHOWN)
+    environments = list(found.order_by("-priority", Lower("name"), "id")[: PAGE + 1])
     more = len(environments) > PAGE
     environments = environments[:PAGE]
+    facts = _facts(actor, environments)
     return {
         "filters": filters,
-        "rows": [_row(environment, filters) for environment in environments],
+        "rows": [_row(environment, facts[environment.id], filters) for environment in environments],
         "counts": _counts(actor, filters),
         "next": filters.query(cursor=_cursor(environments[-1])) if more else "",
         "first": filters.query() if filters.cursor else "",
@@ -59,11 +70,7 @@ def page(actor: Actor, filters: Filters) -> dict[str, Any]:
 def seen(actor: Actor) -> QuerySet[Environment]:
     """The environments an actor may see, those being terminated included."""
     found = Environment.objects.filter(organization=actor.organization, terminated_at__isnull=True)
-    if actor.visible_environments is not None:
-        found = found.filter(id__in=actor.visible_environments)
-    if actor.visible_projects is not None:
-        found = found.filter(Q(project=None) | Q(project__in=actor.visible_projects))
-    return found
+    return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
 
 
 def _filtered(actor: Actor, filters: Filters) -> QuerySet[Environment]:
@@ -93,33 +100,59 @@ def _named(ident: str) -> Q:
         return Q(name__iexact=ident)
 
 
-def _with_facts(found: QuerySet[Environment]) -> QuerySet[Environment]:
-    def count_of(model: Any, **conditions: Any) -> Subquery:
-        rows = model.objects.filter(environment=OuterRef("pk"), **conditions).order_by().values("environment")
-        return Subquery(rows.annotate(n=Count("pk")).values("n"))
+# Written out: composing it anew for every page would cost more than running it.
+FACTS = """
+SELECT e.id,
+  (SELECT stage.position FROM environments_stageenvironment place
+     JOIN environments_stage stage ON stage.id = place.stage_id
+     JOIN environments_chain chain ON chain.id = place.chain_id
+   WHERE place.environment_id = e.id AND chain.project_id IS NULL LIMIT 1),
+  (SELECT count(*) FROM environments_slot slot WHERE slot.environment_id = e.id AND slot.live_id IS NOT NULL),
+  (SELECT count(*) FROM environments_worker w WHERE w.environment_id = e.id AND w.ended_at IS NULL),
+  (SELECT count(*) FROM environments_worker w
+   WHERE w.environment_id = e.id AND w.ended_at IS NULL AND w.lease_until > now()),
+  latest.at, latest.actor
+FROM unnest(%s::uuid[]) AS e (id)
+LEFT JOIN LATERAL (
+  SELECT at, actor FROM projects_event
+  WHERE organization_id = %s AND environment_id = e.id ORDER BY number DESC LIMIT 1
+) AS latest ON true
+"""
 
-    place = StageEnvironment.objects.filter(environment=OuterRef("pk"), chain__project=None)
-    latest = Event.objects.filter(organization_id=OuterRef("organization_id"), environment_id=OuterRef("pk"))
-    latest = latest.order_by("-number")
-    return found.select_related("project").annotate(
-        level=Subquery(place.values("stage__position")[:1]),
-        app_count=count_of(Slot, live__isnull=False),
-        worker_count=count_of(Worker, ended_at__isnull=True),
-        alive_count=count_of(Worker, ended_at__isnull=True, lease_until__gt=Now()),
-        active_at=Subquery(latest.values("at")[:1]),
-        active_by=Subquery(latest.values("actor")[:1]),
-    )
+
+@dataclass(frozen=True)
+class Facts:
+    """What stands beside an environment in its row; `place` is its stage's position in the default chain."""
+
+    place: int | None
+    apps: int
+    workers: int
+    alive: int
+    active_at: datetime | None
+    active_by: str | None
 
 
-def _row(environment: Any, filters: Filters) -> dict[str, Any]:
-    actor = environment.active_by or environment.created_by
+def _facts(actor: Actor, environments: list[Environment]) -> dict[uuid.UUID, Facts]:
+    with connection.cursor() as cursor:
+        cursor.execute(FACTS, [[environment.id for environment in environments], actor.organization.id])
+        return {row[0]: Facts(*row[1:]) for row in cursor.fetchall()}
+
+
+def _row(environment: Environment, facts: Facts, filters: Filters) -> dict[str, Any]:
+    actor = facts.active_by or environment.created_by
+    place = 0 if facts.place is None else facts.place + 1
     return {
-        "environment": environment,
+        "id": environment.id,
+        "mark": EPHEMERAL if environment.kind == Environment.Kind.EPHEMERAL else drawing.level(place),
+        "protected": environment.protected,
+        "status": drawing.status(environment.state),
+        "error_message": environment.error_message,
+        "provisioner": environment.provisioner,
+        "title": environment.title,
         "url": f"/environments/{environment.id}",
-        "level": environment.level + 1 if environment.level is not None else 0,
-        "apps": environment.app_count or 0,
-        "workers": f"{environment.alive_count or 0} of {environment.worker_count or 0}",
-        "active_at": environment.active_at or environment.created_at,
+        "apps": facts.apps,
+        "workers": f"{facts.alive} of {facts.workers}",
+        "active": drawing.ago(facts.active_at or environment.created_at),
         "active_by": actor.partition(":")[2] or actor,
         "project": environment.project.key if environment.project else "All",
         "project_url": filters.query(project=environment.project.key) if environment.project else "",
@@ -130,13 +163,14 @@ def _row(environment: Any, filters: Filters) -> dict[str, Any]:
 def _counts(actor: Actor, filters: Filters) -> list[dict[str, Any]]:
     """How many are in each state, counted to 1,000 and no further, in one statement."""
     base = _filtered(actor, Filters(project=filters.project, tag=filters.tag, environment=filters.environment))
-    parts: list[str] = []
-    parameters: list[Any] = []
-    for state in ["", *State.values]:
-        one = base.filter(state=state) if state else base
-        sql, bound = one.order_by().values("pk")[: COUNTED + 1].query.sql_with_params()
-        parts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")
-        parameters += bound
+    every, bound = _capped(base)
+    # Compiled once: the statement for one state serves for all of them.
+    one, of_state = _capped(base.filter(state=EACH))
+    states = ["", *State.values]
+    parts, parameters = [every], list(bound)
+    for state in State.values:
+        parts.append(one)
+        parameters += [state if value == EACH else value for value in of_state]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {', '.join(parts)}", parameters)
         numbers = cursor.fetchone()
@@ -148,9 +182,14 @@ def _counts(actor: Actor, filters: Filters) -> list[dict[str, Any]]:
             "url": filters.query(status=state),
             "current": filters.status == state,
         }
-        for state, number in zip(["", *State.values], numbers, strict=True)
+        for state, number in zip(states, numbers, strict=True)
         if number or not state or filters.status == state
     ]
+
+
+def _capped(found: QuerySet[Environment]) -> tuple[str, tuple[Any, ...]]:
+    sql, bound = found.order_by().values("pk")[: COUNTED + 1].query.sql_with_params()
+    return f"(SELECT count(*) FROM ({sql}) AS counted)", bound
 
 
 def _cursor(environment: Environment) -> str:
