@@ -1,5 +1,7 @@
 """Changing what is said about an environment."""
 
+import hashlib
+import json
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,7 +14,7 @@ from environments.lifecycle.lookup import check_own
 from environments.models import Environment
 from projects import access, events
 from projects.access import Actor, Permission
-from projects.errors import Invalid
+from projects.errors import Conflict, Invalid
 
 FIXED = {
     "kind": "An environment stays permanent or ephemeral for life.",
@@ -20,12 +22,32 @@ FIXED = {
     "provisioner": "The provisioner is chosen at creation; create a new environment for another one.",
 }
 
+# What the settings page shows of an environment: `updated_at` also moves with its state.
+SHOWN = ("name", "display_name", "description", "tags", "tier", "protected", "env_vars")
+
+
+class ChangedMeanwhile(Conflict):
+    code = "changed-meanwhile"
+
+
+def version(environment: Environment) -> str:
+    """Another one as soon as anybody changes what the settings page shows."""
+    shown = json.dumps([getattr(environment, name) for name in SHOWN], sort_keys=True)
+    return hashlib.sha256(shown.encode()).hexdigest()[:32]
+
 
 @events.operation
-def update(environment: Environment, *, by: Actor, **fields: Any) -> Environment:
-    """Change the contract's `fields`; each replaces the whole value, `None` clears it. `status` starts or stops."""
+def update(environment: Environment, *, by: Actor, seen: str | None = None, **fields: Any) -> Environment:
+    """Change the contract's `fields`; each replaces the whole value, `None` clears it. `status` starts or stops.
+
+    With `seen`, the version that the one who asks has looked at, nothing newer is overwritten.
+    """
     columns = checks.checked(fields)
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    if seen is not None and seen != version(environment):
+        raise ChangedMeanwhile(
+            f"Somebody changed the settings of {environment.title} meanwhile; compare them, then save again."
+        )
     for name, sentence in FIXED.items():
         if name in columns and str(columns.pop(name) or "") != str(getattr(environment, name) or ""):
             raise Invalid.field(name, sentence)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from environments import fetches, samples
-from environments.entries import AppForm, ProjectForm, ReleaseForm
+from environments.forms.releases import AppForm, ProjectForm, ReleaseForm
 from environments.overview import apps as overview
 from environments.views.fragments import conditional
 from environments.views.shell import chosen_environment

@@ -9,9 +9,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from environments import forms
 from environments import lifecycle as lifecycle_of_environments
 from environments.delivery import chains
+from environments.forms.chains import ChainForm, StageForm
+from environments.forms.form import sentence
 from environments.models import Chain, Environment, Stage
 from environments.planning import stages as planning
 from environments.views.fragments import conditional
@@ -53,7 +54,7 @@ def first(request: Visit) -> HttpResponse:
 def create(request: Visit) -> HttpResponse:
     """A chain with its first stage; a project's own begins as a copy of the default."""
     default = _found(request, None)
-    form = forms.ChainForm(request.POST, choices=_choices(request, None), projects=lifecycle.visible(request.actor))
+    form = ChainForm(request.POST, choices=_choices(request, None), projects=lifecycle.visible(request.actor))
     if not form.is_valid():
         return _page(request, default, begin=form, status=422)
     project = form.cleaned_data["project"]
@@ -82,7 +83,7 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
     found = chains.find(request.actor, str(chain_id))
     act, _, which = request.POST.get("act", "").partition(":")
     adding = act == "add"
-    form = forms.StageForm(request.POST if adding else None, choices=_choices(request, found))
+    form = StageForm(request.POST if adding else None, choices=_choices(request, found))
     written = _written(found)
     if request.POST.get("seen", "") != _seen(found):
         changed = "Somebody changed this chain meanwhile. Here it is as it stands now; repeat your change."
@@ -99,7 +100,7 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
         if adding:
             form.refuse(refusal)
             return _page(request, found, form, status=422)
-        return _page(request, found, form, refusal=forms.sentence(refusal), status=409)
+        return _page(request, found, form, refusal=sentence(refusal), status=409)
     return redirect(_address(request, found))
 
 
@@ -133,8 +134,8 @@ def _found(request: Visit, chain_id: uuid.UUID | None) -> Chain | None:
 def _page(
     request: Visit,
     chain: Chain | None,
-    form: forms.StageForm | None = None,
-    begin: forms.ChainForm | None = None,
+    form: StageForm | None = None,
+    begin: ChainForm | None = None,
     *,
     refusal: str = "",
     status: int = 200,
@@ -146,11 +147,9 @@ def _page(
         "chain": chain,
         "stages": [_shown(request, stage, place) for place, stage in enumerate(found, 1)],
         "seen": _seen(chain) if chain else "",
-        "form": form or forms.StageForm(choices=_choices(request, chain)),
+        "form": form or StageForm(choices=_choices(request, chain)),
         "begin": begin
-        or forms.ChainForm(
-            choices=_choices(request, None), projects=lifecycle.visible(request.actor).exclude(pk__in=taken)
-        ),
+        or ChainForm(choices=_choices(request, None), projects=lifecycle.visible(request.actor).exclude(pk__in=taken)),
         "others": [
             {"name": other.name, "url": _address(request, other), "current": other == chain}
             for other in chains.visible(request.actor).order_by("project_id", "name")

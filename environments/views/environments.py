@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from environments import lifecycle, workers
 from environments.delivery import restarts
-from environments.entries import EnvironmentForm
+from environments.forms.environments import EnvironmentForm
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
@@ -125,7 +125,7 @@ def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def new(request: Visit) -> HttpResponse:
     access.require(request.actor, Permission.MANAGE_ENVIRONMENTS)
-    form = EnvironmentForm(request.POST or None, actor=request.actor)
+    form = EnvironmentForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             made = lifecycle.create(by=request.actor, **form.fields_of_the_contract())
@@ -149,10 +149,16 @@ def new(request: Visit) -> HttpResponse:
 def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
     _require_manage(request, found)
-    form = EnvironmentForm(request.POST or None, actor=request.actor, environment=found)
+    form = EnvironmentForm(request.POST or None, environment=found)
+    changed_meanwhile = False
     if request.method == "POST" and form.is_valid():
         try:
-            lifecycle.update(found, by=request.actor, **form.fields_of_the_contract())
+            seen = form.cleaned_data["version"]
+            lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract())
+        except lifecycle.ChangedMeanwhile as refused:
+            changed_meanwhile = True
+            form.refuse(refused)
+            form.compare_with(_find(request, environment_id))
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -161,7 +167,8 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     back = reverse("environment", args=[found.id])
     context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
     context["crumbs"] = [_environments(), {"word": found.title, "url": back}]
-    return render(request, "form.html", context, status=422 if form.errors else 200)
+    status = 409 if changed_meanwhile else 422 if form.errors else 200
+    return render(request, "form.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from environments import statuses
-from environments.forms import sentence
+from environments.forms.form import sentence
 from environments.models import DeploymentKind, Environment, Plan
 from environments.planning import gates, history, stages
 from environments.views.board_words import who

@@ -4,12 +4,17 @@ import base64
 import json
 import re
 import uuid
+from html import unescape
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
+from environments import lifecycle
+from environments.forms import variables
 from environments.models import Environment, State
 from environments.overview import environments as overview
+from projects.models import Event
 from tests.doors.visiting import HTMX, LIVE, html, signed_in, statements, text
 from tests.environments import house as houses
 from tests.environments.house import House
@@ -165,10 +170,108 @@ def test_settings_are_changed_by_a_form(house: House) -> None:
     client = signed_in(house.owner)
     assert 'value="staging"' in html(client, address)
 
-    answer = client.post(address, {"name": "staging", "display_name": "Rehearsal", "tags": "", "env_vars": ""})
+    answer = client.post(address, filled(client, address) | {"display_name": "Rehearsal"})
 
     assert answer.headers["Location"] == reverse("environment", args=[staging.id])
     assert "Rehearsal" in text(html(client, answer.headers["Location"]))
+
+
+ODD = {
+    "CERTIFICATE": "-----BEGIN\nMORE=x\r\nEND-----\n",
+    "SEPARATED": "a\u2028b\x0bc\x85d",
+    "SPACED": "  both ends\t",
+    "QUOTED": '"in quotes"',
+    "WINDOWS": 'C:\\new "x"',
+    "NUMBER": "8.0",
+    "EMPTY": "",
+    "WORDS": "grüße = \n = welt",
+}
+
+
+def test_saving_what_was_not_touched_changes_nothing(house: House) -> None:
+    staging = house.environment(
+        "staging",
+        tags=["one, two", "three"],
+        description=" first\r\nsecond\n",
+        execution_environment={"env_vars": ODD},
+    )
+    address = reverse("environment-settings", args=[staging.id])
+    client = signed_in(house.owner)
+    before = Environment.objects.get(pk=staging.pk)
+
+    answer = client.post(address, filled(client, address))
+
+    assert answer.status_code == 302
+    after = Environment.objects.get(pk=staging.pk)
+    assert after.env_vars == ODD
+    assert (after.tags, after.description) == (before.tags, before.description)
+    assert not Event.objects.filter(kind="environment.updated").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("A=1\r\n\r\n B =two words \r\n", {"A": "1", "B": "two words "}),
+        ('A="one\\ntwo"', {"A": "one\ntwo"}),
+        ("A=x\u2028y\x0bz", {"A": "x\u2028y\x0bz"}),
+        ("A=b=c", {"A": "b=c"}),
+    ],
+)
+def test_only_a_line_feed_separates_variables(typed: str, meant: dict[str, str]) -> None:
+    assert variables.read(typed) == meant
+    assert variables.read(variables.written(meant)) == meant
+
+
+@pytest.mark.parametrize("typed", ['A=1\nB="open', 'A=1\nB="x" y', "A=1\nA=2"])
+def test_a_line_that_cannot_be_read_is_named(typed: str) -> None:
+    with pytest.raises(variables.Unreadable, match="Line 2"):
+        variables.read(typed)
+
+
+def test_what_somebody_changed_meanwhile_is_not_overwritten_and_nothing_typed_is_lost(house: House) -> None:
+    staging = house.environment("staging")
+    address = reverse("environment-settings", args=[staging.id])
+    client = signed_in(house.owner)
+    typed = filled(client, address) | {"display_name": "Rehearsal", "env_vars": "REGION=north"}
+    lifecycle.update(staging, by=house.owner, description="theirs", execution_environment={"env_vars": {"A": "1"}})
+
+    answer = client.post(address, typed)
+
+    shown = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Somebody changed the settings of staging meanwhile" in shown
+    assert "Display name, Description, Variables" in shown
+    assert 'value="Rehearsal"' in shown and "REGION=north" in shown
+    now = Environment.objects.get(pk=staging.pk)
+    assert (now.description, now.env_vars, now.display_name) == ("theirs", {"A": "1"}, "")
+    again = typed | {"version": field(shown, "version")}
+    assert client.post(address, again).status_code == 302
+    assert Environment.objects.get(pk=staging.pk).env_vars == {"REGION": "north"}
+
+
+def test_settings_are_saved_although_the_state_moved_meanwhile(house: House) -> None:
+    staging = house.environment("staging")
+    address = reverse("environment-settings", args=[staging.id])
+    client = signed_in(house.owner)
+    typed = filled(client, address)
+    lifecycle.stop(staging, by=house.owner)
+
+    assert client.post(address, typed | {"display_name": "Rehearsal"}).status_code == 302
+
+
+def field(shown: str, name: str) -> str:
+    tag = next(tag for tag in re.findall(r"<input[^>]*>", shown) if f'name="{name}"' in tag)
+    return unescape(re.search(r'value="([^"]*)"', tag + 'value=""').group(1))  # type: ignore[union-attr]
+
+
+def filled(client: Client, address: str) -> dict[str, str]:
+    """What a browser would send of the form that it is shown: lines end with CR LF."""
+    shown = html(client, address)
+    given = {name: field(shown, name) for name in ("version", "name", "display_name", "tags")}
+    for name, content in re.findall(r'<textarea name="(\w+)"[^>]*>\r?\n?(.*?)</textarea>', shown, re.DOTALL):
+        given[name] = re.sub(r"\r\n|\r|\n", "\r\n", unescape(content))
+    chosen = re.search(r'<option value="(\w+)" selected', shown.split('name="tier"')[1])
+    return given | {"tier": chosen.group(1) if chosen else ""}
 
 
 def test_forms_are_for_those_who_manage(house: House) -> None:

@@ -1,0 +1,1 @@
+"""What people type into pages, before the rooms judge it."""
