@@ -50,13 +50,21 @@ class _Responder(WSGIResponder):
     def __init__(self, call: Any, threads: ThreadPoolExecutor, done: Callable[[], None]) -> None:
         super().__init__(call, threads, 0)
         self.done = done
+        self.begun = self.left = False
         self.ahead = 0
 
     def wsgi(self, environ: Any, start_response: Any) -> None:
+        self.begun = True
         try:
             super().wsgi(environ, start_response)
         finally:
-            self.loop.call_soon_threadsafe(self.done)
+            self.loop.call_soon_threadsafe(self.leave)
+
+    def leave(self) -> None:
+        """Give the place in the queue back, once, whoever comes to it first."""
+        if not self.left:
+            self.left = True
+            self.done()
 
     def send(self, message: Any) -> None:
         if self.ahead > FURTHEST_AHEAD:
@@ -83,8 +91,8 @@ class Pool:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._waiting >= LONGEST_QUEUE:
             raise Busy("Too many requests are waiting; try again in a few seconds.")
-        self._waiting += 1
         responder = _Responder(self._call, self._threads, self._one_less)
+        self._waiting += 1
 
         async def told(message: Any) -> None:
             if FILE in scope and message["type"] == "http.response.body" and not message.get("more_body"):
@@ -97,6 +105,9 @@ class Pool:
         try:
             await respond(scope, receive, told)
         finally:
+            if not responder.begun:
+                # Broken before it was handed to a thread, or given up while it waited for one.
+                responder.leave()
             if FILE in scope:
                 scope.pop(FILE).close()
 
