@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -107,13 +108,23 @@ def _lock(name: str) -> None:
 
 
 def _body_digest(request: HttpRequest) -> str:
-    """An upload is told apart by its fields and its declared digest; its bytes are not read a second time."""
+    """Of an upload too what it holds: files of one name and size need not be the same."""
     found = hashlib.sha256()
     if request.content_type == "multipart/form-data":
         for name, values in sorted(request.POST.lists()):
             found.update(f"{name}={values}\n".encode())
-        for name, file in sorted(request.FILES.items()):
-            found.update(f"{name}:{file.name}:{file.size}\n".encode())  # type: ignore[union-attr]
+        for name, files in sorted(request.FILES.lists()):
+            for file in files:
+                found.update(f"{name}:{file.name}:{_content_digest(file)}\n".encode())
     else:
         found.update(request.body)
+    return found.hexdigest()
+
+
+def _content_digest(file: UploadedFile) -> str:
+    """Read piece by piece, and left at its beginning for the one who stores it."""
+    found = hashlib.sha256()
+    for chunk in file.chunks():
+        found.update(chunk)
+    file.seek(0)
     return found.hexdigest()

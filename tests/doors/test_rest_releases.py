@@ -94,6 +94,21 @@ def test_an_upload_may_be_repeated_with_its_key(client, app, settings, tmp_path)
     assert Artifact.objects.count() == 1
 
 
+def test_another_upload_of_the_same_name_and_size_is_not_taken_for_the_first(client, app, settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path
+    path = f"{ROOT}/apps/{app.id}/artifacts"
+    content = archive()
+    assert content[-1] != ord("x")
+    answers = [
+        client.post(path, {"file": SimpleUploadedFile("a.tgz", sent)}, headers={"Idempotency-Key": "k"})
+        for sent in (content, content[:-1] + b"x")
+    ]
+    assert answers[0].status_code == 201
+    assert is_problem(answers[1], 409, "idempotency-key-reused")
+    stored = Artifact.objects.get()
+    assert stored.sha256 == hashlib.sha256(content).hexdigest()
+
+
 def test_a_git_source_is_fetched_by_a_control_run(client, app):
     git = {"url": "https://example.org/shop.git", "ref": "v1.0"}
     made = post(client, f"/apps/{app.id}/releases", {"version": "1.0", "manifest": builders.MANIFEST, "git": git})
