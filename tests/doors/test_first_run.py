@@ -34,6 +34,7 @@ def test_it_makes_an_owner_who_can_sign_in_and_a_token_that_works(record):
     assert [row["name"] for row in get(client, "/environments").json()] == ["default"]
     assert Run.objects.get().kind == "provision"
     assert Membership.objects.get().grants.get().role == "owner"
+    assert Organization.objects.get().name == "Main"  # Not the product's name, which stands beside it on each page.
 
 
 def test_a_second_time_it_changes_nothing_but_the_address(record, settings):

@@ -14,7 +14,7 @@ from projects import access, events, organizations, tokens
 from projects.credentials import Secret
 from projects.models import Organization, Role, User
 
-ORGANIZATION = "Towpath"
+ORGANIZATION = "Main"
 USERNAME = "owner"
 
 
