@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from django.db.models import Exists, OuterRef
+
 from environments.doing import conclusions
 from environments.doing.directories import Directories
 from environments.models import (
@@ -58,6 +60,7 @@ def specification(run: Run) -> dict[str, Any]:
     known = Directories.of(run.environment.pk, [run.app.pk])
     told = _told(run.app, run.environment, deployment, _endpoints(run.environment.pk, [run.app.pk])[run.app.pk])
     told["env"]["TOWPATH_RUN"] = str(run.pk)
+    begun = steps.begun_before(run)
     return told | {
         "id": str(run.pk),
         "attempt": run.attempt,
@@ -65,7 +68,10 @@ def specification(run: Run) -> dict[str, Any]:
         "action": "restart" if run.kind == RunKind.RESTART else "remove" if removal else "deploy",
         "deadline_at": run.deadline_at.isoformat() if run.deadline_at else None,
         "deployment": _deployment(run.deployment) if run.deployment else None,
-        "steps": [{"n": n, **step} for n, step in enumerate(_manifest(deployment, "steps"), start=1)],
+        # The run's own first step is to fetch: the manifest's come after it.
+        "steps": [
+            {"n": n, **step, "begun": n + 1 in begun} for n, step in enumerate(_manifest(deployment, "steps"), start=1)
+        ],
         "reuse": known.reuse(run.deployment),
         "keep": known.keep(run.app.pk, run.deployment),
         "service": run.service or None,
@@ -75,8 +81,14 @@ def specification(run: Run) -> dict[str, Any]:
 def desired(worker: Worker) -> dict[str, Any]:
     """What should run on the worker's host: one entry for each app that has business there, in constant statements."""
     environment = Environment.objects.get(pk=worker.environment_id)
+    # Asked with the slots, in one statement: what is live and that nothing is on its way must be of one moment.
+    unfinished = Run.objects.filter(
+        environment=OuterRef("environment"), app=OuterRef("app"), kind=RunKind.DEPLOY, phase__in=UNFINISHED
+    )
     slots = list(
-        _slots(Slot.objects.filter(environment=environment, placement=worker.host_id)).order_by("app__name", "id")
+        _slots(Slot.objects.filter(environment=environment, placement=worker.host_id))
+        .annotate(moving=Exists(unfinished))
+        .order_by("app__name", "id")
     )
     on_their_way = {
         run.app_id: run.deployment
@@ -101,6 +113,7 @@ def desired(worker: Worker) -> dict[str, Any]:
                 "app": {"id": str(slot.app_id), "name": slot.app.name},
                 "project": {"id": str(slot.app.project_id), "key": slot.app.project.key},
                 "live": live,
+                "above": _given_up(slot),
                 "keep": known.keep(slot.app_id, on_their_way.get(slot.app_id)),
             }
         )
@@ -109,6 +122,14 @@ def desired(worker: Worker) -> dict[str, Any]:
         "wanted": "stopped" if environment.state in AT_REST else "running",
         "slots": listed,
     }
+
+
+def _given_up(slot: Any) -> int | None:
+    """The newest deployment's number, where none is on its way and that one is newer than the live one: its run has
+    ended without success, and whatever of it has the traffic is to give it back."""
+    if slot.moving or slot.live is None or slot.last_number <= slot.live.number:
+        return None
+    return int(slot.last_number)
 
 
 def _told(

@@ -17,6 +17,8 @@ from environments.runs.clock import ClockTime
 GRACE = timedelta(seconds=60)
 # How long a run past its point of no return waits for its host to come back.
 HOST_BACK = timedelta(minutes=15)
+# Attempts that a run past its point of no return has beyond those it was given: one that is lost each time must end.
+MORE_WHEN_SEALED = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,12 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
     if not over:
         late = Run.objects.filter(pk=run.pk, deadline_at__lt=ClockTime() - GRACE, sealed_at__isnull=True).exists()
         return Verdict(Phase.ERRORED, f"It took longer than {_span(run.timeout_seconds)}.") if late else None
+    if run.sealed_at and run.attempt >= run.max_attempts + MORE_WHEN_SEALED:
+        return Verdict(
+            Phase.ERRORED, f"The worker was lost again and again after the point of no return ({run.attempt} attempts)."
+        )
     if run.sealed_at:
+        # The worker is told which steps must not be repeated, and ends the run rather than repeat one.
         return Verdict(None, "The worker was lost after the point of no return; the same host goes forward.")
     if run.cancel_asked_at:
         return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
@@ -73,7 +80,7 @@ def _of_queued(run: Run) -> Verdict | None:
     if run.sealed_at and Run.objects.filter(pk=run.pk, not_before__lt=ClockTime() - HOST_BACK).exists():
         return Verdict(
             Phase.ERRORED,
-            "Its host did not come back after the point of no return; what runs there shows when it is seen again.",
+            "Its host did not come back after the point of no return; when it does, it returns to what is live here.",
         )
     before = run.after
     if before is not None and before.phase not in UNFINISHED and before.phase != Phase.SUCCEEDED:

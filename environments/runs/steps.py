@@ -91,6 +91,12 @@ def begun_once(run: Run) -> RunStep | None:
     return RunStep.objects.filter(run=run, once=True, started_at__isnull=False).order_by("attempt", "n").first()
 
 
+def begun_before(run: Run) -> set[int]:
+    """The places, among the run's steps, of those that must not be repeated and have begun in an earlier attempt."""
+    begun = RunStep.objects.filter(run=run, once=True, started_at__isnull=False, attempt__lt=run.attempt)
+    return set(begun.values_list("n", flat=True))
+
+
 def close(run: Run, *, phase: str) -> None:
     """What was still open when the attempt ended gets an end too: `phase` for what ran, `skipped` for the rest."""
     if phase not in PHASES:

@@ -281,7 +281,15 @@ class ControlPlane:
             if record["phase"] in ("queued", "running") and specification["action"] == "deploy":
                 coming = {"app": specification["app"], "project": specification["project"], "live": None, "keep": []}
                 slots.setdefault(specification["app"]["id"], coming)
-        return list(slots.values())
+        return [slot | {"above": self.above(slot)} for slot in slots.values()]
+
+    def above(self, slot: dict) -> int | None:
+        """The newest deployment's number, where it is newer than the live one and its run ended without success."""
+        of_app = [record for record in self.runs.values() if record["specification"]["app"]["id"] == slot["app"]["id"]]
+        if not slot["live"] or any(record["phase"] in ("queued", "running") for record in of_app):
+            return None
+        newest = max((record["specification"].get("deployment") or {"number": 0})["number"] for record in of_app)
+        return newest if newest > slot["live"]["deployment"]["number"] else None
 
     def claim(self, body: dict, session: str) -> tuple[int, dict]:
         until = time.monotonic() + min(body["wait"], 3)
@@ -308,7 +316,13 @@ class ControlPlane:
         record = self.runs[run]
         specification = record["specification"]
         env = {**specification.get("env", {}), "TOWPATH_RUN": run}
-        return {"id": run, "attempt": record["attempt"], "kind": "deploy", **specification, "env": env}
+        known = {step["name"] for step in record["history"] if step["attempt"] < record["attempt"]}
+        steps = [
+            step | {"begun": bool(step.get("once")) and step["name"] in known}
+            for step in specification.get("steps") or []
+        ]
+        about = {"id": run, "attempt": record["attempt"], "kind": "deploy"}
+        return {**about, **specification, "env": env, "steps": steps}
 
     def renew(self, body: dict, session: str) -> tuple[int, dict]:
         answers = []

@@ -96,3 +96,39 @@ def test_an_app_that_is_closed_stays_closed_to_all_that_was_there(routes):
     assert routes.current("app") is None
     with pytest.raises(Overtaken):
         put(routes, instance(1, 3))
+
+
+def test_the_traffic_goes_back_from_what_was_given_up_and_only_a_later_attempt_takes_it_again(routes):
+    put(routes, instance(1))
+    put(routes, instance(2))
+    back = instance(1, 2)
+    routes.record(back)
+
+    routes.switch(back, above=2)
+
+    assert routes.current("app") == back
+    with pytest.raises(Overtaken):
+        put(routes, instance(2))
+    with pytest.raises(Overtaken):
+        put(routes, instance(1, 3))
+    put(routes, instance(2, 2))
+    assert routes.current("app").order == (2, 2)
+
+
+def test_the_traffic_does_not_go_back_from_what_is_newer_than_what_was_given_up(routes):
+    put(routes, instance(1))
+    put(routes, instance(3))
+
+    with pytest.raises(Overtaken):
+        routes.switch(instance(1, 2), above=2)
+
+
+def test_an_app_comes_back_whose_removal_was_given_up(routes):
+    put(routes, instance(1))
+    routes.close("app", order=(2, 1))
+    back = instance(1, 2)
+    routes.record(back)
+
+    routes.switch(back, above=2)
+
+    assert routes.current("app") == back

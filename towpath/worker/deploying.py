@@ -3,7 +3,7 @@
 from functools import partial
 
 from towpath.worker import coming_up, draining, health, programs, releases, starting
-from towpath.worker.attempts import Attempt, Errored, LeaseLost
+from towpath.worker.attempts import Attempt, Errored, Failed, LeaseLost
 from towpath.worker.endpoints import Endpoints
 from towpath.worker.pages import Pages
 from towpath.worker.ports import PortsUsedUp
@@ -40,6 +40,11 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
     reuse = releases.returnable(worksite, supervisor, specification.app, specification.reuse)
     release = reuse or f"{specification.deployment}-{attempt.number}"
     made: list[Instance] = []
+    if specification.once_begun and not reuse:
+        raise Errored(
+            f"The step {specification.once_begun[0]} has begun in an earlier attempt and must not be repeated, "
+            "and what that attempt started does not run any more"
+        )
 
     def start() -> str:
         try:
@@ -124,9 +129,22 @@ def sealed_before(worksite: Worksite, supervisor: Supervisor, attempt: Attempt) 
             health.probe(supervisor, instance, service, look.get(instance.program(service)))
             for service in instance.services
         ]
-        if not any(troubles):
+        if not any(troubles) or (specification.once_begun and comes_up(supervisor, attempt, instance)):
             return instance
     return None
+
+
+def comes_up(supervisor: Supervisor, attempt: Attempt, instance: Instance) -> bool:
+    """After a restart of its host it may only need time; worth waiting for where its steps cannot be repeated."""
+    for service in attempt.specification.services:
+        if service.name in instance.services and supervisor.state(instance.program(service.name)) is None:
+            starting.ensure_program(supervisor, instance, attempt.specification, service)
+    try:
+        coming_up.until_healthy(supervisor, instance, wait=attempt.wait)
+    except Failed as failure:
+        attempt.note(f"What an earlier attempt started does not come up: {failure}")
+        return False
+    return True
 
 
 def clear_older_attempts(

@@ -9,18 +9,22 @@ from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
 
-def others(worksite: Worksite, app: str) -> list[Instance]:
-    """Instances older than the one that has the traffic."""
+def others(worksite: Worksite, app: str, *, above: int = 0) -> list[Instance]:
+    """Instances older than the one that has the traffic, and those of newer deployments, up to `above`, given up."""
     current = worksite.routes.current(app)
     if current is None:
         return []
-    return [instance for instance in worksite.routes.instances(app) if instance.order < current.order]
+    return [
+        instance
+        for instance in worksite.routes.instances(app)
+        if instance.order < current.order or current.number < instance.number <= above
+    ]
 
 
-def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[str]) -> None:
+def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[str], above: int = 0) -> None:
     """Stop the older instances in a thread of its own; the next deployment need not wait for that."""
     mine: list[Instance] = []
-    for instance in others(worksite, app):
+    for instance in others(worksite, app, above=above):
         if (app, instance.name) not in worksite.draining:
             worksite.draining.add((app, instance.name))
             mine.append(instance)

@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -102,13 +103,18 @@ class Reconciler:
 
     def _tend(self, app: str, slot: dict[str, Any], missing: list[str]) -> None:
         keep = [str(deployment) for deployment in slot.get("keep") or []]
+        above = int(slot.get("above") or 0)
         if slot.get("live"):
-            self._make_live(read(slot["live"]), keep, missing)
+            self._make_live(read(slot["live"]), missing, above=above)
         supervisor = self.worksite.answering(str(slot["project"]["key"]))
         if supervisor is None:
             return
-        self._end_leftovers(supervisor, app, int((slot.get("live") or {}).get("deployment", {}).get("number") or 0))
-        draining.drain(self.worksite, supervisor, app, keep=keep)
+        live = int((slot.get("live") or {}).get("deployment", {}).get("number") or 0)
+        current = self.worksite.routes.current(app)
+        if current is None or current.number != live:
+            above = 0  # what was given up goes when the live one has the traffic again
+        self._end_leftovers(supervisor, app, live, above=above)
+        draining.drain(self.worksite, supervisor, app, keep=keep, above=above)
         kept = {
             str(entry.get("deployment"))
             for name, entry in self.worksite.routes.releases(app).items()
@@ -117,17 +123,21 @@ class Reconciler:
         ours = {str(entry.get("deployment")) for entry in self.worksite.routes.releases(app).values()}
         missing.extend(deployment for deployment in keep if deployment in ours and deployment not in kept)
 
-    def _end_leftovers(self, supervisor: Supervisor, app: str, live: int) -> None:
-        """What a lost attempt left beside the current one; one that was sealed is still taken forward by its run."""
+    def _end_leftovers(self, supervisor: Supervisor, app: str, live: int, *, above: int) -> None:
+        """What a lost attempt left beside the current one; one that was sealed is still taken forward by its run.
+
+        What was given up may have requests open, and drains.
+        """
         current = self.worksite.routes.current(app)
         for instance in self.worksite.routes.instances(app):
             beside = current is None or instance.order > current.order
-            if beside and not (instance.sealed and instance.number > live):
+            drains = live < instance.number <= above
+            if beside and not drains and not (instance.sealed and instance.number > live):
                 starting.end(self.worksite, supervisor, instance)
 
-    def _make_live(self, live: Specification, keep: list[str], missing: list[str]) -> None:
+    def _make_live(self, live: Specification, missing: list[str], *, above: int) -> None:
         current = self.worksite.routes.current(live.app)
-        if current is not None and current.number > live.number:
+        if current is not None and current.number > max(live.number, above):
             return  # switched and not yet concluded: its run will be taken up again and told
         supervisor = self.worksite.supervisor(live.project, within=15)
         if current is not None and current.deployment == live.deployment:
@@ -151,7 +161,11 @@ class Reconciler:
                 starting.end(self.worksite, supervisor, instance)
                 return
         self.endpoints.make(live)
-        self.worksite.routes.switch(instance)
+        for newer in self.worksite.routes.instances(live.app):
+            if live.number < newer.number <= above and newer.sealed:
+                # It is on its way out now: a retry of its run is not to go forward with it.
+                self.worksite.routes.record(replace(newer, sealed=False))
+        self.worksite.routes.switch(instance, above=above)
 
     def _wait(self, seconds: float) -> None:
         if self.standing.stop.wait(seconds):

@@ -111,12 +111,21 @@ class Routes:
         else:
             write_atomically(path, wanted, mode=0o644)
 
-    def switch(self, instance: Instance) -> None:
-        """Give the traffic to this instance: one rename, never back to an older one."""
+    def switch(self, instance: Instance, *, above: int = 0) -> None:
+        """Give the traffic to this instance: one rename, never back to an older one.
+
+        Except from deployments up to `above`, which are given up. The one that loses the traffic cannot take it again,
+        a later attempt of the same deployment can.
+        """
         with self._locked(instance.app):
-            if instance.order < self._highest(instance.app):
+            highest = self._highest(instance.app)
+            if instance.order < highest and highest[0] > above:
                 raise Overtaken
-            write_atomically(self.root / instance.app / "highest", instance.name + "\n")
+            current = self.current(instance.app)
+            if instance.order < highest and current is not None and current.order >= highest:
+                highest = (current.number, current.attempt + 1)
+            number, attempt = max(highest, instance.order)
+            write_atomically(self.root / instance.app / "highest", f"{number}-{attempt}\n")
             link = self.root / instance.app / f".current.{os.urandom(4).hex()}"
             os.symlink(f"instances/{instance.name}", link)
             os.rename(link, self.root / instance.app / "current")

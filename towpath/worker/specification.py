@@ -31,6 +31,7 @@ class Step:
     run: str
     timeout: float
     env: dict[str, str]
+    begun: bool = False  # in an earlier attempt, and it must not be repeated
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Specification:
     reuse: str | None
     keep: list[str]
     service: str | None
+
+    @property
+    def once_begun(self) -> list[str]:
+        """Steps that have begun in an earlier attempt and must not be repeated."""
+        return [step.name for step in self.steps if step.begun]
 
 
 def read(value: dict[str, Any]) -> Specification:
@@ -97,6 +103,7 @@ def read_step(n: int, value: dict[str, Any]) -> Step:
         str(value["run"]),
         float(value.get("timeout") or 600),
         read_env(value.get("env")),
+        bool(value.get("begun")),
     )
 
 
