@@ -6,6 +6,7 @@ from typing import Any
 from django.utils.dateparse import parse_datetime
 
 from environments.models import Environment, ServiceLogChunk
+from projects import scopes
 from projects.access import Actor
 from projects.models import App
 
@@ -20,9 +21,8 @@ def newest(
     limit: int = 100,
 ) -> list[dict[str, Any]]:
     """The newest `limit` lines, oldest first, of the apps that `by` may see."""
-    rows = ServiceLogChunk.objects.filter(environment=environment)
-    if by.visible_projects is not None:
-        rows = rows.filter(app__project__in=by.visible_projects)
+    seen = scopes.rows(by, project="app__project", environment="environment")
+    rows = ServiceLogChunk.objects.filter(seen, environment=environment)
     if app is not None:
         rows = rows.filter(app=app)
     if service:

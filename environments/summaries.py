@@ -10,6 +10,8 @@ from django.db.models.functions import Now
 
 from environments import states
 from environments.models import Endpoint, Environment, Run, RunKind, Sample, Slot, State, Worker
+from projects import scopes
+from projects.access import Actor
 from projects.errors import Invalid
 
 STATUSES = ("provisioning", "ready", "active", "inactive", "error")
@@ -40,12 +42,12 @@ def annotated(rows: QuerySet[Environment]) -> QuerySet[Environment]:
     )
 
 
-def of(environments: Iterable[Any], *, apps_in: frozenset[uuid.UUID] | None = None) -> dict[uuid.UUID, dict[str, Any]]:
-    """Environment id -> what is derived. `environments` come from `annotated`; `apps_in` are the visible projects."""
+def of(environments: Iterable[Any], *, by: Actor) -> dict[uuid.UUID, dict[str, Any]]:
+    """Environment id -> what is derived. `environments` come from `annotated`; of addresses those `by` may see."""
     rows = list(environments)
     ids = [row.pk for row in rows]
     workers = _workers(ids)
-    endpoints = _endpoints(ids, apps_in)
+    endpoints = _endpoints(ids, by)
     samples = Sample.objects.in_bulk([row.newest_sample for row in rows if row.newest_sample])
     return {
         row.pk: {
@@ -72,10 +74,11 @@ def _workers(ids: list[uuid.UUID]) -> dict[uuid.UUID, Counter[str]]:
     return found
 
 
-def _endpoints(ids: list[uuid.UUID], apps_in: frozenset[uuid.UUID] | None) -> dict[uuid.UUID, list[dict[str, Any]]]:
-    rows = Endpoint.objects.filter(environment__in=ids, released_at=None)
+def _endpoints(ids: list[uuid.UUID], by: Actor) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    seen = scopes.rows(by, project="app__project", environment="environment")
+    rows = Endpoint.objects.filter(seen, environment__in=ids, released_at=None)
     found: dict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
-    for shown in endpoints(rows if apps_in is None else rows.filter(app__project__in=apps_in)):
+    for shown in endpoints(rows):
         found[shown["environment_id"]].append(
             {"name": shown["name"], **{name: shown[name] for name in ("url", "app", "service", "status")}}
         )

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from environments import joining, worker_tokens
 from environments.doing import sweeping
 from environments.models import LIFECYCLE_KINDS, Environment, Host, Run, State, Worker
 from environments.runs import sessions
-from projects import access, events
+from projects import access, events, scopes
 from projects.access import Actor, Permission
 from projects.credentials import Secret, digest
 from projects.errors import Conflict, Invalid, NotFound
@@ -142,10 +142,8 @@ def read_token(environment: Environment, *, by: Actor) -> Secret:
 def visible(actor: Actor) -> QuerySet[Worker]:
     """Workers of the environments an actor sees, oldest first."""
     found = Worker.objects.filter(organization=actor.organization, environment__deleted_at=None)
-    if (ids := actor.visible_environments) is not None:
-        found = found.filter(environment__in=ids)
-    if (projects := actor.visible_projects) is not None:
-        found = found.filter(Q(environment__project=None) | Q(environment__project__in=projects))
+    project = "environment__project"
+    found = found.filter(scopes.rows(actor, project=project, environment="environment", lacking=(project,)))
     return found.select_related("environment", "organization", "host").order_by("registered_at", "id")
 
 

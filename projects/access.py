@@ -74,6 +74,12 @@ class Right:
     environments: frozenset[uuid.UUID] | None = None
     named: bool = False
 
+    def reaches(self, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> bool:
+        """A thing of no project (or environment) is within reach of every right as far as that goes."""
+        return (project_id is None or self.projects is None or project_id in self.projects) and (
+            environment_id is None or self.environments is None or environment_id in self.environments
+        )
+
     def covers(self, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> bool:
         """A question that names no project (or environment) is answered only by a right over all of them."""
         return (self.projects is None or project_id in self.projects) and (
@@ -110,10 +116,15 @@ class Actor:
         """Ids of the environments the actor may see, `None` for all."""
         return _union(right.environments for right in self.rights)
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether one right reaches all projects and all environments."""
+        return any(right.projects is None and right.environments is None for right in self.rights)
+
     def sees(self, *, project_id: uuid.UUID | None = None, environment_id: uuid.UUID | None = None) -> bool:
-        projects, environments = self.visible_projects, self.visible_environments
-        return (project_id is None or projects is None or project_id in projects) and (
-            environment_id is None or environments is None or environment_id in environments
+        """What belongs to a project and an environment is seen by one right over both, not by two over one each."""
+        return project_id is environment_id is None or any(
+            right.reaches(project_id, environment_id) for right in self.rights
         )
 
 

@@ -4,8 +4,9 @@ import re
 import uuid
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from projects import scopes
 from projects.access import Actor
 from projects.errors import Gone, Invalid
 from projects.models import Event, Organization
@@ -44,11 +45,8 @@ def events(
 def visible(by: Actor) -> QuerySet[Event]:
     """What concerns a project or an environment is for those who see it; what concerns neither is for all members."""
     rows = Event.objects.filter(organization_id=by.organization.pk)
-    if (projects := by.visible_projects) is not None:
-        rows = rows.filter(Q(project_id=None) | Q(project_id__in=projects))
-    if (environments := by.visible_environments) is not None:
-        rows = rows.filter(Q(environment_id=None) | Q(environment_id__in=environments))
-    return rows
+    both = ("project_id", "environment_id")
+    return rows.filter(scopes.rows(by, project="project_id", environment="environment_id", lacking=both))
 
 
 def number_of(organization: Organization, mark: str) -> int:

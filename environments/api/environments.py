@@ -121,7 +121,7 @@ class Filters(BaseModel):
 
 
 def shapes(by: Actor, rows: list[Environment]) -> list[dict[str, Any]]:
-    derived = summaries.of(rows, apps_in=by.visible_projects)
+    derived = summaries.of(rows, by=by)
     return [
         {
             **{name: getattr(row, name) for name in PLAIN},

@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from environments import lifecycle, service_logs, summaries
 from environments.models import Endpoint
-from projects import apps, history
+from projects import apps, history, scopes
 from projects import lifecycle as projects
 from projects.rest import paging as pages
 from projects.rest.bodies import Answer, actor
@@ -101,9 +101,8 @@ def list_endpoints(
     request: HttpRequest, paging: Query[Paging], environment: str = "", app: str = ""
 ) -> list[dict[str, Any]]:
     by = actor(request)
-    rows = Endpoint.objects.filter(released_at=None, environment__in=lifecycle.visible(by).order_by())
-    if by.visible_projects is not None:
-        rows = rows.filter(app__project__in=by.visible_projects)
+    seen = scopes.rows(by, project="app__project", environment="environment")
+    rows = Endpoint.objects.filter(seen, released_at=None, environment__in=lifecycle.visible(by).order_by())
     if environment:
         rows = rows.filter(environment=lifecycle.find(by, environment))
     if app:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from environments import fetches, liveness
 from projects import apps, artifacts, events, lifecycle, releases
+from projects.access import Actor
 from projects.errors import Invalid
 from projects.models import Artifact, Release
 from projects.rest.bodies import Answer, Body, actor, created
@@ -70,14 +71,18 @@ def artifact_shape(artifact: Artifact) -> dict[str, Any]:
     return {name: getattr(artifact, name) for name in ArtifactOut.model_fields}
 
 
-def shapes(rows: list[Release], environment_ids: frozenset[UUID] | None) -> list[dict[str, Any]]:
+def shapes(rows: list[Release], by: Actor) -> list[dict[str, Any]]:
     live = liveness.environments_of(rows)
     plain = [name for name in ReleaseOut.model_fields if name not in {"artifact", "live_in"}]
     return [
         {
             **{name: getattr(row, name) for name in plain},
             "artifact": artifact_shape(row.artifact) if row.artifact else None,
-            "live_in": [place for place in live.get(row.id, []) if environment_ids is None or place in environment_ids],
+            "live_in": [
+                place
+                for place in live.get(row.id, [])
+                if by.sees_all or by.sees(project_id=row.app.project_id, environment_id=place)
+            ],
         }
         for row in rows
     ]
@@ -95,13 +100,13 @@ def list_releases(
         rows = rows.filter(app__project=lifecycle.find(by, project))
     if version:
         rows = rows.filter(version=version)
-    return shapes(page(request, rows, paging, newest_first=True), by.visible_environments)
+    return shapes(page(request, rows, paging, newest_first=True), by)
 
 
 @router.get("/releases/{id}", response=ReleaseOut)
 def get_release(request: HttpRequest, id: UUID) -> dict[str, Any]:
     by = actor(request)
-    return shapes([releases.find(by, id)], by.visible_environments)[0]
+    return shapes([releases.find(by, id)], by)[0]
 
 
 @router.post("/apps/{id}/releases", response={201: ReleaseOut})
@@ -117,7 +122,7 @@ def cut_release(request: HttpRequest, response: HttpResponse, id: UUID, body: Re
         artifact = fetches.ask(by=by, app=app, url=body.git.url, ref=body.git.ref)
     release = releases.cut(by=by, app=app, artifact=artifact, **body.model_dump(exclude={"artifact_id", "git"}))
     created(response, "releases", release.id)
-    return shapes([release], by.visible_environments)[0]
+    return shapes([release], by)[0]
 
 
 @router.post("/apps/{id}/artifacts", response={201: ArtifactOut})

@@ -12,6 +12,7 @@ from django.db import connection
 
 from environments.board import cells, statements
 from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row, SlotRow
+from projects import scopes
 from projects.access import Actor
 from projects.errors import Invalid
 
@@ -25,11 +26,11 @@ def board(actor: Actor, filters: Filters) -> Board:
     chain_id, columns = _columns(actor, filters)
     apps, counts, live = _apps(actor, filters, columns)
     page, more = apps[: filters.limit], len(apps) > filters.limit
-    slots = _slots([app["id"] for app in page], columns, actor)
+    slots = _slots(page, columns, actor)
     return Board(
         chain_id=chain_id,
         columns=[_counted(column, live) for column in columns if column.shown],
-        rows=cells.rows(page, columns, slots),
+        rows=cells.rows(page, columns, slots, actor=actor),
         counts=counts,
         next_cursor=_cursor(page[-1]) if page and more else "",
     )
@@ -79,7 +80,8 @@ def _apps(
     after = _after(filters.cursor)
     visible = actor.visible_projects
     rows = _fetch(
-        statements.APPS,
+        statements.APPS.format_map(_seen(actor)),
+        **scopes.values(actor),
         organization=actor.organization.id,
         environments=[column.environment_id for column in columns],
         places=[column.place for column in columns],
@@ -97,13 +99,32 @@ def _apps(
     return [row for row in rows if row["id"]], counts, json.loads(rows[0]["live_in"] or "{}")
 
 
-def _slots(apps: list[uuid.UUID], columns: Sequence[Column], actor: Actor) -> list[SlotRow]:
+def _seen(actor: Actor) -> dict[str, str]:
+    """The conditions that keep to what of an app the actor sees in an environment, by their places in the statement."""
+    whose = "(SELECT x.project_id FROM projects_app x WHERE x.id = {}.app_id)"
+    places = {
+        "seen_slot": ("a.project_id", "s.environment_id"),
+        "seen_cell": ("app.project_id", "s.environment_id"),
+        "seen_source": (whose.format("cell"), "place.environment_id"),
+        "seen_next": (whose.format("source"), "place.environment_id"),
+    }
+    return {
+        name: scopes.clause(actor, project=project, environment=environment)
+        for name, (project, environment) in places.items()
+    }
+
+
+def _slots(apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], actor: Actor) -> list[SlotRow]:
+    values = {"apps": [app["id"] for app in apps], "environments": [column.environment_id for column in columns]}
     with connection.cursor() as cursor:
-        cursor.execute(statements.SLOTS, {"apps": apps, "environments": [column.environment_id for column in columns]})
+        cursor.execute(statements.SLOTS, values)
         rows = [SlotRow._make(row) for row in cursor.fetchall()]
-    if actor.visible_environments is None:
+    if actor.sees_all:
         return rows
-    return [row for row in rows if actor.sees(environment_id=uuid.UUID(row.environment_id))]
+    whose = {str(app["id"]): app["project_id"] for app in apps}
+    return [
+        row for row in rows if actor.sees(project_id=whose[row.app_id], environment_id=uuid.UUID(row.environment_id))
+    ]
 
 
 def _pattern(text: str) -> str | None:

@@ -7,12 +7,15 @@ from typing import Any
 
 from environments.board.facts import Cell, Column, News, Row, SlotRow
 from environments.models import Phase, State
+from projects.access import Actor
 
 QUIET = {State.STOPPED, State.SLEEPING, State.HIBERNATING}
 MOVING = (Phase.QUEUED, Phase.RUNNING)
 
 
-def rows(apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow]) -> list[Row]:
+def rows(
+    apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow], *, actor: Actor
+) -> list[Row]:
     """One row for each app; its cells are made when somebody asks for them."""
     by_app: dict[str, list[SlotRow]] = {}
     for slot in slots:
@@ -21,7 +24,18 @@ def rows(apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: It
     stages: dict[int, list[str]] = {}
     for column, key in keyed:
         stages.setdefault(column.place, []).append(key)
-    return [_row(app, keyed, stages, by_app.get(str(app["id"]), [])) for app in apps]
+    hidden = {} if actor.sees_all else {app["project_id"]: _hidden(actor, app["project_id"], keyed) for app in apps}
+    nothing: frozenset[str] = frozenset()
+    return [
+        _row(app, keyed, stages, by_app.get(str(app["id"]), []), hidden.get(app["project_id"], nothing)) for app in apps
+    ]
+
+
+def _hidden(actor: Actor, project_id: uuid.UUID, columns: Sequence[tuple[Column, str]]) -> frozenset[str]:
+    """The columns in which the actor sees other projects, but not this one."""
+    return frozenset(
+        key for column, key in columns if not actor.sees(project_id=project_id, environment_id=column.environment_id)
+    )
 
 
 def _row(
@@ -29,6 +43,7 @@ def _row(
     columns: Sequence[tuple[Column, str]],
     stages: Mapping[int, Sequence[str]],
     slots: Sequence[SlotRow],
+    hidden: frozenset[str],
 ) -> Row:
     newest = app["newest_version"] or ""
     return Row(
@@ -39,10 +54,10 @@ def _row(
         project_name=app["project"],
         project_apps=app["project_apps"],
         newest_version=newest,
-        facts=(app["id"], app["name"], newest, *slots),
+        facts=(app["id"], app["name"], newest, hidden, *slots),
         beside=any(slot.environment is not None for slot in slots),
         moving=any(slot.phase in MOVING for slot in slots),
-        make=partial(_cells, app, columns, stages, slots),
+        make=partial(_cells, app, columns, stages, slots, hidden),
     )
 
 
@@ -51,12 +66,23 @@ def _cells(
     columns: Sequence[tuple[Column, str]],
     stages: Mapping[int, Sequence[str]],
     slots: Sequence[SlotRow],
+    hidden: frozenset[str],
 ) -> tuple[list[Cell], list[Cell]]:
     known = {slot.environment_id: slot for slot in slots}
-    sources = {place + 1: _source(keys, known) for place, keys in stages.items() if place > 0}
-    return [_cell(app, column, known.get(key), sources.get(column.place)) for column, key in columns if column.shown], [
-        _cell(app, _aside(slot), slot, None) for slot in slots if slot.environment is not None
+    sources = {
+        place + 1: _source([key for key in keys if key not in hidden], known)
+        for place, keys in stages.items()
+        if place > 0
+    }
+    # Of what is hidden a cell says nothing, not even what could come next.
+    cells = [
+        Cell(column=column, status="none")
+        if key in hidden
+        else _cell(app, column, known.get(key), sources.get(column.place))
+        for column, key in columns
+        if column.shown
     ]
+    return cells, [_cell(app, _aside(slot), slot, None) for slot in slots if slot.environment is not None]
 
 
 def _aside(slot: SlotRow) -> Column:

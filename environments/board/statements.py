@@ -37,10 +37,11 @@ WITH place AS (
     AND (%(q)s::text IS NULL OR a.name ILIKE %(q)s OR p.key ILIKE %(q)s OR EXISTS (
       SELECT 1 FROM environments_slot s JOIN environments_deployment d ON d.id = s.live_id
       JOIN projects_release r ON r.id = d.release_id
-      WHERE s.app_id = a.id AND (r.version ILIKE %(q)s OR r.commit ILIKE %(q)s)))
+      WHERE s.app_id = a.id AND {seen_slot} AND (r.version ILIKE %(q)s OR r.commit ILIKE %(q)s)))
 ), cell AS (
   SELECT s.app_id, s.environment_id, place.place, place.shown, lr.serial, r.phase, s.condition, h.id AS hold_id
-  FROM app JOIN environments_slot s ON s.app_id = app.id JOIN place ON place.environment_id = s.environment_id
+  FROM app JOIN environments_slot s ON s.app_id = app.id AND {seen_cell}
+  JOIN place ON place.environment_id = s.environment_id
   LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
   LEFT JOIN environments_deployment n
     ON n.app_id = s.app_id AND n.environment_id = s.environment_id AND n.number = s.last_number
@@ -49,7 +50,7 @@ WITH place AS (
 ), source AS (
   SELECT app_id, place, min(serial) AS serial FROM cell WHERE serial IS NOT NULL AND place > 0
   GROUP BY app_id, place
-  HAVING count(*) = (SELECT count(*) FROM place WHERE place.place = cell.place)
+  HAVING count(*) = (SELECT count(*) FROM place WHERE place.place = cell.place AND {seen_source})
 ), fact AS (
   SELECT app_id, bool_or(phase IN ('failed', 'errored')) AS failed,
     bool_or(phase IN ('queued', 'running')) AS deploying,
@@ -57,7 +58,8 @@ WITH place AS (
     bool_or(serial IS NOT NULL) AS live
   FROM cell WHERE shown GROUP BY app_id
 ), behind AS (
-  SELECT DISTINCT source.app_id FROM source JOIN place ON place.place = source.place + 1 AND place.shown
+  SELECT DISTINCT source.app_id
+  FROM source JOIN place ON place.place = source.place + 1 AND place.shown AND {seen_next}
   LEFT JOIN cell ON cell.app_id = source.app_id AND cell.environment_id = place.environment_id
   WHERE cell.serial IS NULL OR cell.serial < source.serial
 ), known AS (

@@ -20,7 +20,7 @@ from environments.models import (
 from environments.planning import addresses, gates, holding, plans, telling
 from environments.planning.proposals import Proposal
 from environments.runs import queue
-from projects import events
+from projects import events, scopes
 from projects.access import Actor
 from projects.errors import Conflict, Invalid, NotFound
 
@@ -173,10 +173,7 @@ def _patience(deployment: Deployment) -> int:
 def visible(actor: Actor) -> QuerySet[Deployment]:
     """Newest first."""
     found = Deployment.objects.filter(organization=actor.organization)
-    if actor.visible_projects is not None:
-        found = found.filter(app__project_id__in=actor.visible_projects)
-    if actor.visible_environments is not None:
-        found = found.filter(environment_id__in=actor.visible_environments)
+    found = found.filter(scopes.rows(actor, project="app__project", environment="environment"))
     return found.select_related("app", "environment", "release", "previous_release", "run").order_by(
         "-created_at", "-id"
     )

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from environments.models import Environment, Hold, Slot
 from environments.planning import holding, plans
-from projects import access, events
+from projects import access, events, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, NotFound
 from projects.models import App
@@ -46,10 +46,7 @@ def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
 def visible(actor: Actor) -> QuerySet[Hold]:
     """The holds that stand, oldest first."""
     found = Hold.objects.filter(organization=actor.organization, lifted_at=None)
-    if actor.visible_projects is not None:
-        found = found.filter(slot__app__project_id__in=actor.visible_projects)
-    if actor.visible_environments is not None:
-        found = found.filter(slot__environment_id__in=actor.visible_environments)
+    found = found.filter(scopes.rows(actor, project="slot__app__project", environment="slot__environment"))
     return found.select_related("slot__app", "slot__environment").order_by("created_at", "id")
 
 

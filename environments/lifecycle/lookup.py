@@ -5,6 +5,7 @@ import uuid
 from django.db.models import Q, QuerySet
 
 from environments.models import Environment
+from projects import scopes
 from projects.access import Actor
 from projects.errors import NotFound
 
@@ -13,11 +14,8 @@ def visible(actor: Actor, *, terminating: bool = False) -> QuerySet[Environment]
     """Oldest first; with `terminating` also those that were deleted and still have something to give back."""
     found = Environment.objects.filter(organization=actor.organization).select_related("host", "project")
     gone = Q(terminated_at__isnull=True) if terminating else Q(deleted_at__isnull=True)
-    if (ids := actor.visible_environments) is not None:
-        gone &= Q(pk__in=ids)
-    if (projects := actor.visible_projects) is not None:
-        gone &= Q(project__isnull=True) | Q(project__in=projects)
-    return found.filter(gone).order_by("created_at", "id")
+    seen = scopes.rows(actor, project="project", environment="pk", lacking=("project",))
+    return found.filter(gone & seen).order_by("created_at", "id")
 
 
 def check_own(environment: Environment, *, by: Actor) -> None:

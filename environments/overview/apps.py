@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from environments.models import Deployment, Endpoint, Environment, Slot
 from environments.overview import manifest_text, slots
-from projects import access, lifecycle, narration
+from projects import access, history, lifecycle, narration, scopes
 from projects.access import Actor, Permission
-from projects.models import App, Event, Project, Release
+from projects.models import App, Project, Release
 
 PAGE = 50
 FIRST_MANIFEST = """\
@@ -132,9 +132,8 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
 def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
     places = list(_seen_slots(actor).filter(app=release.app).select_related("environment", "live__release"))
-    deployments = Deployment.objects.filter(release=release)
-    if actor.visible_environments is not None:
-        deployments = deployments.filter(environment__in=actor.visible_environments)
+    seen = scopes.rows(actor, project="app__project", environment="environment")
+    deployments = Deployment.objects.filter(seen, release=release)
     if chosen is not None:
         deployments = deployments.filter(environment=chosen)
     return {
@@ -172,8 +171,7 @@ def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list
 
 def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slot]:
     seen = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
-    if actor.visible_environments is not None:
-        seen = seen.filter(environment__in=actor.visible_environments)
+    seen = seen.filter(scopes.rows(actor, project="app__project", environment="environment"))
     return seen if chosen is None else seen.filter(environment=chosen)
 
 
@@ -186,9 +184,7 @@ def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
 
 
 def _activity(actor: Actor, about: Q, chosen: Environment | None) -> list[dict[str, Any]]:
-    seen = Event.objects.filter(about, organization_id=actor.organization.id)
-    if actor.visible_environments is not None:
-        seen = seen.filter(Q(environment_id=None) | Q(environment_id__in=actor.visible_environments))
+    seen = history.visible(actor).filter(about)
     if chosen is not None:
         seen = seen.filter(Q(environment_id=None) | Q(environment_id=chosen.id))
     return [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from projects import scopes
 from projects.access import Actor
 
 # Both halves are bounded before they are put together, so that no page reads all environments to show a few.
@@ -17,7 +18,7 @@ WITH place AS (
 (SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, place.position
   FROM place JOIN environments_environment e ON e.id = place.environment_id
   WHERE e.deleted_at IS NULL AND e.terminated_at IS NULL
-    AND (%(visible)s::uuid[] IS NULL OR e.id = ANY(%(visible)s::uuid[]))
+    AND {seen}
     AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
   ORDER BY place.position, place.within, place.id LIMIT %(limit)s)
 UNION ALL
@@ -25,8 +26,7 @@ UNION ALL
   FROM environments_environment e
   WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL AND e.terminated_at IS NULL
     AND NOT EXISTS (SELECT 1 FROM place WHERE place.environment_id = e.id)
-    AND (%(visible)s::uuid[] IS NULL OR e.id = ANY(%(visible)s::uuid[]))
-    AND (%(projects)s::uuid[] IS NULL OR e.project_id IS NULL OR e.project_id = ANY(%(projects)s::uuid[]))
+    AND {seen}
     AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
   ORDER BY e.priority DESC, lower(e.name), e.id LIMIT %(limit)s)
 """
@@ -50,15 +50,14 @@ class Choice(NamedTuple):
 
 def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
     """At most `limit` environments the actor may see, whose name holds `find`."""
-    visible, projects = actor.visible_environments, actor.visible_projects
+    seen = scopes.clause(actor, project="e.project_id", environment="e.id", lacking=("e.project_id",))
     literal = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {
         "organization": actor.organization.id,
-        "visible": None if visible is None else list(visible),
-        "projects": None if projects is None else list(projects),
+        **scopes.values(actor),
         "find": f"%{literal}%" if find else None,
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(STATEMENT, values)
+        cursor.execute(STATEMENT.format(seen=seen), values)
         return [Choice._make(row) for row in cursor.fetchall()][:limit]

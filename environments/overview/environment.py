@@ -19,9 +19,8 @@ from environments.models import (
     Worker,
 )
 from environments.overview import measured, slots
-from projects import access, narration
+from projects import access, history, narration
 from projects.access import Actor, Permission
-from projects.models import Event
 
 MOST_ROWS = 50
 
@@ -135,9 +134,7 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
 
 
 def activity(environment: Environment, actor: Actor) -> dict[str, Any]:
-    seen = Event.objects.filter(organization_id=actor.organization.id, environment_id=environment.id)
-    if actor.visible_projects is not None:
-        seen = seen.filter(Q(project_id=None) | Q(project_id__in=actor.visible_projects))
+    seen = history.visible(actor).filter(environment_id=environment.id)
     return {
         "activity": [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]
     }

@@ -8,15 +8,15 @@ from django.db.models.functions import Now
 
 from environments.models import Endpoint, Environment, Sample, Slot
 from environments.overview import sizes, sparklines
-from projects import access
+from projects import access, scopes
 from projects.access import Actor, Permission
 
 WINDOW = timedelta(minutes=60)
 
 
 def visible(actor: Actor) -> Q:
-    """What belongs to an app of a project that the actor may see."""
-    return Q() if actor.visible_projects is None else Q(app__project_id__in=actor.visible_projects)
+    """What an app has in an environment, where the actor may see that app there."""
+    return scopes.rows(actor, project="app__project", environment="environment")
 
 
 def resources(environment: Environment, actor: Actor) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from environments.models import Deployment, Environment, Plan, Slot
 from environments.planning import comparison, gates, proposals
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
-from projects import access, events
+from projects import access, events, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Release
@@ -160,10 +160,7 @@ def digest(proposal: Proposal, judged: list[Gate]) -> str:
 
 def visible(actor: Actor) -> QuerySet[Plan]:
     found = Plan.objects.filter(organization=actor.organization)
-    if actor.visible_projects is not None:
-        found = found.filter(app__project_id__in=actor.visible_projects)
-    if actor.visible_environments is not None:
-        found = found.filter(environment_id__in=actor.visible_environments)
+    found = found.filter(scopes.rows(actor, project="app__project", environment="environment"))
     return found.select_related("app__project", "environment", "release", "from_release", "returns_to")
 
 

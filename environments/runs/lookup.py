@@ -2,9 +2,10 @@
 
 import uuid
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from environments.models import Run
+from projects import scopes
 from projects.access import Actor
 from projects.errors import NotFound
 
@@ -12,12 +13,9 @@ from projects.errors import NotFound
 def visible(actor: Actor) -> QuerySet[Run]:
     """Newest first; a run is seen by whoever sees both its environment and its project."""
     found = Run.objects.filter(organization=actor.organization)
-    if (environments := actor.visible_environments) is not None:
-        found = found.filter(Q(environment=None) | Q(environment__in=environments))
-    if (projects := actor.visible_projects) is not None:
-        found = found.filter(Q(project=None) | Q(project__in=projects)).filter(
-            Q(environment=None) | Q(environment__project=None) | Q(environment__project__in=projects)
-        )
+    for project in ("project", "environment__project"):
+        both = (project, "environment")
+        found = found.filter(scopes.rows(actor, project=project, environment="environment", lacking=both))
     return found.select_related("environment", "app", "deployment__release").order_by("-created_at", "-id")
 
 

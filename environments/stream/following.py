@@ -1,6 +1,7 @@
 """Following an organization's log for one reader: what they may see, in order, for as long as they may see it."""
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -35,18 +36,16 @@ def may_hear(actor: Actor, hint: dict[str, Any]) -> bool:
 
     What is said of an environment alone belongs to no project, and is for all who see that environment.
     """
-    projects, environments = actor.visible_projects, actor.visible_environments
-    if projects is None and environments is None:
+    if actor.sees_all:
         return True
     subjects = [str(subject).partition(":") for subject in hint["subjects"]]
-    places = {value for noun, _, value in subjects if noun in {"environment", "metrics"}}
-    owners = {value for noun, _, value in subjects if noun == "project"} | {str(hint.get("project") or "")} - {""}
-    about_places = not owners and all(noun in {"environment", "metrics"} for noun, _, _ in subjects)
-    return _all_seen(places, environments) and (about_places or _all_seen(owners, projects))
-
-
-def _all_seen(named: set[str], seen: frozenset[uuid.UUID] | None) -> bool:
-    return seen is None or (bool(named) and named <= {str(one) for one in seen})
+    places = {uuid.UUID(value) for noun, _, value in subjects if noun in {"environment", "metrics"}}
+    named = {value for noun, _, value in subjects if noun == "project"} | {str(hint.get("project") or "")} - {""}
+    owners = {uuid.UUID(value) for value in named}
+    if places and not owners and all(noun in {"environment", "metrics"} for noun, _, _ in subjects):
+        return all(actor.sees(environment_id=place) for place in places)
+    pairs = itertools.product(owners or (None,), places or (None,))
+    return all(any(right.covers(owner, place) for right in actor.rights) for owner, place in pairs)
 
 
 async def follow(

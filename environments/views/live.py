@@ -131,7 +131,7 @@ def _line(line: dict[str, Any]) -> str:
 def _may_read(actor: Actor, environment_id: uuid.UUID, app_id: uuid.UUID) -> None:
     environment: Environment | None = overviews.seen(actor).filter(pk=environment_id).first()
     app = App.objects.filter(pk=app_id, project__organization=actor.organization).first()
-    if environment is None or app is None or not actor.sees(project_id=app.project_id):
+    if environment is None or app is None or not actor.sees(project_id=app.project_id, environment_id=environment_id):
         raise NotFound("There is no such log, or you may not see it.")
 
 

@@ -6,14 +6,14 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from environments.models import Environment, StageEnvironment
 from environments.overview.choices import Choice, choices
-from projects import authentication
+from projects import authentication, scopes
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
 from projects.views.signed_in import ENVIRONMENT_COOKIE
@@ -208,11 +208,7 @@ def switcher(request: Any, back: str, *, chosen: Environment | None, find: str =
 
 def _visible(actor: Actor) -> QuerySet[Environment]:
     found = Environment.objects.filter(organization=actor.organization, deleted_at=None, terminated_at=None)
-    if actor.visible_environments is not None:
-        found = found.filter(pk__in=actor.visible_environments)
-    if actor.visible_projects is not None:
-        found = found.filter(Q(project=None) | Q(project__in=actor.visible_projects))
-    return found
+    return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
 
 
 def _staged(found: QuerySet[Environment]) -> Any:
