@@ -18,6 +18,7 @@ from projects.models import Project
 MOST_STAGES = 20
 MOST_ENVIRONMENTS = 50
 FIRST = (("Development", "development"), ("Staging", "staging"), ("Production", "production"))
+PROTECTED = "production"
 
 
 class ChainExists(Conflict):
@@ -29,8 +30,12 @@ def begin(*, by: Actor) -> Chain:
     """The first chain in one click: development, staging, and a production that is protected."""
     access.require(by, Permission.MANAGE_CHAINS)
     for title, name in FIRST:
-        if not lifecycle.visible(by).filter(name__iexact=name).exists():
-            lifecycle.create(by=by, name=name, display_name=title, tier=name, protected=name == "production")
+        found = lifecycle.visible(by).filter(name__iexact=name).first()
+        if found is None:
+            lifecycle.create(by=by, name=name, display_name=title, tier=name, protected=name == PROTECTED)
+        elif name == PROTECTED and not found.protected:
+            # What stood there before is protected too, or nothing is begun: that is what the click has promised.
+            lifecycle.update(found, by=by, protected=True)
     stages = [{"name": title, "environments": [name]} for title, name in FIRST]
     return create(by=by, name="Default", stages=stages)
 

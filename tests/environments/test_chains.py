@@ -8,6 +8,8 @@ from environments import lifecycle
 from environments.delivery import chains
 from environments.models import Chain, Environment, Stage
 from environments.planning import stages
+from projects import access
+from projects.access import Permission
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Event, Role
 from tests.environments.house import House, house
@@ -50,6 +52,25 @@ class TestTheFirst:
         chain = chains.begin(by=home.owner)
         assert written(chain)[1] == ("Staging", ["Staging"])
         assert Environment.objects.filter(name__iexact="staging").count() == 1
+
+    def test_a_production_that_exists_unprotected_is_protected(self, home: House) -> None:
+        lifecycle.create(by=home.owner, name="Production", description="ours", provisioner="external")
+        chain = chains.begin(by=home.owner)
+        found = Environment.objects.get(name__iexact="production")
+        assert (found.name, found.protected, found.description) == ("Production", True, "ours")
+        assert written(chain)[2] == ("Production", ["Production"])
+        changed = Event.objects.get(kind="environment.updated")
+        assert changed.data["changed"] == ["protected"]
+
+    def test_who_may_not_protect_production_begins_nothing(self, home: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        made(home, "production")
+        less = access.PERMISSIONS[Role.ADMIN] - {Permission.MANAGE_ENVIRONMENTS}
+        monkeypatch.setitem(access.PERMISSIONS, Role.ADMIN, less)
+        made(home, "development", "staging")
+        with pytest.raises(NotAllowed, match="does not let you manage environments"):
+            chains.begin(by=home.person(Role.ADMIN))
+        assert not Chain.objects.exists()
+        assert not Environment.objects.get(name="production").protected
 
     def test_a_second_click_is_refused_and_makes_nothing(self, home: House) -> None:
         chains.begin(by=home.owner)
