@@ -15,7 +15,7 @@ from environments.models import (
 )
 from environments.planning import history, holding, telling
 from environments.runs import hints, queue, steps
-from projects import access, events
+from projects import access, artifacts, events
 from projects.access import Actor, Permission
 from projects.errors import Conflict
 
@@ -35,6 +35,8 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
     """Queue another attempt; answers the run that carries it out (of an environment's own work maybe another one)."""
     if run.kind in LIFECYCLE_KINDS and run.environment:
         return _retry_of_environment(run, run.environment, by=by)
+    if run.kind == RunKind.FETCH:
+        return _retry_of_fetch(run, by=by, reason=reason)
     access.require(
         by,
         Permission.DEPLOY,
@@ -114,17 +116,31 @@ def _retry_of_environment(run: Run, environment: Environment, *, by: Actor) -> R
     return latest
 
 
-def _record(run: Run, environment: Environment, *, by: Actor, reason: str) -> None:
+def _retry_of_fetch(run: Run, *, by: Actor, reason: str) -> Run:
+    """What is made of the artifact waits for it again instead of being dead for ever."""
+    access.require(by, Permission.RELEASE, project_id=run.project_id)
+    run = Run.objects.select_for_update(no_key=True, of=("self",)).select_related("app", "artifact__app").get(pk=run.pk)
+    check_ended(run)
+    assert run.artifact is not None
+    artifacts.fetch_again(run.artifact, by=by)
+    queue.requeue(run)
+    tasks.ring(run)
+    _record(run, None, by=by, reason=reason)
+    hints.changed(run)
+    return run
+
+
+def _record(run: Run, environment: Environment | None, *, by: Actor, reason: str) -> None:
     events.record(
         "run.retried",
         by=by,
         object={"kind": "run", "id": run.pk, "name": str(run)},
         project_id=run.project_id,
-        environment_id=environment.pk,
+        environment_id=run.environment_id,
         app_id=run.app_id,
         run_kind=run.kind,
         number=run.number,
         app=run.app.name if run.app else "",
-        environment=environment.title,
+        environment=environment.title if environment else "",
         reason=reason,
     )

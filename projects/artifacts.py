@@ -32,6 +32,10 @@ class NotStored(Conflict):
     code = "artifact-not-stored"
 
 
+class NotFailed(Conflict):
+    code = "artifact-not-failed"
+
+
 @events.operation
 def receive(*, by: Actor, app: App, stream: BinaryIO, filename: str, sha256: str = "") -> Artifact:
     """Store an uploaded archive (tar, tar.gz, tar.bz2, tar.xz or zip); its digest must be the one declared."""
@@ -111,6 +115,21 @@ def fail(artifact: Artifact, *, by: Actor, reason: str) -> Artifact:
     Artifact.objects.filter(pk=artifact.pk).update(status=Artifact.Status.FAILED, reason=reason)
     artifact.refresh_from_db()
     _record("artifact.failed", by, artifact, reason=reason)
+    return artifact
+
+
+@events.operation
+def fetch_again(artifact: Artifact, *, by: Actor) -> Artifact:
+    """Write down that a git source that could not be fetched is to be fetched after all."""
+    access.require_own(by, artifact.organization_id)
+    artifact = Artifact.objects.select_for_update(no_key=True, of=("self",)).select_related("app").get(pk=artifact.pk)
+    access.require(by, Permission.RELEASE, project_id=artifact.app.project_id)
+    apps.check_open(artifact.app)
+    if artifact.status != Artifact.Status.FAILED:
+        raise NotFailed(f"The source is {artifact.get_status_display().lower()}; there is nothing to fetch again.")
+    artifact.status, artifact.reason = Artifact.Status.FETCHING, ""
+    artifact.save(update_fields=["status", "reason"])
+    _record("artifact.fetching", by, artifact, ref=artifact.git_ref)
     return artifact
 
 

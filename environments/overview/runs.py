@@ -17,6 +17,7 @@ from environments.runs import steps as reports
 from projects import access
 from projects.access import Actor, Permission
 from projects.errors import NotFound
+from projects.models import Artifact
 
 LINES = 1000
 
@@ -69,7 +70,7 @@ def facts(run: Run, actor: Actor) -> dict[str, Any]:
     }
 
 
-RETRIED = (*LIFECYCLE_KINDS, RunKind.DEPLOY, RunKind.RESTART)
+RETRIED = (*LIFECYCLE_KINDS, RunKind.DEPLOY, RunKind.RESTART, RunKind.FETCH)
 
 
 def _why_not_again(run: Run) -> str:
@@ -79,6 +80,8 @@ def _why_not_again(run: Run) -> str:
         return "This run succeeded; there is nothing to retry"
     if run.kind not in RETRIED:
         return "It is not retried by itself; ask again for what it was done for"
+    if run.kind == RunKind.FETCH and run.artifact and run.artifact.status != Artifact.Status.FAILED:
+        return "Its source is there; nothing is fetched again"
     once = reports.begun_once(run)
     return f"Its step {once.name} must not be repeated; plan a new deployment" if once else ""
 
@@ -141,6 +144,8 @@ def log(run: Run, *, attempt: int, q: str = "") -> dict[str, Any]:
 def _may(run: Run, actor: Actor) -> bool:
     environment: Environment | None = run.environment
     permission = Permission.DEPLOY if run.app_id else Permission.OPERATE
+    if run.kind == RunKind.FETCH:
+        permission = Permission.RELEASE
     return access.allows(
         actor,
         permission,

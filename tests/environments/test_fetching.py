@@ -16,13 +16,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from django.urls import reverse
 
-from environments import egress, fetches
+from environments import egress, fetches, retries
 from environments.doing import performing
 from environments.models import Run
-from projects import artifacts
+from projects import apps, artifacts
+from projects.errors import NotAllowed
 from projects.models import App, Artifact
 from tests import builders
+from tests.doors.visiting import html, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,6 +180,65 @@ def test_a_ref_that_is_not_there_fails_with_what_git_says(forge: Forge, app: App
     artifact = fetched(app, forge.url, "nowhere")
     assert artifact.status == "failed" and "nowhere" in artifact.reason
     assert Run.objects.get(artifact=artifact).phase == "failed"
+
+
+def test_what_could_not_be_fetched_is_fetched_by_a_retry(forge: Forge, app: App, allowed: None) -> None:
+    forge.commit(**{"app.txt": "one"})
+    artifact = fetched(app, forge.url, "v2")
+    run = Run.objects.get(artifact=artifact)
+    assert (artifact.status, run.phase) == ("failed", "failed")
+    forge.git("tag", "v2")
+    forge.git("push", "-q", "--tags", "origin")
+
+    again = retries.retry(run, by=builders.owner_of(app.organization))
+
+    artifact.refresh_from_db()
+    assert (again.pk, again.phase) == (run.pk, "queued")
+    assert (artifact.status, artifact.reason) == ("fetching", "")
+    with pytest.raises(retries.CannotRetry):
+        retries.retry(run, by=builders.owner_of(app.organization))
+    performing.perform_all()
+    artifact.refresh_from_db()
+    run.refresh_from_db()
+    assert (artifact.status, run.phase, run.attempt) == ("stored", "succeeded", 2)
+    with pytest.raises(retries.CannotRetry):
+        retries.retry(run, by=builders.owner_of(app.organization))
+
+
+def test_a_fetch_that_failed_again_may_be_retried_again(app: App) -> None:
+    artifact = fetched(app, "https://127.0.0.1/app.git", "main")
+    owner = builders.owner_of(app.organization)
+    for attempt in (1, 2):
+        run = Run.objects.get(artifact=artifact)
+        assert (run.attempt, run.phase) == (attempt, "failed")
+        retries.retry(run, by=owner)
+        performing.perform_all()
+        artifact.refresh_from_db()
+        assert artifact.status == "failed" and "private" in artifact.reason
+
+
+def test_who_may_not_release_retries_no_fetch_and_nothing_is_fetched_for_an_archived_app(app: App) -> None:
+    run = Run.objects.get(artifact=fetched(app, "https://127.0.0.1/app.git", "main"))
+    owner = builders.owner_of(app.organization)
+    with pytest.raises(NotAllowed):
+        retries.retry(run, by=builders.member(app.organization, "viewer"))
+    apps.archive(app, by=owner)
+    with pytest.raises(apps.Archived):
+        retries.retry(run, by=owner)
+    run.refresh_from_db()
+    assert run.phase == "failed" and Artifact.objects.get().status == "failed"
+
+
+def test_its_page_offers_the_retry(app: App) -> None:
+    run = Run.objects.get(artifact=fetched(app, "https://127.0.0.1/app.git", "main"))
+    client = signed_in(builders.owner_of(app.organization))
+    page = reverse("run", args=[run.id])
+    assert "aria-disabled" not in html(client, page).split(f"{page}/retry")[1].split("</form>")[0]
+
+    assert client.post(f"{page}/retry").headers["Location"] == page
+
+    run.refresh_from_db()
+    assert run.phase == "queued"
 
 
 def test_a_private_address_is_refused_before_anything_is_asked(forge: Forge, app: App) -> None:
