@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -178,7 +179,7 @@ def web(**more) -> dict:
     health = {"type": "http", "path": "/", "within": 50}
     return {
         "name": "web",
-        "run": f"exec {sys.executable} app.py",
+        "run": f"exec {shlex.quote(sys.executable)} app.py",
         "port": True,
         "stop_timeout": 3,
         "health": health,

@@ -1,5 +1,6 @@
 """Deployments by a real worker with real processes."""
 
+import shlex
 import sys
 import threading
 import time
@@ -211,7 +212,7 @@ def test_a_step_knows_its_release_and_nothing_of_the_worker(site, control_plane,
 
 def test_what_a_service_started_ends_with_it(site, control_plane, app):
     mark = f"sleep 96{time.time_ns() % 10**6}"
-    services = [web(run=f"setsid {mark} & exec {sys.executable} app.py")]
+    services = [web(run=f"setsid {mark} & exec {shlex.quote(sys.executable)} app.py")]
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
     assert running(mark)
 

@@ -1,6 +1,7 @@
 """On a machine that gives no process namespaces, what a step or service leaves behind is known by its marks."""
 
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -46,7 +47,7 @@ def test_a_step_that_hides_a_process_is_cleared_when_it_takes_too_long(site, con
 
 def test_what_a_service_hid_ends_with_it(site, control_plane, app):
     mark = f"sleep 91{time.time_ns() % 10**6}"
-    services = [web(run=f"setsid {mark} & exec {sys.executable} app.py")]
+    services = [web(run=f"setsid {mark} & exec {shlex.quote(sys.executable)} app.py")]
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
     assert running(mark)
 
