@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
-from environments.models import Deployment, Endpoint, Environment, Slot
+from environments.models import Deployment, Endpoint, Environment, Run, RunKind, Slot
 from environments.overview import manifest_text, slots
 from projects import access, history, lifecycle, narration, scopes
 from projects.access import Actor, Permission
@@ -138,6 +138,8 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
         deployments = deployments.filter(environment=chosen)
     return {
         "release": release,
+        # Where a source that could not be fetched says why, and is tried again.
+        "fetch": Run.objects.filter(artifact__isnull=False, artifact=release.artifact_id, kind=RunKind.FETCH).first(),
         "chosen": chosen,
         "live": _live_by_release(places).get(release.id, []),
         "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],

@@ -21,7 +21,7 @@ from django.urls import reverse
 from environments import egress, fetches, retries
 from environments.doing import performing
 from environments.models import Run
-from projects import apps, artifacts
+from projects import apps, artifacts, releases
 from projects.errors import NotAllowed
 from projects.models import App, Artifact
 from tests import builders
@@ -229,10 +229,14 @@ def test_who_may_not_release_retries_no_fetch_and_nothing_is_fetched_for_an_arch
     assert run.phase == "failed" and Artifact.objects.get().status == "failed"
 
 
-def test_its_page_offers_the_retry(app: App) -> None:
-    run = Run.objects.get(artifact=fetched(app, "https://127.0.0.1/app.git", "main"))
-    client = signed_in(builders.owner_of(app.organization))
+def test_its_release_leads_to_the_page_that_offers_the_retry(app: App) -> None:
+    owner = builders.owner_of(app.organization)
+    artifact = fetched(app, "https://127.0.0.1/app.git", "main")
+    release = releases.cut(by=owner, app=app, version="1.0", manifest=builders.MANIFEST, artifact=artifact)
+    run = Run.objects.get(artifact=artifact)
+    client = signed_in(owner)
     page = reverse("run", args=[run.id])
+    assert f'href="{page}"' in html(client, reverse("release", args=[release.id]))
     assert "aria-disabled" not in html(client, page).split(f"{page}/retry")[1].split("</form>")[0]
 
     assert client.post(f"{page}/retry").headers["Location"] == page
