@@ -49,6 +49,8 @@ def clause(actor: Actor, *, project: str, environment: str, lacking: tuple[str, 
             none = f"{environment} IS NULL OR " if environment in lacking else ""
             parts.append(f"({none}{environment} = ANY(%(seen_environments_{number})s::uuid[]))")
         found.append(f"({' AND '.join(parts)})")
+    if not actor.rights and {project, environment} <= {*lacking}:
+        found.append(f"({project} IS NULL AND {environment} IS NULL)")
     return f"({' OR '.join(found)})"
 
 
