@@ -24,6 +24,7 @@ from environments.models import Environment  # noqa: E402  (models need the sett
 
 def page(request: HttpRequest) -> HttpResponse:
     rows = Environment.objects.filter(organization_id=os.environ["BENCH_ORGANIZATION"]).order_by("created_at", "id")
+    rows = rows.only("name", "state", "provisioner", "tier", "created_by", "created_at")
     return render(request, "floor.html", {"rows": rows[:50]})
 
 
