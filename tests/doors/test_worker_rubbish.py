@@ -38,16 +38,30 @@ STEP = st.fixed_dictionaries(
     {"n": st.integers(), "name": st.text(), "phase": st.sampled_from(["running", "odd", ""]) | st.text()},
     optional={"detail": RUBBISH, "exit_code": st.integers(), "took": st.floats()},
 )
+
+
+def bag(*names: str) -> st.SearchStrategy[dict[str, object]]:
+    """Some of these names, each with rubbish."""
+    return st.dictionaries(st.sampled_from(names), RUBBISH)
+
+
+LINES = st.lists(bag("at", "step", "stream", "text"), max_size=3)
+CHUNKS = st.lists(bag("app_id", "deployment_id", "offset", "lines", "service"), max_size=3)
 NEARLY = st.one_of(
     st.fixed_dictionaries({"attempt": st.just(1), "step": STEP}),
     st.fixed_dictionaries({"attempt": st.integers(), "offset": st.integers(), "lines": st.lists(RUBBISH, max_size=3)}),
+    st.fixed_dictionaries({"attempt": st.just(1), "offset": st.just(0), "lines": LINES}),
+    st.fixed_dictionaries({"slots": st.lists(SLOT, max_size=3), "resources": bag("cpu", "memory", "storage")}),
+    st.fixed_dictionaries({"chunks": CHUNKS}),
     st.fixed_dictionaries(
-        {"attempt": st.just(1), "offset": st.just(0), "lines": st.lists(st.dictionaries(st.sampled_from(["at", "step", "stream", "text"]), RUBBISH), max_size=3)}
+        {
+            "attempt": st.integers(),
+            "outcome": st.just("errored"),
+            "reason": st.text(),
+            "last_lines": st.lists(st.text()),
+        }
     ),
-    st.fixed_dictionaries({"slots": st.lists(SLOT, max_size=3), "resources": st.dictionaries(st.sampled_from(["cpu", "memory", "storage"]), RUBBISH)}),
-    st.fixed_dictionaries({"chunks": st.lists(st.dictionaries(st.sampled_from(["app_id", "deployment_id", "offset", "lines", "service"]), RUBBISH), max_size=3)}),
-    st.fixed_dictionaries({"attempt": st.integers(), "outcome": st.just("errored"), "reason": st.text(), "last_lines": st.lists(st.text())}),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
