@@ -104,6 +104,8 @@ class Attempt:
 
     def seal(self) -> None:
         """The point of no return: after it nobody can cancel, and whoever goes on goes forward."""
+        # Whoever goes on repeats no step: what the steps wrote is kept now, or lost with this process.
+        self.log.flush(self.session, within=5)
         self.ask(f"/runs/{self.run}/seal", {})
         self.sealed = True
 
