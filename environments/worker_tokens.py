@@ -1,23 +1,27 @@
-"""An environment's worker token, which can only register: made, read and revoked."""
+"""An environment's worker tokens, which can only register: made, read and revoked.
+
+One is shown to people and lets machines join; the other never leaves this host and is the built-in worker's alone.
+"""
 
 from django.utils import timezone
 
 from environments import sealing
-from environments.models import Environment, WorkerToken
+from environments.models import Environment, Worker, WorkerToken
 from projects import credentials
 from projects.credentials import Secret
 
 
-def give(environment: Environment) -> Secret:
-    """The environment's token; a fresh one where it has none or the one it had was revoked."""
-    found = WorkerToken.objects.filter(environment=environment).first()
+def give(environment: Environment, kind: str = Worker.Kind.JOINED) -> Secret:
+    """The token for workers of this kind; a fresh one where there is none or the one there was is revoked."""
+    found = WorkerToken.objects.filter(environment=environment, kind=kind).first()
     if found and found.revoked_at is None:
-        return sealing.unseal(bytes(found.sealed), context=_context(environment))
+        return sealing.unseal(bytes(found.sealed), context=_context(environment, kind))
     token = credentials.new_token("tpw")
     WorkerToken.objects.update_or_create(
         environment=environment,
+        kind=kind,
         defaults={
-            "sealed": sealing.seal(token, context=_context(environment)),
+            "sealed": sealing.seal(token, context=_context(environment, kind)),
             "digest": credentials.digest(token.reveal()),
             "hint": token.reveal()[-4:],
             "created_at": timezone.now(),
@@ -31,5 +35,6 @@ def revoke(environment: Environment) -> None:
     WorkerToken.objects.filter(environment=environment, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def _context(environment: Environment) -> str:
-    return f"worker-token:{environment.id}"
+def _context(environment: Environment, kind: str) -> str:
+    name = f"worker-token:{environment.id}"
+    return name if kind == Worker.Kind.JOINED else f"{name}:{kind}"

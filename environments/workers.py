@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from environments import joining, worker_tokens
 from environments.doing import sweeping
-from environments.models import LIFECYCLE_KINDS, Environment, Host, Run, State, Worker
+from environments.models import LIFECYCLE_KINDS, Environment, Host, Run, State, Worker, WorkerToken
 from environments.runs import sessions
 from projects import access, events, scopes
 from projects.access import Actor, Permission
@@ -64,16 +64,13 @@ def register(
             )
     except IntegrityError:
         raise NotReady("Another process is registering for this place at the same moment; try again.") from None
-    return Registration(worker, session, worker_tokens.give(environment))
+    return Registration(worker, session, worker_tokens.give(environment, kind))
 
 
-def of_token(credential: str) -> Environment:
-    """The environment a worker token decides on; NotFound for one that is unknown or revoked."""
-    found = (
-        Environment.objects.filter(worker_token__digest=digest(credential), worker_token__revoked_at=None)
-        .select_related("organization", "host", "project")
-        .first()
-    )
+def of_token(credential: str) -> WorkerToken:
+    """A worker token, which decides environment and kind; NotFound for one that is unknown or revoked."""
+    whose = ("environment__organization", "environment__host", "environment__project")
+    found = WorkerToken.objects.filter(digest=digest(credential), revoked_at=None).select_related(*whose).first()
     if found is None:
         raise NotFound("There is no environment for this worker token.")
     return found

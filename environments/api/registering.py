@@ -1,6 +1,6 @@
 """REST: a process becomes a worker of the environment that its token decides."""
 
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -9,8 +9,8 @@ from ninja import Router, Schema
 from pydantic import Field
 
 from environments import joining, lifecycle, workers
-from environments.api.sessions import AnyCredential, credential_of
-from environments.models import Environment
+from environments.api.sessions import AnyCredential
+from environments.models import Environment, Worker, WorkerToken
 from environments.runs.lease import LEASE_SECONDS, RENEW_SECONDS
 from projects import events
 from projects.errors import NotFound
@@ -30,7 +30,6 @@ class RegistrationIn(Body):
     environment_name: str = Field(max_length=200)
     hostname: str = Field("", max_length=255)
     version: str = Field("", max_length=40)
-    kind: Literal["builtin", "joined"] = "joined"
     previous_session: str | None = Field(None, max_length=200)
     host: MachineIn | None = None
     worker_metadata: dict[str, Any] = {}
@@ -53,15 +52,15 @@ class RegistrationOut(Schema):
 @router.post("/workers/register", response=RegistrationOut, auth=AnyCredential("tpw_"))
 @events.operation
 def register(request: HttpRequest, response: HttpResponse, body: RegistrationIn) -> dict[str, Any]:
-    """Open a session in the environment that the token decides; 409 `provisioning` where it cannot take workers yet."""
-    environment, kind = _environment(request, body.environment_name), body.kind
-    if not credential_of(request).startswith("tpw_"):
-        kind = "joined"  # the built-in worker's place is the control plane's to give
+    """Open a session in the environment, and of the kind, that the token decides; 409 `provisioning` where it cannot take workers yet."""
+    token: WorkerToken | None = getattr(request, "worker_token", None)
+    environment = _environment(request, token, body.environment_name)
+    if token is None:
         workers.require_command(environment, by=actor(request))
         workers.read_token(environment, by=actor(request))
     registration = workers.register(
         environment,
-        kind=kind,
+        kind=token.kind if token else Worker.Kind.JOINED,
         hostname=body.hostname or "unknown",
         version=body.version,
         previous_session=body.previous_session or "",
@@ -89,10 +88,10 @@ def server_of(request: HttpRequest) -> str:
     return settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
 
 
-def _environment(request: HttpRequest, name: str) -> Environment:
-    decided: Environment | None = getattr(request, "environment", None)
-    if decided is None:
+def _environment(request: HttpRequest, token: WorkerToken | None, name: str) -> Environment:
+    if token is None:
         return lifecycle.find(actor(request), name)
+    decided = token.environment
     # The built-in worker names the id, which a renaming leaves alone.
     if name.strip().lower() not in {decided.name.lower(), str(decided.id)}:
         raise NotFound("This worker token is for another environment.")

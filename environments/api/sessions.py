@@ -104,14 +104,15 @@ def worker_of(request: HttpRequest) -> Worker:
 
 
 def _recognise_token(request: HttpRequest, credential: str) -> None:
-    """A worker token: it decides the environment, and its failures are counted like those of other credentials."""
+    """A worker token: it decides environment and kind, and its failures are counted like those of other credentials."""
     address = f"bearer:{request.META.get('REMOTE_ADDR', '')}"
     limits.check(address, most=authentication.BEARERS, seconds=authentication.WINDOW)
     check_protocol(request)
     try:
-        environment = workers.of_token(credential)
+        token = workers.of_token(credential)
     except NotFound:
         limits.count(address, seconds=authentication.WINDOW)
         raise
-    setattr(request, "environment", environment)  # noqa: B010
+    environment = token.environment
+    setattr(request, "worker_token", token)  # noqa: B010
     setattr(request, "actor", access.Actor(f"worker-token:{environment.name}", environment.organization))  # noqa: B010

@@ -30,7 +30,7 @@ def plan(run: Run) -> Sequence[Step]:
 def _revoke(environment: Environment, progress: Progress) -> None:
     ended = sessions.end_all(environment, by=access.system(environment.organization))
     worker_tokens.revoke(environment)
-    progress.say(f"The worker token is revoked, {ended} session(s) ended.")
+    progress.say(f"The worker tokens are revoked, {ended} session(s) ended.")
 
 
 def _end_work(environment: Environment, run: Run, progress: Progress) -> None:

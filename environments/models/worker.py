@@ -1,4 +1,4 @@
-"""Processes that execute the runs of one environment, and the token that lets them register."""
+"""Processes that execute the runs of one environment, and the tokens that let them register."""
 
 import uuid
 
@@ -9,20 +9,6 @@ from django.utils import timezone
 from environments.models.environment import Environment
 from environments.models.host import Host
 from projects.models import Organization
-
-
-class WorkerToken(models.Model):
-    """It can only register. Sealed at rest; found by its digest."""
-
-    environment = models.OneToOneField(Environment, on_delete=models.PROTECT, related_name="worker_token")
-    sealed = models.BinaryField()
-    digest = models.CharField(max_length=64, unique=True)
-    hint = models.CharField(max_length=8)
-    created_at = models.DateTimeField(default=timezone.now)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return self.hint
 
 
 class Worker(models.Model):
@@ -63,3 +49,21 @@ class Worker(models.Model):
 
     def __str__(self) -> str:
         return self.hostname
+
+
+class WorkerToken(models.Model):
+    """It can only register, as a worker of its kind. Sealed at rest; found by its digest."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="worker_tokens")
+    kind = models.CharField(max_length=10, choices=Worker.Kind.choices, default=Worker.Kind.JOINED)
+    sealed = models.BinaryField()
+    digest = models.CharField(max_length=64, unique=True)
+    hint = models.CharField(max_length=8)
+    created_at = models.DateTimeField(default=timezone.now)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["environment", "kind"], name="worker_token_one_of_a_kind")]
+
+    def __str__(self) -> str:
+        return self.hint

@@ -13,7 +13,7 @@ from django.test import Client
 
 from environments import worker_tokens
 from environments.api import sessions
-from environments.models import Phase, Run, State, Worker
+from environments.models import Environment, Host, Phase, Run, State, Worker
 from projects import artifacts
 from tests import builders
 from tests.environments.yard import Yard, silent, steps_of, yard
@@ -38,7 +38,6 @@ def introduction(here: Yard, **other: Any) -> dict[str, Any]:
         "environment_name": here.environment.name.upper(),
         "hostname": "node-1",
         "version": "0.1.0",
-        "kind": "joined",
         "previous_session": None,
         "host": {"id": str(uuid.uuid4()), "address": "127.0.0.1", "endpoint_first": 24000, "endpoint_count": 50},
         "worker_metadata": {},
@@ -203,6 +202,23 @@ def test_a_worker_token_reaches_nothing_but_registering() -> None:
     for path in ("/workers/me/claims", "/workers/me/desired", "/workers/me/observations", "/workers/heartbeat"):
         body = {"claim_key": "k"} if path.endswith("claims") else {}
         Speaker(token).post(path, body, expect=404)
+
+
+def test_the_token_that_people_are_shown_cannot_take_the_built_in_workers_place() -> None:
+    here = yard()
+    host = Host.objects.create(name="here", address="127.0.0.1", endpoint_first=22000, endpoint_count=20)
+    Environment.objects.filter(pk=here.environment.pk).update(host=host, provisioner="process")
+    own = worker_tokens.give(here.environment, Worker.Kind.BUILTIN).reveal()
+    place = Speaker(own).post("/workers/register", introduction(here))
+    shown = builders.rest(here.owner).get(f"/api/v1/environments/{here.environment.pk}/worker-command").json()
+
+    assert own not in str(shown)
+    Speaker(shown["worker_token"]).post("/workers/register", introduction(here, kind="builtin"), expect=422)
+    Speaker(shown["worker_token"]).post("/workers/register", introduction(here))
+
+    kinds = Worker.objects.filter(environment=here.environment, ended_at=None).values_list("kind", flat=True)
+    assert sorted(kinds) == ["builtin", "joined"]
+    Speaker(place["session"]).post("/workers/me/desired")
 
 
 def test_a_session_reaches_nothing_of_the_rest() -> None:

@@ -128,7 +128,13 @@ def test_a_step_elsewhere_reads_no_file_environ_or_token(
     site: Site, ground: Ground, neighbours: tuple[Environment, Environment]
 ) -> None:
     development, production = neighbours
-    words = [*(give(each).reveal() for each in neighbours), "in-its-environ", PLANTED, "tps_", "tpw_"]
+    words = [
+        *(give(each, kind).reveal() for each in neighbours for kind in Worker.Kind),
+        "in-its-environ",
+        PLANTED,
+        "tps_",
+        "tpw_",
+    ]
     steps = [
         {"name": "write", "run": written("attack.py", ATTACK)},
         {"name": "words", "run": written("words.txt", "\n".join(words)[::-1])},
@@ -156,7 +162,7 @@ def test_what_runs_knows_nothing_of_the_control_plane_and_has_no_privilege(
             break
         time.sleep(0.2)
     assert len(running) >= 5, "two workers, a supervisor and a service's processes"
-    tokens = [give(each).reveal() for each in neighbours]
+    tokens = [give(each, kind).reveal() for each in neighbours for kind in Worker.Kind]
     uids = list(Account.objects.values_list("uid", flat=True))
     assert len(uids) == len(set(uids)) == 3, "two workers and one project, each a user of its own"
 

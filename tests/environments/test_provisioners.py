@@ -81,12 +81,12 @@ def test_steps_repeated_leave_what_one_leaves(place: tuple[Site, str]) -> None:
 
     carry_out(driver.provision(environment, rest=False))
     first = list(Account.objects.filter(environment=environment).values_list("uid", flat=True))
-    token = worker_tokens.give(environment).reveal()
+    token = worker_tokens.give(environment, Worker.Kind.BUILTIN).reveal()
     carry_out(driver.provision(environment, rest=False))
 
     environment.refresh_from_db()
     assert list(Account.objects.filter(environment=environment).values_list("uid", flat=True)) == first
-    assert worker_tokens.give(environment).reveal() == token
+    assert worker_tokens.give(environment, Worker.Kind.BUILTIN).reveal() == token
     if environment.directory:
         assert (Path(environment.directory) / "worker" / "token").read_text().strip() == token
 

@@ -45,7 +45,6 @@ class Session:
                     "environment_name": self.environment,
                     "hostname": os.uname().nodename,
                     "version": __version__,
-                    "kind": "builtin" if self.host.builtin else "joined",
                     "previous_session": previous.get("session"),
                     "host": self.host.told(self.address),
                     "worker_metadata": {},

@@ -12,7 +12,7 @@ from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import addresses, leftovers, presence
 from environments.doing.provisioners.accounts import Preparation, prepare_project, prepare_worker, write_for
 from environments.doing.provisioners.supervisor import UP, Program, Supervisor
-from environments.models import Account, Environment, State
+from environments.models import Account, Environment, State, Worker
 from projects.errors import Refused
 from projects.models import Project
 
@@ -134,7 +134,7 @@ def _supervisor(environment: Environment, progress: Progress) -> None:
 
 def _token(environment: Environment, progress: Progress) -> None:
     """All that the worker gets: a file only it can read."""
-    token = worker_tokens.give(environment)
+    token = worker_tokens.give(environment, Worker.Kind.BUILTIN)
     write_for(hosts.account(environment), Path(environment.directory) / "worker" / "token", token.reveal() + "\n")
     progress.say("Sealed in the control plane, readable on the host by the worker alone.")
 
@@ -177,7 +177,12 @@ def _as_of_today(environment: Environment) -> bool:
 
 
 def _has_its_token(environment: Environment) -> bool:
-    return (Path(environment.directory) / "worker" / "token").is_file()
+    file = Path(environment.directory) / "worker" / "token"
+    token = worker_tokens.give(environment, Worker.Kind.BUILTIN).reveal() + "\n"
+    if not file.is_file():
+        return False
+    with file.open(encoding="utf-8", errors="replace") as kept:  # its user may have put anything there
+        return kept.read(len(token) + 1) == token
 
 
 def _last_words(environment: Environment) -> str:
