@@ -52,7 +52,7 @@ class RegistrationOut(Schema):
 @router.post("/workers/register", response=RegistrationOut, auth=AnyCredential("tpw_"))
 @events.operation
 def register(request: HttpRequest, response: HttpResponse, body: RegistrationIn) -> dict[str, Any]:
-    """Open a session in the environment, and of the kind, that the token decides; 409 `provisioning` where it cannot take workers yet."""
+    """Open a session in the environment, and of the kind, that the token decides; 409 `provisioning`: not yet."""
     token: WorkerToken | None = getattr(request, "worker_token", None)
     environment = _environment(request, token, body.environment_name)
     if token is None:
