@@ -6,6 +6,7 @@ from environments.views import apps, board, chains, environments, holds, live, p
 
 urlpatterns = [
     path("", board.board, name="board"),
+    path("board/table", board.table, name="board-table"),
     path("board/chips", board.chips, name="board-chips"),
     path("board/apps/<uuid:app_id>", board.row, name="board-row"),
     path("board/columns/<uuid:environment_id>", board.column, name="board-column"),

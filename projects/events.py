@@ -22,6 +22,8 @@ from projects.models import Event
 P = ParamSpec("P")
 R = TypeVar("R")
 MOST_EVENTS = 500
+# What makes a list longer or shorter, whoever looks at it.
+COMES_OR_GOES = {"created", "archived", "deleted", "terminated"}
 
 
 @dataclass
@@ -94,7 +96,8 @@ def record(
     """Remember that something happened: `kind` is `noun.verb_past`, `object` `{kind, id, name}`, never a secret.
 
     `subjects` are added to the ones that follow from the ids: `environment:<id>`, `app:<id>`, `project:<id>` and
-    `<object kind>:<object id>`.
+    `<object kind>:<object id>`; where something comes or goes, also the name of such things, `apps`, for those who
+    list them.
     """
     if not _local.buffer.depth:
         raise RuntimeError("An event is recorded inside an operation.")
@@ -103,6 +106,9 @@ def record(
         for noun, value in (("environment", environment_id), ("app", app_id), ("project", project_id))
         if value
     }
+    noun, _, verb = kind.partition(".")
+    if verb in COMES_OR_GOES:
+        named.add(f"{noun}s")
     if object.get("kind") and object.get("id"):
         named.add(f"{object['kind']}:{object['id']}")
     if len(_local.buffer.events) >= MOST_EVENTS:

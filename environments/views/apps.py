@@ -23,9 +23,11 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 
 @require_safe
 @signed_in
+@conditional
 def projects(request: Visit) -> HttpResponse:
     context = overview.projects_page(request.actor, cursor=request.GET.get("cursor", ""))
-    return render(request, "projects/page.html", context)
+    context["here"] = request.get_full_path()
+    return render(request, "projects/_list.html" if is_fragment(request) else "projects/page.html", context)
 
 
 @require_safe

@@ -29,21 +29,35 @@ MOST_PROJECTS = 200
 
 @require_safe
 @signed_in
+@conditional
 def board(request: Visit) -> HttpResponse:
+    """The page; its main part alone to the live empty state, which becomes a board with the first chain."""
     chosen, project = chosen_environment(request), _project(request)
     filters = _filters(request, project)
     found = boards.board(request.actor, filters)
+    live = "Towpath-Live" in request.headers
     if found.chain_id is None and chosen is None and project is None:
-        return render(request, "begin.html", beginning(request))
+        return render(request, "begin/_main.html" if live else "begin/page.html", beginning(request))
     context = _shown(request, found, filters, project)
-    fragment = is_fragment(request) and request.htmx.target == "board"
-    return render(request, "board/_filtered.html" if fragment else "board.html", context)
+    filtered = is_fragment(request) and request.htmx.target == "board"
+    return render(request, f"board/{'_main' if live else '_filtered' if filtered else 'page'}.html", context)
 
 
 def beginning(request: Visit) -> dict[str, Any]:
     """The empty state: what leads to a first chain, and why it is not offered where it is not."""
     may = allows(request.actor, Permission.MANAGE_CHAINS) and allows(request.actor, Permission.MANAGE_ENVIRONMENTS)
     return {"may_begin": may, "sample_url": link("sample") if may else ""}
+
+
+@require_safe
+@signed_in
+@conditional
+def table(request: Visit) -> HttpResponse:
+    """The matrix alone: what an empty one asks for, until there are rows that keep themselves up to date."""
+    project = _project(request)
+    filters = _filters(request, project)
+    found = boards.board(request.actor, filters)
+    return render(request, "board/_table.html", _shown(request, found, filters, project))
 
 
 @require_safe
@@ -128,6 +142,7 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "beside": beside,
         "span": len(found.columns) + 1 + beside,
         "groups": list(_groups(found, words, beside=beside)),
+        "table_src": _fragment(request, "board-table"),
         "more_url": _url(request, cursor=found.next_cursor) if found.next_cursor else "",
         "first_url": _url(request) if filters.cursor else "",
         "filtered": bool(filters.status or filters.q or project or filters.tag),
@@ -173,7 +188,7 @@ def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict
 def _chips(request: Visit, found: boards.Board, filters: boards.Filters) -> dict[str, Any]:
     total = found.counts[filters.status or "all"]
     shown = request.GET.get("shown", "")
-    subjects = [f"environment:{column.environment_id}" for column in found.columns]
+    subjects = ["apps", *(f"environment:{column.environment_id}" for column in found.columns)]
     subjects += sorted({f"project:{row.project_id}" for row in found.rows})
     return {
         "chips": [

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, Request, expect
 
 from environments import lifecycle
 from environments.models import Environment
+from projects import lifecycle as projects
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -80,6 +81,51 @@ def test_pieces_that_did_not_change_cost_no_bytes(
 
     assert statuses, "nothing was asked for"
     assert all(known and status == 304 for _, status, known in statuses), statuses
+
+
+def test_the_empty_state_becomes_a_board_and_the_board_fills_by_itself(page: Page, server: Web, harbour: House) -> None:
+    page.goto(f"{server.url}/")
+    expect(page.get_by_role("heading", name="Create your first chain")).to_be_visible()
+    expect(page.locator("html[data-live-state=live]")).to_be_attached()
+    page.evaluate("window.neverReloaded = true")
+
+    stage = harbour.environment("development")
+    harbour.chain("development")
+    expect(page.locator("#board")).to_contain_text("No app yet.", timeout=3000)
+
+    app = harbour.app("ledger")
+    expect(page.locator(f"#a-{app.id}")).to_contain_text("No release yet", timeout=3000)
+
+    harbour.live(harbour.release(app, "1.0.0"), stage)
+    expect(page.locator(f"#a-{app.id}")).to_contain_text("1.0.0", timeout=3000)
+    assert page.evaluate("window.neverReloaded") is True
+
+
+def test_a_board_with_rows_tells_of_an_app_of_a_project_it_does_not_show_yet(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    harbour.app("ledger")
+    open_page(page, f"{server.url}/")
+
+    harbour.app("other", project=projects.create(by=harbour.owner, key="NEW", name="New"))
+
+    expect(page.get_by_role("link", name="1 app changed. Refresh")).to_be_visible(timeout=3000)
+
+
+def test_lists_grow_and_shrink_by_themselves(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/environments")
+    harbour.environment("review")
+    expect(page.locator("#list")).to_contain_text("review", timeout=3000)
+
+    open_page(page, f"{server.url}/projects")
+    project = harbour.app("ledger").project
+    expect(page.locator("#list")).to_contain_text(project.key, timeout=3000)
+    project = projects.create(by=harbour.owner, key="GONE", name="Gone")
+    expect(page.locator("#list")).to_contain_text("GONE", timeout=3000)
+    projects.delete(project, by=harbour.owner)
+    expect(page.locator("#list")).not_to_contain_text("GONE", timeout=3000)
 
 
 def test_after_a_restart_of_the_server_the_page_catches_up_by_itself(
