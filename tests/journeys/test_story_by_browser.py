@@ -1,18 +1,22 @@
 """The sample project's story in a real browser: by clicks on pages that are never reloaded, and without JavaScript."""
 
 import re
-from typing import Any
+from functools import partial
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.browser import chromium, sign_in
+from tests.journeys import browser as hands
+from tests.journeys.browser import cell, chromium, column, sign_in
 from tests.journeys.installation import Installation, wait_until
 
 pytestmark = pytest.mark.timeout(400)
 STAGES = ("Development", "Staging", "Production")
 SLOW = 60_000
+deploy = partial(hands.deploy, project="Training", app="greeter")
+promote = partial(hands.promote, app="greeter")
+roll_back_production = partial(hands.roll_back_production, app="greeter")
 
 
 def test_the_sample_project_tells_the_whole_story(installation: Installation) -> None:
@@ -75,46 +79,6 @@ def shown(page: Page, installation: Installation, stage: str, version: str) -> b
     page.goto(installation.url + "/?environment=")
     words = cell(page, stage).inner_text()
     return version in words and ("Live" in words or "Rolled back" in words or "Held" in words)
-
-
-def column(board: Page, stage: str) -> Any:
-    return board.locator("thead th").filter(has_text=stage)
-
-
-def cell(board: Page, stage: str) -> Any:
-    return board.locator(f"td[data-env='{stage}']").first
-
-
-def deploy(page: Page, installation: Installation, version: str, stage: str) -> None:
-    page.goto(installation.url + "/projects")
-    page.get_by_role("link", name="Training").click()
-    page.get_by_role("link", name="greeter", exact=True).first.click()
-    page.locator("table").last.get_by_role("link", name=version, exact=True).click()
-    page.get_by_role("link", name=f"Deploy {version} to {stage}").click()
-    carry_out(page, stage)
-
-
-def promote(board: Page, stage: str) -> None:
-    board.get_by_role("link", name=re.compile(f"^Promote greeter .* to {stage}")).first.click()
-    carry_out(board, stage)
-
-
-def roll_back_production(page: Page, installation: Installation) -> None:
-    page.goto(installation.url + "/environments?environment=")
-    page.get_by_role("link", name="Production", exact=True).first.click()
-    page.get_by_role("link", name=re.compile("^Roll back greeter to")).click()
-    carry_out(page, "Production")
-
-
-def carry_out(page: Page, stage: str) -> None:
-    """Confirm the plan: by typing the name where the environment is protected."""
-    plan = page.locator(".plan")
-    expect(plan).to_be_visible()
-    confirm = plan.locator("input[name=confirm]")
-    if confirm.count():
-        confirm.fill("production")
-    plan.locator("footer button.primary, footer button[type=submit]").last.click()
-    expect(page.locator("dialog .plan")).to_have_count(0)
 
 
 def addresses(installation: Installation) -> dict[str, str]:
