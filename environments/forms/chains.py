@@ -48,7 +48,8 @@ class ChainForm(StageForm):
     def __init__(self, *args: Any, projects: QuerySet[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
-        self.fields["name"].required = False
+        # A project's own chain begins as a copy; only the first one of all asks for a stage.
+        self.fields["name"].required = not self.data.get("project")
 
     def clean(self) -> dict[str, Any]:
         data = forms.Form.clean(self) or {}
