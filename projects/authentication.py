@@ -5,6 +5,7 @@ import uuid
 from typing import cast
 
 from django.contrib.auth import authenticate
+from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -14,7 +15,7 @@ from projects import access, limits
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
-from projects.models import AccessToken, Membership, Organization, User
+from projects.models import AccessToken, Organization, User
 
 # Failures in a window. Together name and address tell one guesser; each alone is bounded loosely, so that neither a
 # stranger can lock somebody out quickly nor one of many behind a proxy all the others.
@@ -23,15 +24,13 @@ BEARERS = 60
 WINDOW = 300
 SESSION_ORGANIZATION = "organization"
 _ACTOR = "_towpath_actor"
-_SEEN = (
-    "organization_id",
-    "organization__name",
-    "organization__event_epoch",
-    "organization__created_at",
-    "grants__role",
-    "grants__project_id",
-    "grants__environment_id",
-)
+# Written by hand, because every page begins with it: composing this join costs six times as much as running it.
+_MEMBERSHIPS = """
+SELECT o.id, o.name, o.event_epoch, o.created_at, g.role, g.project_id, g.environment_id
+FROM projects_membership m JOIN projects_organization o ON o.id = m.organization_id
+LEFT JOIN projects_grant g ON g.membership_id = m.id
+WHERE m.user_id = %s ORDER BY m.created_at, m.id, g.id
+"""
 _ORGANIZATIONS = "_towpath_organizations"
 
 
@@ -76,7 +75,9 @@ def _of_session(request: HttpRequest) -> Actor:
         raise NotAuthenticated("Sign in to see this page.")
     organizations: dict[uuid.UUID, Organization] = {}
     rights: dict[uuid.UUID, list[access.Right]] = {}
-    seen = Membership.objects.filter(user=user).order_by("created_at", "id", "grants__id").values_list(*_SEEN)
+    with connection.cursor() as cursor:
+        cursor.execute(_MEMBERSHIPS, [user.pk])
+        seen = cursor.fetchall()
     for *known, role, project_id, environment_id in seen:
         organization = Organization.from_db("default", ["id", "name", "event_epoch", "created_at"], known)
         organizations.setdefault(organization.id, organization)
