@@ -11,6 +11,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
+from environments import drawing
 from environments.models import Environment, StageEnvironment
 from environments.overview.choices import Choice, choices
 from projects import authentication, scopes
@@ -32,14 +33,13 @@ ENVIRONMENT_PAGE = re.compile(r"/environments/[0-9a-f-]{36}")
 
 @dataclass(frozen=True)
 class Option:
-    """One line of the switcher; `level` is the place in the chain, 0 outside of it."""
+    """One line of the switcher; `mark` is its place in the chain, or that it goes away by itself, as it is drawn."""
 
     name: str
     label: str
-    state: str
+    mark: str
+    status: str
     protected: bool
-    kind: str
-    level: int
     url: str
     current: bool
 
@@ -218,13 +218,14 @@ def _staged(found: QuerySet[Environment]) -> Any:
 
 
 def _option(environment: Any, request: Any, chosen: Environment | None, back: str = "") -> Option:
+    ephemeral = environment.kind == Environment.Kind.EPHEMERAL
+    level = 0 if environment.stage is None else environment.stage + 1
     return Option(
         name=environment.name,
         label=environment.title,
-        state=environment.state,
+        mark=drawing.icon("timer") if ephemeral else drawing.level(level),
+        status=drawing.status(environment.state),
         protected=environment.protected,
-        kind=environment.kind,
-        level=0 if environment.stage is None else environment.stage + 1,
         url=_with(_page_of(environment, back), environment.name),
         current=chosen is not None and str(chosen.id) == str(environment.id),
     )
