@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from environments.board.facts import Cell, Column, News, Row, SlotRow
@@ -10,13 +9,12 @@ from environments.models import Phase, State
 from projects.access import Actor
 
 QUIET = {State.STOPPED, State.SLEEPING, State.HIBERNATING}
-MOVING = (Phase.QUEUED, Phase.RUNNING)
 
 
 def rows(
     apps: Sequence[Mapping[str, Any]], columns: Sequence[Column], slots: Iterable[SlotRow], *, actor: Actor
 ) -> list[Row]:
-    """One row for each app; its cells are made when somebody asks for them."""
+    """One row for each app, with a cell for each column that is shown."""
     by_app: dict[str, list[SlotRow]] = {}
     for slot in slots:
         by_app.setdefault(slot.app_id, []).append(slot)
@@ -45,7 +43,7 @@ def _row(
     slots: Sequence[SlotRow],
     hidden: frozenset[str],
 ) -> Row:
-    newest = app["newest_version"] or ""
+    cells, elsewhere = _cells(app, columns, stages, slots, hidden)
     return Row(
         app_id=app["id"],
         name=app["name"],
@@ -53,11 +51,9 @@ def _row(
         project_key=app["key"],
         project_name=app["project"],
         project_apps=app["project_apps"],
-        newest_version=newest,
-        facts=(app["id"], app["name"], newest, hidden, *slots),
-        beside=any(slot.environment is not None for slot in slots),
-        moving=any(slot.phase in MOVING for slot in slots),
-        make=partial(_cells, app, columns, stages, slots, hidden),
+        newest_version=app["newest_version"] or "",
+        cells=cells,
+        elsewhere=elsewhere,
     )
 
 

@@ -1,10 +1,9 @@
 """What the board is made of: filters, columns, rows and cells, as facts without words or links."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import NamedTuple
 
 from environments.models import Phase
@@ -140,9 +139,9 @@ class Cell:
         return self.news is not None and self.news.phase in (Phase.QUEUED, Phase.RUNNING)
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Row:
-    """One app. `facts` are all that its cells follow from; equal facts under equal columns make equal cells."""
+    """One app: its cells in the order of the columns that are shown, and where it is live beside the columns."""
 
     app_id: uuid.UUID
     name: str
@@ -151,24 +150,8 @@ class Row:
     project_name: str
     project_apps: int
     newest_version: str
-    facts: tuple[object, ...]
-    beside: bool
-    moving: bool
-    make: Callable[[], tuple[list[Cell], list[Cell]]] = field(repr=False)
-
-    @cached_property
-    def _made(self) -> tuple[list[Cell], list[Cell]]:
-        return self.make()
-
-    @property
-    def cells(self) -> list[Cell]:
-        """In the order of the columns that are shown."""
-        return self._made[0]
-
-    @property
-    def elsewhere(self) -> list[Cell]:
-        """Where the app is live beside the columns."""
-        return self._made[1]
+    cells: list[Cell]
+    elsewhere: list[Cell]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,7 @@ def row(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     said = words.row(found.rows[0], beside=beside, before=known if live else "")
     if known and f'"{known}"' == said.etag:
         return HttpResponseNotModified(headers={"ETag": said.etag})
-    return HttpResponse(draw(said), headers={"ETag": said.etag})
+    return HttpResponse(draw([said]), headers={"ETag": said.etag})
 
 
 @require_safe
@@ -132,7 +132,7 @@ def _query(request: Visit, **more: str) -> str:
 
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
-    beside = any(row.beside for row in found.rows)
+    beside = any(row.elsewhere for row in found.rows)
     projects = lifecycle.visible(request.actor).order_by("name").values_list("key", "name")[:MOST_PROJECTS]
     elsewhere = _url(request, project="")
     anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
@@ -172,7 +172,6 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
 
 
 def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:
-    columns = tuple(found.columns)
     for _, members in groupby(found.rows, key=lambda row: row.project_id):
         rows_of_project = list(members)
         first = rows_of_project[0]
@@ -181,7 +180,7 @@ def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict
             "name": first.project_name,
             "id": first.project_id,
             "apps": f"{first.project_apps} app{'' if first.project_apps == 1 else 's'}",
-            "rows": [words.drawn(row, columns, beside=beside) for row in rows_of_project],
+            "rows": draw(words.row(row, beside=beside) for row in rows_of_project),
         }
 
 

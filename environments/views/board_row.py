@@ -1,31 +1,33 @@
-"""What a row of the board reads out, word by word, and drawing it once for equal words."""
+"""What a row of the board reads out, word by word, and drawing it."""
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from django.template import loader
-
-MOST = 2048
+from django.utils.safestring import SafeString
 
 
 class GateWords(NamedTuple):
+    """`below` stands under a blocked one; without a `url` it is no action."""
+
     text: str
     below: str = ""
-    tone: str = ""
-    shape: str = ""
+    blocked: bool = False
     url: str = ""
     label: str = ""
     id: str = ""
 
 
 class CellWords(NamedTuple):
-    """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one."""
+    """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one.
+
+    `rest` follows a loud word; a quiet `word` says it all.
+    """
 
     env: str
-    first: str
+    first: bool
     css: str
-    spin: str
+    spin: bool
     shape: str
     url: str
     version: str
@@ -34,8 +36,8 @@ class CellWords(NamedTuple):
     word: str
     rest: str
     title: str
-    done: int | None
-    total: int
+    done: str
+    total: str
     gate: GateWords | None
     mark: str
 
@@ -51,9 +53,9 @@ class BesideWords(NamedTuple):
 
 
 class RowWords(NamedTuple):
-    """All that a row's template reads, and nothing that is not a word: equal words are drawn once."""
+    """All that a row's template reads, and nothing that is not a word: no look-up hides behind a cell."""
 
-    id: uuid.UUID
+    id: str
     name: str
     url: str
     note: str
@@ -66,19 +68,7 @@ class RowWords(NamedTuple):
     elsewhere: tuple[BesideWords, ...]
 
 
-def draw(row: RowWords) -> str:
-    """The row as safe HTML."""
-    return loader.get_template("board/_row.html").render({"row": row})
-
-
-_kept: dict[tuple[object, ...], str] = {}
-
-
-def kept(key: tuple[object, ...], make: Callable[[], str]) -> str:
-    """What was drawn for equal facts a moment ago: a page asks for fifty rows, nearly all as they were."""
-    html = _kept.get(key)
-    if html is None:
-        if len(_kept) >= MOST:
-            _kept.clear()
-        html = _kept[key] = make()
-    return html
+def draw(rows: Iterable[RowWords]) -> SafeString:
+    """The rows as HTML, one after the other; whatever the template prints, its engine has escaped."""
+    template = loader.get_template("board/_row.html", using="compiled")
+    return SafeString(template.render({"rows": rows}))

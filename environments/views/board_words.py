@@ -4,14 +4,14 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.urls import NoReverseMatch, reverse
 
 from environments import statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
-from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords, draw, kept
+from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
 from projects.access import Actor, Permission, allows
 
 ENDS = {
@@ -22,7 +22,6 @@ ENDS = {
     "degraded": "is degraded",
 }
 ANY = str(uuid.UUID(int=0))
-KEPT_SECONDS = 20
 LOUD = {"busy", "warn", "bad"}
 Prepared = dict[str, Any]
 
@@ -47,13 +46,22 @@ def who(label: str) -> str:
 
 @dataclass(slots=True)
 class _Place:
-    """What every cell of one column shares."""
+    """What every cell of one column shares; `may` by project whether one may deploy there."""
 
     id: str
     short: str
     first: bool
-    css: str
     may: dict[uuid.UUID, bool]
+
+
+class _App(NamedTuple):
+    """What every cell of one row shares."""
+
+    id: str
+    short: str
+    name: str
+    project_id: uuid.UUID
+    url: str
 
 
 class Words:
@@ -71,21 +79,21 @@ class Words:
         known = self._places.get(id(column))
         if known is None:
             environment, first = column.environment_id, column.place <= 1
-            known = _Place(str(environment), environment.hex[:12], first, " dev" if first else "", {})
+            known = _Place(str(environment), environment.hex[:12], first, {})
             self._places[id(column)] = known
         return known
 
-    def may_deploy(self, project_id: uuid.UUID, column: Column) -> bool:
-        may = self._place(column).may
-        if project_id not in may:
-            may[project_id] = allows(
+    def _may_deploy(self, project_id: uuid.UUID, column: Column, place: _Place) -> bool:
+        may = place.may.get(project_id)
+        if may is None:
+            may = place.may[project_id] = allows(
                 self.actor,
                 Permission.DEPLOY,
                 project_id=project_id,
                 environment_id=column.environment_id,
                 protected=column.protected,
             )
-        return may[project_id]
+        return may
 
     def column(self, column: Column) -> Prepared:
         look = statuses.status_of(column.state)
@@ -101,17 +109,11 @@ class Words:
             "apps": f"{column.apps} app{'' if column.apps == 1 else 's'}",
         }
 
-    def drawn(self, row: Row, columns: tuple[Column, ...], *, beside: bool) -> str:
-        """The row as HTML; for a third of a minute one that rests is drawn once, since only ages would differ."""
-        if row.moving:
-            return draw(self.row(row, beside=beside))
-        key = (row.facts, columns, self.actor.rights, self.query, beside, self.now // KEPT_SECONDS)
-        return kept(key, lambda: draw(self.row(row, beside=beside)))
-
     def row(self, row: Row, *, beside: bool, before: str = "") -> RowWords:
         """One app. `before` holds the marks the page knows; cells whose mark differs are `changed`."""
-        address = link("app", row.app_id) + self.query
-        cells = [self.cell(row, cell, address) for cell in row.cells]
+        known, short = str(row.app_id), row.app_id.hex[:12]
+        app = _App(known, short, row.name, row.project_id, link("app", known) + self.query)
+        cells = [self.cell(app, cell) for cell in row.cells]
         marks = [cell.mark for cell in cells]
         if row.elsewhere:
             marks.append(_mark("|".join(other.version for other in row.elsewhere)))
@@ -123,12 +125,12 @@ class Words:
             ]
         runs = "".join([f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight])
         return RowWords(
-            id=row.app_id,
+            id=known,
             name=row.name,
-            url=address,
+            url=app.url,
             note=f"Newest {row.newest_version}" if row.newest_version else "No release yet",
-            src=f"{link('board-row', row.app_id)}{self.query or '?'}&beside={int(beside)}",
-            live=f"app:{row.app_id}{runs}",
+            src=f"{link('board-row', known)}{self.query or '?'}&beside={int(beside)}",
+            live=f"app:{known}{runs}",
             etag=f'"{"-".join(marks)}"',
             announce=self._latest(row),
             cells=tuple(cells),
@@ -147,29 +149,30 @@ class Words:
         version = latest.news.version if latest.news else latest.version
         return f"{row.name} {version} {ENDS[latest.status]} in {latest.column.title}"
 
-    def cell(self, row: Row, cell: Cell, address: str) -> CellWords:
+    def cell(self, app: _App, cell: Cell) -> CellWords:
+        place = self._place(cell.column)
         look = statuses.status_of(cell.status)
         version, commit, word, rest, title = self._said(cell, look)
         loud = look.tone in LOUD
-        gate = self._gate(row, cell) if cell.behind else None
+        gate = self._gate(app, cell, place) if cell.behind else None
         news = cell.news
         progress = f"{news.done}{news.kind}" if news else ""
         offer = gate.label + gate.text if gate else ""
         return CellWords(
             env=cell.column.title,
-            first=self._place(cell.column).css,
+            first=place.first,
             css=(f" is-{look.tone}" if look.tone else "") + (" same" if cell.same and not loud else ""),
-            spin=" spin" if look.shape == "arc" else "",
+            spin=look.spins,
             shape=look.shape,
-            url=link("run", news.run_id) + self.query if news else address if version else "",
+            url=link("run", news.run_id) + self.query if news else app.url,
             version=version,
             commit=commit,
             loud=f"is-{look.tone}" if loud else "",
-            word=word,
+            word=word if loud else _joined([word, rest]),
             rest=rest,
             title=title,
-            done=news.done if news and news.total and cell.status in {"deploying", "removing"} else None,
-            total=news.total if news else 0,
+            done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
+            total=str(news.total) if news else "",
             gate=gate,
             mark=_mark(f"{cell.status}|{version}|{word}|{cell.reason}|{offer}|{progress}"),
         )
@@ -203,25 +206,24 @@ class Words:
         rest = _joined([cell.reason, age] if wrong else [age, by])
         return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, by])
 
-    def _gate(self, row: Row, cell: Cell) -> GateWords:
+    def _gate(self, app: _App, cell: Cell, place: _Place) -> GateWords:
         """The space before a cell: how far behind it is, and the one action that closes the gap."""
-        column, place = cell.column, self._place(cell.column)
+        column = cell.column
         away = "new" if place.first else "behind"
         count = f"{cell.behind} {away}"
-        if not cell.offer or not self.may_deploy(row.project_id, column):
+        if not cell.offer or not self._may_deploy(app.project_id, column, place):
             return GateWords(text=count)
         verb, kind = ("Deploy", "deploy") if place.first else ("Promote", "promotion")
         url = (
-            f"{self._draft}?kind={kind}&app={row.app_id}&environment_id={place.id}"
-            f"&release={cell.offered_id}{self._further}"
+            f"{self._draft}?kind={kind}&app={app.id}&environment_id={place.id}&release={cell.offered_id}{self._further}"
         )
-        label = f"{verb} {row.name} {cell.offered_version} to {column.title}"
-        name = f"g-{row.app_id.hex[:12]}-{place.short}"
+        label = f"{verb} {app.name} {cell.offered_version} to {column.title}"
+        name = f"g-{app.short}-{place.short}"
         if cell.obstacle:
             said = f"{label}: blocked, {cell.obstacle}"
-            return GateWords("Blocked", below=count, tone="is-bad", shape="s-octbar", url=url, label=said, id=name)
+            return GateWords("Blocked", below=count, blocked=True, url=url, label=said, id=name)
         said = f"{label}, {cell.behind} release{'' if cell.behind == 1 else 's'} {away}"
-        return GateWords(count if cell.version else verb, shape="i-right", url=url, label=said, id=name)
+        return GateWords(count if cell.version else verb, url=url, label=said, id=name)
 
     def _beside(self, cell: Cell) -> BesideWords:
         look = statuses.status_of(cell.status)

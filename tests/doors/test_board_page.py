@@ -12,6 +12,7 @@ from environments.delivery import holds, promotions, rollbacks
 from environments.models import Environment, Slot
 from projects import memberships
 from projects.access import Actor
+from projects.models import App
 from tests.environments import house as builders
 from tests.environments.house import House
 
@@ -89,6 +90,21 @@ def test_a_cell_says_what_is_live_and_a_gate_how_far_the_next_stage_is(house: Ho
     shown = text(page(signed_in(house.owner)))
 
     assert re.search(r"1\.1 Live · now · \S+ 1 behind 1\.0 Live", shown)
+
+
+def test_what_people_wrote_is_never_markup(house: House, stages: list[Environment]) -> None:
+    wrote = """<i>'"&"""
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    holds.place(app, stages[0], by=house.owner, reason=wrote)
+    Environment.objects.filter(pk__in=[stage.pk for stage in stages]).update(display_name=wrote)
+    App.objects.filter(pk=app.pk).update(name=wrote)
+    client = signed_in(house.owner)
+
+    for address in ("/", reverse("board-row", args=[app.id])):
+        shown = page(client, address)
+        assert "<i>" not in shown
+        assert shown.count("&lt;i&gt;&#x27;&quot;&amp;") > 5
 
 
 def test_a_viewer_sees_how_far_but_no_action(house: House, stages: list[Environment]) -> None:
