@@ -101,12 +101,10 @@ def _apps(
 
 def _seen(actor: Actor) -> dict[str, str]:
     """The conditions that keep to what of an app the actor sees in an environment, by their places in the statement."""
-    whose = "(SELECT x.project_id FROM projects_app x WHERE x.id = {}.app_id)"
     places = {
         "seen_slot": ("a.project_id", "s.environment_id"),
         "seen_cell": ("app.project_id", "s.environment_id"),
-        "seen_source": (whose.format("cell"), "place.environment_id"),
-        "seen_next": (whose.format("source"), "place.environment_id"),
+        "seen_place": ("p.project_id", "place.environment_id"),
     }
     return {
         name: scopes.clause(actor, project=project, environment=environment)
