@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from projects.models import Artifact
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOBODY = 65534
 LIMIT = 1 << 30
+PATIENCE = 900
+PREFIX = "towpath-fetch-"
 SETTINGS = (
     *("http.followRedirects=false", "protocol.allow=never", "protocol.https.allow=always"),
     *("credential.helper=", "core.askPass=", "http.proxy=", "http.lowSpeedLimit=1000", "http.lowSpeedTime=30"),
@@ -29,7 +33,7 @@ SETTINGS = (
 def plan(run: Run) -> Sequence[Step]:
     if run.artifact is None:
         raise StepFailed("The run names no artifact.")
-    return [Step("Fetch", partial(_fetch, run.artifact, access.system(run.organization)), 900)]
+    return [Step("Fetch", partial(_fetch, run.artifact, access.system(run.organization)), PATIENCE)]
 
 
 def concluded(run: Run, outcome: Phase | str, reason: str = "") -> None:
@@ -50,7 +54,8 @@ def _fetch(artifact: Artifact, by: access.Actor, progress: Progress) -> None:
         raise StepFailed("git is not installed on the machine of the control plane.")
     destination = _checked(artifact.git_url)
     progress.say(f"{artifact.git_url} is at {destination.address}.")
-    with tempfile.TemporaryDirectory(prefix="towpath-fetch-") as name:
+    _clear_leftovers()
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         directory = Path(name)
         if os.geteuid() == 0:
             os.chown(directory, NOBODY, NOBODY)
@@ -68,6 +73,14 @@ def _fetch(artifact: Artifact, by: access.Actor, progress: Progress) -> None:
             commit=commit,
         )
     progress.say(f"Stored {kept.size} bytes, SHA-256 {kept.sha256}.")
+
+
+def _clear_leftovers() -> None:
+    """What a process that was killed has left of a source; no fetch takes as long."""
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if old.stat().st_mtime < time.time() - 4 * PATIENCE:
+                shutil.rmtree(old)
 
 
 def _checked(url: str) -> egress.Destination:

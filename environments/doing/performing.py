@@ -1,5 +1,6 @@
 """Carrying out the control plane's own runs: claim, go through the steps, say how it goes, conclude."""
 
+import hashlib
 import logging
 import os
 import socket
@@ -9,6 +10,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from django.utils import timezone
@@ -34,8 +36,17 @@ PLANS: dict[RunKind, Callable[[Run], Sequence[Step]]] = {
     RunKind.FETCH: fetching.plan,
 }
 
-# What processes of this machine claim under begins with this, then comes the process and a word of the attempt's own.
-HERE = f"control:{socket.gethostname()}:"
+
+def _sight() -> str:
+    """Within which numbers of processes mean the same: one host, since it was started, in one pid namespace."""
+    words = [socket.gethostname()]
+    with suppress(OSError):
+        words += [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
+    return hashlib.blake2s(" ".join(words).encode(), digest_size=6).hexdigest()
+
+
+# How names of processes begin that this one could see; then come the process and a word of the attempt's own.
+HERE = f"control:{socket.gethostname()[:64]}:{_sight()}:"
 
 
 def perform(run_id: uuid.UUID | str | None = None) -> bool:
@@ -66,7 +77,7 @@ def perform_all() -> int:
 
 
 def take_over() -> None:
-    """Give back what a process of this machine held that is no more, before its lease runs out."""
+    """Give back what a process that one could see held and that is no more, before its lease runs out."""
     for run in Run.objects.filter(phase=Phase.RUNNING, claimant__startswith=HERE):
         pid = run.claimant.removeprefix(HERE).partition(":")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
+COOKIE = "TOWPATH_INSTALLATION"  # by which the next start finds what outlived the process that ran it
+
 
 class StepFailed(Exception):
     """The step says no, in a sentence that the environment's page shows."""
@@ -77,7 +81,7 @@ class Progress:
         self.check()
         with subprocess.Popen(
             list(command),
-            env=dict(environment),
+            env={**environment, COOKIE: settings.INSTALLATION.id},
             cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -5,6 +5,7 @@ import os
 import ssl
 import subprocess
 import tarfile
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -173,6 +174,23 @@ def test_a_branch_a_tag_and_a_commit_are_stored_with_commit_and_digest(
     with tarfile.open(artifacts.path(artifact)) as archive:
         assert archive.getnames() == ["app.txt"]
         assert archive.extractfile("app.txt").read() == (b"zero" if ref == "older" else b"one")  # type: ignore[union-attr]
+
+
+def test_what_a_killed_fetch_has_left_is_taken_away_by_the_next(
+    forge: Forge, app: App, allowed: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tmp_path.chmod(0o711)
+    old, fresh, other = (tmp_path / name for name in ("towpath-fetch-old", "towpath-fetch-fresh", "other"))
+    for directory in (old, fresh, other):
+        (directory / "source").mkdir(parents=True)
+    for directory in (old, other):
+        os.utime(directory, (0, 0))
+    forge.commit(**{"app.txt": "one"})
+
+    fetched(app, forge.url, "main")
+
+    assert [path.exists() for path in (old, fresh, other)] == [False, True, True]
 
 
 def test_a_ref_that_is_not_there_fails_with_what_git_says(forge: Forge, app: App, allowed: None) -> None:

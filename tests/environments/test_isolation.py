@@ -10,7 +10,7 @@ import pytest
 
 from environments import lifecycle
 from environments.doing import performing
-from environments.doing.provisioners.accounts import COOKIE
+from environments.doing.progress import COOKIE
 from environments.models import Account, Environment, Worker
 from environments.worker_tokens import give
 from tests.environments.site import PLANTED, Ground, Site

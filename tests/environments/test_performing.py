@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from environments import lifecycle
 from environments.doing import conclusions, keeping, performing
-from environments.doing.progress import Progress, Step, StepFailed
+from environments.doing.progress import COOKIE, Progress, Step, StepFailed
 from environments.doing.provisioners import DRIVERS
 from environments.models import Environment, Phase, Run, RunKind, State
 from environments.runs import cancel, claim, logs
@@ -281,6 +282,25 @@ def test_a_process_that_ends_gives_back_what_it_carried(
         keeper.give_back()
         until(lambda: the_run(environment).phase == Phase.QUEUED)
     assert performing.perform() is False, "and takes nothing new"
+
+
+def test_a_program_bears_the_mark_by_which_the_next_start_finds_it(environment: Environment, driver: Scripted) -> None:
+    driver.steps = [
+        Step("First", lambda progress: progress.say(progress.run(["/usr/bin/env"], environment={"LANG": "C"})), 10)
+    ]
+    performing.perform_all()
+
+    said = [line["text"] for line in logs.read(the_run(environment), 1, 0, 100)]
+    assert f"{COOKIE}={settings.INSTALLATION.id}" in "".join(said) and "DATABASE_URL" not in "".join(said)
+
+
+def test_a_process_of_another_machine_is_not_taken_for_dead(environment: Environment, driver: Scripted) -> None:
+    here, pid = performing.HERE.rsplit(":", 2)[0], 4_000_000
+    assert claim.by_control(f"{here}:0123456789ab:{pid}:abc", the_run(environment).id) is not None
+
+    performing.take_over()
+
+    assert the_run(environment).phase == Phase.RUNNING
 
 
 def test_what_a_dead_process_of_this_machine_held_is_taken_over(environment: Environment, driver: Scripted) -> None:

@@ -11,12 +11,10 @@ from typing import Any
 from django.conf import settings
 
 from environments import hosts
-from environments.doing.progress import Progress, StepFailed
+from environments.doing.progress import COOKIE, Progress, StepFailed
 from environments.models import Account, Environment
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-# By it a later start of the installation recognizes what an earlier one left running.
-COOKIE = "TOWPATH_INSTALLATION"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from environments.doing.progress import Progress, StepFailed
-from environments.doing.provisioners.accounts import COOKIE
+from environments.doing.progress import COOKIE, Progress, StepFailed
 from environments.models import Account, Environment
 
 
