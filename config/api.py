@@ -29,21 +29,28 @@ class Renderer(BaseRenderer):
 
 
 class StrictParser(Parser):
-    """JSON without NUL or half characters, which the database could not keep."""
+    """JSON without NUL or half characters, which the database could not keep, and no deeper than can be told again."""
+
+    DEEPEST = 32
 
     def parse_body(self, request: HttpRequest) -> Any:
         body = orjson.loads(request.body)
-        if b"\\u0000" in request.body and _has_nul(body):
-            raise ValueError("NUL")
+        self._check(body, 1, nul=b"\\u0000" in request.body)
         return body
 
-
-def _has_nul(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any("\0" in name or _has_nul(part) for name, part in value.items())
-    if isinstance(value, list):
-        return any(_has_nul(part) for part in value)
-    return isinstance(value, str) and "\0" in value
+    def _check(self, value: Any, depth: int, *, nul: bool) -> None:
+        if depth > self.DEEPEST:
+            raise problems.Unreadable(f"The body is nested deeper than {self.DEEPEST} levels.")
+        if isinstance(value, dict):
+            if nul and any("\0" in name for name in value):
+                raise problems.Unreadable("The body holds a NUL character, which cannot be kept.")
+            value = value.values()
+        elif not isinstance(value, list):
+            if nul and isinstance(value, str) and "\0" in value:
+                raise problems.Unreadable("The body holds a NUL character, which cannot be kept.")
+            return
+        for part in value:
+            self._check(part, depth + 1, nul=nul)
 
 
 class AccessTokenAuth(HttpBearer):

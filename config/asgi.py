@@ -18,8 +18,9 @@ from environments.api import live as waiting
 from environments.stream.asgi import Receive, Scope, Send
 from environments.stream.crossing import across
 from environments.stream.hub import hub
-from environments.stream.visitors import of_bearer
+from environments.stream.visitors import of_bearer, of_session
 from environments.views import live
+from projects.access import Actor
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -38,20 +39,24 @@ ROUTES = [
 ]
 
 
-async def _known(scope: Scope) -> None:
-    await across(of_bearer, scope)
+def _archives(path: str, who: Callable[[Scope], Actor]) -> Large:
+    """An address that takes archives, from those whom `who` knows; all such addresses share their places."""
 
+    async def admit(scope: Scope) -> None:
+        await across(who, scope)
+
+    return Large(re.compile(path), ARCHIVES, admit)
+
+
+ARCHIVES = Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, grace=20.0, rate=32_000)
 
 door = FrontDoor(
     routes=ROUTES,
     pages=Pool(django_application),
     small=Limit(settings.TOWPATH_BODY_BYTES),
     large=[
-        Large(
-            re.compile(r"/api/v1/apps/[^/]+/artifacts"),
-            Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, grace=20.0, rate=32_000),
-            _known,
-        )
+        _archives(r"/api/v1/apps/[^/]+/artifacts", of_bearer),
+        _archives(f"/apps/{ID}/releases/new", of_session),
     ],
 )
 

@@ -2,6 +2,7 @@
 
 from environments.doing import conclusions
 from environments.models import Phase, Run, RunKind
+from environments.planning import plans
 from environments.runs import cancel as wishes
 from environments.runs import hints
 from projects import access, events
@@ -29,6 +30,7 @@ def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
         raise NotCancellable(
             f"The {run.get_kind_display().lower()} of an environment cannot be cancelled; wait for it, or delete it."
         )
+    plans.check_words(reason)
     conclusions.locked(run.pk)
     run.refresh_from_db()
     asked_before = run.cancel_asked_at is not None

@@ -18,9 +18,14 @@ def newest(
     app: App | None = None,
     service: str = "",
     since: datetime | None = None,
+    before: tuple[int, int] | None = None,
+    skip: int = 0,
     limit: int = 100,
-) -> list[dict[str, Any]]:
-    """The newest `limit` lines, oldest first, of the apps that `by` may see."""
+) -> tuple[list[dict[str, Any]], tuple[int, int] | None]:
+    """The newest `limit` lines, oldest first, of the apps that `by` may see; and the place before which there are more.
+
+    A place is a chunk's id and the number of a line in it; `skip` lines are left out at the new end.
+    """
     seen = scopes.rows(by, project="app__project", environment="environment")
     rows = ServiceLogChunk.objects.filter(seen, environment=environment)
     if app is not None:
@@ -29,13 +34,18 @@ def newest(
         rows = rows.filter(service=service)
     if since is not None:
         rows = rows.filter(at__gte=since)
+    if before is not None:
+        rows = rows.filter(pk__lte=before[0])
     found: list[dict[str, Any]] = []
-    # A chunk holds one line at least, so `limit` chunks are enough.
-    for chunk in rows.order_by("-id")[:limit].iterator(chunk_size=50):
-        for line in reversed(chunk.lines):
+    places: list[tuple[int, int]] = []
+    enough = skip + limit
+    # A chunk holds one line at least, so as many chunks are enough, and one to know whether there are more.
+    for chunk in rows.order_by("-id")[: enough + 1].iterator(chunk_size=50):
+        for n, line in reversed(list(enumerate(chunk.lines))):
             at = _at(line) or chunk.at
-            if since is not None and at < since:
+            if (before is not None and (chunk.pk, n) >= before) or (since is not None and at < since):
                 continue
+            places.append((chunk.pk, n))
             found.append(
                 {
                     "at": at,
@@ -46,9 +56,9 @@ def newest(
                     "text": line.get("text", ""),
                 }
             )
-        if len(found) >= limit:
+        if len(found) > enough:
             break
-    return found[:limit][::-1]
+    return found[skip:enough][::-1], places[enough - 1] if len(found) > enough else None
 
 
 def _at(line: dict[str, Any]) -> datetime | None:

@@ -1,11 +1,16 @@
 """Archives that releases are made of: received by upload or fetched once from git, stored by their digest."""
 
+import bz2
 import hashlib
+import lzma
 import os
 import re
 import tarfile
 import uuid
 import zipfile
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
@@ -19,6 +24,13 @@ from projects.errors import Conflict, Invalid, NotFound, Refused
 from projects.models import App, Artifact
 
 _CHUNK = 1 << 20
+# What a tar may be wrapped in: from the file's first chunk, the first block of what it holds.
+_DECOMPRESS: tuple[Callable[[bytes], bytes], ...] = (
+    lambda raw: raw,
+    lambda raw: zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(raw, tarfile.BLOCKSIZE),
+    lambda raw: bz2.BZ2Decompressor().decompress(raw, tarfile.BLOCKSIZE),
+    lambda raw: lzma.LZMADecompressor(memlimit=1 << 27).decompress(raw, tarfile.BLOCKSIZE),
+)
 REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
 
 
@@ -74,8 +86,12 @@ def ask_git(*, by: Actor, app: App, url: str, ref: str) -> Artifact:
     access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
     apps.check_open(app)
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or len(url) > 500 or re.search(r"[\s\x00-\x1f]", url):
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme == "https" and parts.hostname and (parts.port or 443)
+    except ValueError:
+        named = False
+    if not named or len(url) > 500 or re.search(r"[\s\x00-\x1f]", url):
         raise Invalid.field("git.url", "must be an https:// address")
     if parts.username or parts.password:
         raise Invalid.field("git.url", "must not carry a user name or password")
@@ -185,13 +201,14 @@ def _write(stream: BinaryIO) -> tuple[Path, str, int]:
 
 
 def _is_tar(path: Path) -> bool:
-    """Also says no to what only looks like an archive and breaks inside its first header."""
-    try:
-        with tarfile.open(path, "r:*") as archive:
-            archive.next()
-        return True
-    except (tarfile.TarError, OSError, EOFError, ValueError):
-        return False
+    """By the first header alone, of which no more is decompressed: behind it there may be anything."""
+    with path.open("rb") as file:
+        beginning = file.read(_CHUNK)
+    for decompress in _DECOMPRESS:
+        with suppress(tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
+            tarfile.TarInfo.frombuf(decompress(beginning)[: tarfile.BLOCKSIZE], tarfile.ENCODING, "surrogateescape")
+            return True
+    return False
 
 
 def _plain(filename: str) -> str:

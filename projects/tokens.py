@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -14,6 +14,8 @@ from projects.credentials import Secret, digest, new_token
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.memberships import known_role
 from projects.models import AccessToken, Project, Role
+
+LONGEST = timedelta(days=100 * 365)
 
 
 class NameTaken(Conflict):
@@ -38,8 +40,7 @@ def create(
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise Invalid.field("name", "give a name of 1 to 100 characters")
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid.field("expires_at", "must lie in the future")
+    expires_at = _end(expires_at, by=by)
     projects, environments = frozenset(project_ids), frozenset(environment_ids)
     if not _within(by, given, projects, environments):
         raise NotAllowed("A token cannot have more rights than its maker; choose a lower role or fewer places.")
@@ -67,6 +68,18 @@ def create(
         "token.created", by=by, object={"kind": "token", "id": token.id, "name": token.name}, role=given.value
     )
     return token, secret
+
+
+def _end(expires_at: datetime | None, *, by: Actor) -> datetime | None:
+    """When it ends: in the time that can be told, and never after the token that makes it."""
+    if expires_at is not None and not timezone.now() < expires_at < timezone.now() + LONGEST:
+        raise Invalid.field("expires_at", f"must lie in the future, at most {LONGEST.days // 365} years from now")
+    last = by.token.expires_at if by.token else None
+    if last and (expires_at is None or expires_at > last):
+        raise Invalid.field(
+            "expires_at", f"must be {last.isoformat()} or earlier, as the token that makes it ends then"
+        )
+    return expires_at.astimezone(UTC) if expires_at else None
 
 
 def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments: frozenset[uuid.UUID]) -> bool:

@@ -35,6 +35,8 @@ def read(text: str) -> Node:
         raise Unreadable(f"{line}{error.problem or 'cannot be read'}") from None
     except yaml.YAMLError as error:
         raise Unreadable(f"cannot be read: {str(error).splitlines()[0]}") from None
+    except (ValueError, OverflowError):
+        raise Unreadable("names a character that there is not") from None
     if root is None:
         raise Unreadable("is empty")
     return _node(root)
@@ -67,11 +69,18 @@ def _node(node: yaml.Node) -> Node:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode):
                 raise Unreadable(f"line {key.start_mark.line + 1}: a name must be plain text")
+            _check_letters(key)
             if key.value in found:
                 raise Unreadable(f"line {key.start_mark.line + 1}: {key.value} is there twice")
             found[key.value] = _node(value)
         return Node(found, line)
+    _check_letters(node)
     return Node(_scalar(node), line, str(node.value))
+
+
+def _check_letters(node: yaml.Node) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        raise Unreadable(f"line {node.start_mark.line + 1}: holds half a character")
 
 
 def _scalar(node: yaml.Node) -> Any:

@@ -10,13 +10,14 @@ from functools import lru_cache
 
 import orjson
 from django.conf import settings
+from django.db import DataError
 from django.http.request import split_domain_port, validate_host
 
 from config import refusals
 from config.front import bodies, pool
 from config.front.bodies import Limit
 from environments.stream.asgi import Application, Headers, Malformed, Message, Receive, Scope, Send, answer, header
-from projects.errors import Refused
+from projects.errors import Invalid, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,9 @@ class FrontDoor:
             logger.warning("The database does not answer: %s", type(error).__name__)
             if not told:
                 await _refuse(Away(refusals.AWAY_SENTENCE), scope, tell)
+        except DataError:
+            if not told:
+                await _refuse(Invalid(refusals.RANGE_SENTENCE), scope, tell)
         except Exception:
             logger.exception("Request %s failed", request_id)
             if told:

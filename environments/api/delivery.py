@@ -25,7 +25,7 @@ from environments.api.delivery_schemas import (
 from environments.api.runs import PhaseName, RunOut
 from environments.api.runs import shapes as run_shapes
 from environments.delivery import deployments, holds, promotions, removals, restarts, rollbacks
-from environments.models import Deployment, Hold, Plan
+from environments.models import Deployment, Environment, Hold, Plan
 from environments.planning import plans
 from projects import apps, releases
 from projects.access import Actor
@@ -74,8 +74,7 @@ def create_plan(request: HttpRequest, response: HttpResponse, body: PlanIn) -> S
     """What would happen and what stands in its way; nothing happens yet. A plan lives an hour."""
     by = actor(request)
     environment = lifecycle.find(by, body.environment_id)
-    if body.confirm is not None:
-        deployments.check_confirmation(body.confirm, name=environment.name, required=False)
+    _check_given(body.confirm, environment)
     plan = plans.propose(by=by, environment=environment, kind=body.kind, **_wish(by, body))
     created(response, "plans", plan.id)
     return Status(201, plan_shape(plan))
@@ -131,12 +130,13 @@ def create_promotion(request: HttpRequest, response: HttpResponse, body: Promoti
     if body.environment_ids is not None:
         places = [lifecycle.find(by, each) for each in body.environment_ids]
         if body.dry_run:
-            planned = promotions.plan_stage(by=by, environments=places, **wish)
+            planned = promotions.plan_stage(by=by, environments=places, confirm=body.confirm, **wish)
             return Status(200, {"plans": [plan_shape(plan) for plan in planned]})
         made = promotions.promote_stage(by=by, environments=places, confirm=body.confirm, **wish)
         return Status(201, {"deployments": [deployment_shape(each) for each in made]})
     environment = lifecycle.find(by, body.environment_id or "")
     if body.dry_run:
+        _check_given(body.confirm, environment)
         return Status(200, plan_shape(plans.propose(by=by, environment=environment, **wish)))
     return _made(response, promotions.promote(by=by, environment=environment, confirm=body.confirm, **wish))
 
@@ -147,6 +147,7 @@ def create_rollback(request: HttpRequest, response: HttpResponse, body: Rollback
     by = actor(request)
     wish = _wish(by, body) | {"environment": lifecycle.find(by, body.environment_id)}
     if body.dry_run:
+        _check_given(body.confirm, wish["environment"])
         return Status(200, plan_shape(plans.propose(by=by, kind="rollback", **wish)))
     return _made(response, rollbacks.roll_back(by=by, confirm=body.confirm, **wish))
 
@@ -161,6 +162,7 @@ def create_removal(request: HttpRequest, response: HttpResponse, body: RemovalIn
         "link": body.link,
     }
     if body.dry_run:
+        _check_given(body.confirm, wish["environment"])
         return Status(200, plan_shape(plans.propose(by=by, kind="removal", **wish)))
     return _made(response, removals.remove(by=by, confirm=body.confirm, **wish))
 
@@ -226,6 +228,11 @@ def _wish(by: Actor, body: Any) -> dict[str, Any]:
         if hasattr(body, name):
             found[name] = getattr(body, name)
     return found
+
+
+def _check_given(confirm: str | None, environment: Environment) -> None:
+    """A plan is not carried out and needs no confirmation, but a wrong one is told at once."""
+    deployments.check_confirmation(confirm, name=environment.name, required=False)
 
 
 def _made(response: HttpResponse, deployment: Deployment) -> Status[dict[str, Any]]:

@@ -183,12 +183,18 @@ def update_environment(request: HttpRequest, id: UUID, body: EnvironmentChange) 
     """A field that is sent replaces the present one whole, null clears it."""
     by = actor(request)
     environment = lifecycle.find(by, id)
-    Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    wanted = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk).wanted
     current = shape(by, environment)
     require_match(request, current)
     fields = body.given(current)
-    # What was read and is sent back is no wish: `ready` is a status, but nothing that can be asked for.
-    fields = {name: value for name, value in fields.items() if as_json(value) != as_json(current[name])}
+    # What was read and is sent back is no wish: `ready` is a status, but nothing that can be asked for. `inactive` can
+    # be, and is one where the environment is on its way to something else.
+    meant = fields.get("status") in set(Environment.Wanted.values) - {wanted}
+    fields = {
+        name: value
+        for name, value in fields.items()
+        if as_json(value) != as_json(current[name]) or (name == "status" and meant)
+    }
     if fields:
         environment = lifecycle.update(environment, by=by, **fields)
     return shape(by, environment)
@@ -202,13 +208,13 @@ def delete_environment(request: HttpRequest, id: UUID, force: bool = False) -> N
 
 
 @router.post("/environments/{id}/start", response=EnvironmentOut)
-def start_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
+def start_environment(request: HttpRequest, id: UUID, body: Body | None = None) -> dict[str, Any]:
     by = actor(request)
     return shape(by, lifecycle.start(lifecycle.find(by, id), by=by))
 
 
 @router.post("/environments/{id}/stop", response=EnvironmentOut)
-def stop_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
+def stop_environment(request: HttpRequest, id: UUID, body: Body | None = None) -> dict[str, Any]:
     by = actor(request)
     return shape(by, lifecycle.stop(lifecycle.find(by, id), by=by))
 

@@ -1,5 +1,6 @@
 """REST: what happened and what runs: events, addresses and services' logs."""
 
+import re
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,11 +13,13 @@ from environments import lifecycle, service_logs, summaries
 from environments.models import Endpoint
 from projects import apps, history, scopes
 from projects import lifecycle as projects
+from projects.errors import Invalid
 from projects.rest import paging as pages
 from projects.rest.bodies import Answer, actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["events"])
+PLACE = re.compile(r"[0-9]{1,18}-[0-9]{1,9}")
 
 
 class EventOut(Answer):
@@ -119,9 +122,26 @@ def list_service_logs(
     service: str = "",
     since: AwareDatetime | None = None,
     limit: int = Query(100, ge=1, le=1000),
+    cursor: str = Query("", description="Where older lines begin, from the Link header."),
+    skip: int = Query(0, ge=0, le=10_000, description="Lines to leave out at the new end."),
 ) -> list[dict[str, Any]]:
-    """The newest `limit` lines the environment's services wrote, oldest first."""
+    """The newest `limit` lines the environment's services wrote, oldest first; the Link header leads to older ones."""
     by = actor(request)
     environment = lifecycle.find(by, id)
     found = apps.find(by, app) if app else None
-    return service_logs.newest(environment, by=by, app=found, service=service, since=since, limit=limit)
+    if cursor and not PLACE.fullmatch(cursor):
+        raise Invalid.field("cursor", "is not one of ours; begin without it")
+    chunk, _, line = cursor.partition("-")
+    lines, older = service_logs.newest(
+        environment,
+        by=by,
+        app=found,
+        service=service,
+        since=since,
+        before=(int(chunk), int(line)) if cursor else None,
+        skip=skip,
+        limit=limit,
+    )
+    if older:
+        pages.link(request, "{}-{}".format(*older))
+    return lines

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
+from pydantic import Field
 
 from environments import lifecycle as environments
 from projects import events, lifecycle
 from projects.access import Actor
 from projects.models import Project
-from projects.rest.bodies import Answer, Body, Change, actor, created
+from projects.rest.bodies import Answer, Body, Change, actor, as_json, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
@@ -24,12 +24,14 @@ class ProjectIn(Body):
     name: str
     description: str = ""
     restrict_to_environment: str | None = None
+    policy_ids: list[Any] = Field([], max_length=0, description="Must be empty for now.")
 
 
 class ProjectChange(Change):
     name: str | None = None
     description: str | None = None
     restrict_to_environment: str | None = None
+    policy_ids: list[Any] | None = Field(None, max_length=0, description="Must be empty for now.")
 
 
 class ProjectOut(Answer):
@@ -39,14 +41,14 @@ class ProjectOut(Answer):
     name: str
     description: str
     restrict_to_environment: UUID | None
+    policy_ids: list[Any]
     status: str
     owner: str
-    app_count: int
     created_at: datetime
     updated_at: datetime
 
 
-def shape(project: Any) -> dict[str, Any]:
+def shape(project: Project) -> dict[str, Any]:
     return {
         "id": project.id,
         "organization_id": project.organization_id,
@@ -54,21 +56,17 @@ def shape(project: Any) -> dict[str, Any]:
         "name": project.name,
         "description": project.description,
         "restrict_to_environment": project.restrict_to_environment_id,
+        "policy_ids": [],
         "status": "active",
         "owner": project.created_by,
-        "app_count": project.app_count,
         "created_at": project.created_at,
         "updated_at": project.updated_at,
     }
 
 
-def rows(by: Actor) -> QuerySet[Project]:
-    return lifecycle.visible(by).annotate(app_count=Count("apps", filter=Q(apps__archived_at=None)))
-
-
 @router.get("/projects", response=list[ProjectOut])
 def list_projects(request: HttpRequest, paging: Query[Paging]) -> list[dict[str, Any]]:
-    return [shape(row) for row in page(request, rows(actor(request)), paging, newest_first=True)]
+    return [shape(row) for row in page(request, lifecycle.visible(actor(request)), paging, newest_first=True)]
 
 
 @router.post("/projects", response={201: ProjectOut})
@@ -77,20 +75,20 @@ def create_project(request: HttpRequest, response: HttpResponse, body: ProjectIn
     fields = restricted(by, body.model_dump())
     project = lifecycle.create(by=by, **fields)
     created(response, "projects", project.id)
-    return shape(rows(by).get(pk=project.pk))
+    return shape(project)
 
 
 @router.get("/projects/default", response=ProjectOut)
 def get_default_project(request: HttpRequest) -> dict[str, Any]:
     """Get or create the project DEFAULT."""
     by = actor(request)
-    return shape(rows(by).get(pk=lifecycle.default(by=by).pk))
+    return shape(lifecycle.default(by=by))
 
 
 @router.get("/projects/{id}", response=ProjectOut)
 def get_project(request: HttpRequest, id: UUID) -> dict[str, Any]:
     by = actor(request)
-    return shape(rows(by).get(pk=lifecycle.find(by, id).pk))
+    return shape(lifecycle.find(by, id))
 
 
 @router.patch("/projects/{id}", response=ProjectOut)
@@ -98,11 +96,14 @@ def get_project(request: HttpRequest, id: UUID) -> dict[str, Any]:
 def update_project(request: HttpRequest, id: UUID, body: ProjectChange) -> dict[str, Any]:
     by = actor(request)
     project = lifecycle.locked(lifecycle.find(by, id))
-    current = shape(rows(by).get(pk=project.pk))
+    current = shape(project)
     require_match(request, current)
-    fields = {name: "" if value is None else value for name, value in body.given(current).items()}
-    lifecycle.update(project, by=by, **restricted(by, fields))
-    return shape(rows(by).get(pk=project.pk))
+    fields = {
+        name: "" if value is None else value
+        for name, value in body.given(current).items()
+        if as_json(value) != as_json(current[name])
+    }
+    return shape(lifecycle.update(project, by=by, **restricted(by, fields)))
 
 
 @router.delete("/projects/{id}", response={204: None})
@@ -112,7 +113,8 @@ def delete_project(request: HttpRequest, id: UUID) -> None:
 
 
 def restricted(by: Actor, fields: dict[str, Any]) -> dict[str, Any]:
-    """The environment may be named by id or name; nothing lifts the restriction."""
+    """The environment may be named by id or name; nothing lifts the restriction. There are no policies yet."""
+    fields.pop("policy_ids", None)
     if "restrict_to_environment" in fields:
         named = fields.pop("restrict_to_environment")
         fields["restrict_to_environment_id"] = environments.find(by, named).id if named else None

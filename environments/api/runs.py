@@ -119,12 +119,13 @@ def get_logs(
     attempt: int | None = Query(None, ge=1, le=32000, description="The latest, unless given."),
     limit: int = Query(1000, ge=1, le=10_000, description="How many lines."),
     cursor: str = Query("", description="The number of the first line; the Link header says which comes next."),
+    skip: int = Query(0, ge=0, le=1_000_000, description="Lines to leave out at the beginning."),
 ) -> list[logs.Line]:
     """The lines of one attempt in order. With `Accept: text/event-stream` the answer follows the run."""
     run = lookup.find(actor(request), id)
     if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
         raise Invalid.field("cursor", "is not one of ours; begin without it")
-    lines = logs.read(run, attempt, int(cursor or 0), limit)
+    lines = logs.read(run, attempt, int(cursor or 0) + skip, limit)
     if len(lines) == limit:
         link(request, str(lines[-1]["n"] + 1))
     return lines

@@ -106,11 +106,12 @@ def worker_of(request: HttpRequest) -> Worker:
 def _recognise_token(request: HttpRequest, credential: str) -> None:
     """A worker token: it decides environment and kind, and its failures are counted like those of other credentials."""
     address = f"bearer:{request.META.get('REMOTE_ADDR', '')}"
-    limits.check(address, most=authentication.BEARERS, seconds=authentication.WINDOW)
     check_protocol(request)
     try:
         token = workers.of_token(credential)
     except NotFound:
+        # A token that is right is never kept out: behind one address there may be many.
+        limits.check(address, most=authentication.BEARERS, seconds=authentication.WINDOW)
         limits.count(address, seconds=authentication.WINDOW)
         raise
     environment = token.environment

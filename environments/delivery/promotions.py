@@ -60,9 +60,12 @@ def promote_stage(
 
 
 @events.operation
-def plan_stage(*, by: Actor, environments: Sequence[Environment], **wish: Any) -> list[Plan]:
-    """What `promote_stage` would do, without doing it."""
-    _, ordered, _ = _one_stage(environments, app=wish.get("app"), release=wish.get("release"))
+def plan_stage(
+    *, by: Actor, environments: Sequence[Environment], confirm: str | None = None, **wish: Any
+) -> list[Plan]:
+    """What `promote_stage` would do, without doing it; `confirm` need not be given, but be right."""
+    _, ordered, stage = _one_stage(environments, app=wish.get("app"), release=wish.get("release"))
+    deployments.check_confirmation(confirm, name=stage.name, required=False)
     return [plans.propose(by=by, environment=environment, **wish) for environment in ordered]
 
 

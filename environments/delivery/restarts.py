@@ -25,6 +25,7 @@ def restart(*, by: Actor, environment: Environment, app: App, service: str, reas
         environment_id=environment.id,
         protected=environment.protected,
     )
+    plans.check_words(reason)
     slot = Slot.objects.select_for_update(no_key=True).get(pk=plans.slot_of(app, environment).pk)
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     _check(slot, app=app, environment=environment, service=service)

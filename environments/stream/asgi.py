@@ -39,6 +39,9 @@ def query(scope: Scope, *known: str) -> dict[str, str]:
             f"There is no query parameter {unknown[0]!r} here.",
             errors=[{"field": name, "message": "unknown query parameter"} for name in unknown],
         )
+    for name, value in found.items():
+        if "\0" in value:
+            raise Invalid.field(name, "must not contain NUL")
     return found
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -58,6 +59,9 @@ def install(api: NinjaAPI, tell: Tell) -> None:
     api.add_exception_handler(RequestDataTooBig, told(lambda request, exception: TooLarge("The body is too large.")))
     api.add_exception_handler(SuspiciousOperation, told(unreadable))
     api.add_exception_handler(UnreadablePostError, told(unreadable))
+    api.add_exception_handler(MultiPartParserError, told(unreadable))
+    # What was found a moment ago and is gone under the lock.
+    api.add_exception_handler(ObjectDoesNotExist, told(lambda request, exception: NotFound("It is gone.")))
     api.add_exception_handler(DataError, told(lambda request, exception: Invalid("A value is out of range.")))
     api.add_exception_handler(IntegrityError, told(overtaken))
     api.add_exception_handler(OperationalError, told(away))
@@ -99,6 +103,8 @@ def _message(message: str) -> str:
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> Refused:
+    if isinstance(exception.__cause__, Unreadable):
+        return exception.__cause__
     sentence = getattr(exception, "message", "") or "The request cannot be read."
     if sentence.startswith("Cannot parse"):
         sentence = "The body is not valid JSON."

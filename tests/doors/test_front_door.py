@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import socket
 import statistics
 import tarfile
@@ -12,10 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+from django.conf import settings
+from django.test import Client
 
+from projects.access import Actor
+from projects.models import Release
 from tests import builders
 from tests.doors.web import Web, web
 from tests.environments import house as houses
+from tests.environments.yard import yard
 
 
 def raw(server: Web, text: str, *, timeout: float = 20) -> socket.socket:
@@ -23,6 +29,13 @@ def raw(server: Web, text: str, *, timeout: float = 20) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", server.port), timeout=timeout)
     connection.sendall(text.encode())
     return connection
+
+
+def cookies_of(actor: Actor) -> dict[str, str]:
+    client = Client()
+    assert actor.user is not None
+    client.force_login(actor.user)
+    return {settings.SESSION_COOKIE_NAME: client.cookies[settings.SESSION_COOKIE_NAME].value}
 
 
 def answer_to(connection: socket.socket) -> str:
@@ -187,6 +200,42 @@ def test_an_archive_of_many_megabytes_goes_in_and_comes_out_and_slow_readers_hol
         reader.close()
 
     assert whole.content == archive.read_bytes()
+
+
+def test_an_archive_of_many_megabytes_goes_in_by_the_form_of_whoever_is_signed_in(server: Web) -> None:
+    house = houses.house()
+    app = house.app("ledger")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo("app.bin")
+        member.size = 3_000_000
+        archive.addfile(member, io.BytesIO(os.urandom(member.size)))
+    address = f"/apps/{app.id}/releases/new"
+    form = {"version": "1.0", "manifest": "steps: [{name: look, run: ls}]"}
+
+    with httpx.Client(base_url=server.url, timeout=30) as browser:
+        upload = {"archive": ("app.tar", packed.getvalue())}
+        assert browser.post(address, data=form, files=upload).status_code == 401
+        browser.cookies.update(cookies_of(house.owner))
+        form["csrfmiddlewaretoken"] = re.findall(r'csrfmiddlewaretoken" value="([^"]+)', browser.get(address).text)[0]
+        made = browser.post(address, data=form, files=upload, headers={"Referer": server.url})
+    assert made.status_code == 302, made.text
+    assert Release.objects.get(app=app).artifact.size > 3_000_000
+
+
+def test_what_cannot_be_kept_is_refused_by_the_async_doors_too(server: Web) -> None:
+    owner = houses.house().owner
+    stream = httpx.get(
+        f"{server.url}/api/v1/events/stream?project=%00",
+        headers={"authorization": f"Bearer {builders.grant_token(owner)}"},
+    )
+    here = yard()
+    claim = httpx.post(
+        f"{server.url}/api/v1/workers/me/claims",
+        json={"claim_key": "a\0b"},
+        headers={"authorization": f"Bearer {here.session(here.worker())}"},
+    )
+    assert (stream.status_code, claim.status_code) == (422, 422)
 
 
 def test_forty_requests_at_once_are_all_answered(server: Web) -> None:

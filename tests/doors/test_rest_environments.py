@@ -202,6 +202,22 @@ def test_inactive_stops_and_active_starts(client):
     assert Run.objects.filter(environment=made["id"], kind="start").count() == 1
 
 
+def test_inactive_is_a_wish_where_it_is_stopping_and_meant_to_start_again(client):
+    made = make(client)
+    in_state(made, "stopping", wanted="active")
+    assert get(client, f"/environments/{made['id']}").json()["status"] == "inactive"
+    patch(client, f"/environments/{made['id']}", {"status": "inactive"})
+    assert Environment.objects.get(pk=made["id"]).wanted == "inactive"
+
+
+def test_an_act_takes_nothing_that_it_does_not_know(client):
+    made = make(client)
+    in_state(made, "running")
+    for act, body in (("stop", {"hibernate": True}), ("start", {"ttl": 1})):
+        assert fields(post(client, f"/environments/{made['id']}/{act}", body)) == set(body)
+    assert Environment.objects.get(pk=made["id"]).wanted == "active"
+
+
 def test_start_and_stop_are_acts_of_their_own(client):
     made = make(client)
     in_state(made, "running")

@@ -95,11 +95,18 @@ def test_a_project_may_be_restricted_to_one_environment(cast, admin):
     assert is_problem(patch(admin, path, {"restrict_to_environment": "nothing"}), 404)
 
 
-def test_a_project_counts_the_apps_that_are_not_archived(cast, admin):
-    app = builders.app(cast.admin)
-    builders.app(cast.admin, project=app.project)
-    admin.delete(f"{ROOT}/apps/{app.id}")
-    assert get(admin, f"/projects/{app.project_id}").json()["app_count"] == 1
+def test_a_project_has_no_policies_yet_and_no_counts(cast, admin):
+    made = post(admin, "/projects", {"key": "AB", "name": "x", "policy_ids": []}).json()
+    assert made["policy_ids"] == [] and "app_count" not in made
+    assert fields(post(admin, "/projects", {"key": "CD", "name": "x", "policy_ids": ["one"]})) == {"policy_ids"}
+
+
+def test_a_project_that_was_read_is_sent_back_after_its_only_environment_was_deleted(cast, admin):
+    environment = lifecycle.create(by=cast.admin, name="sandbox")
+    body = {"key": "AB", "name": "x", "restrict_to_environment": "sandbox"}
+    made = post(admin, "/projects", body).json()
+    lifecycle.delete(environment, by=cast.admin)
+    assert patch(admin, f"/projects/{made['id']}", made | {"name": "y"}).json()["name"] == "y"
 
 
 # Chains

@@ -1,5 +1,6 @@
 """No input breaks a REST operation: whatever is sent, the answer is below 500 and a problem says what is wrong."""
 
+import functools
 import itertools
 import json
 import uuid
@@ -26,6 +27,8 @@ JUNK = [
     [None],
     {"a": {"b": None}},
     UNKNOWN,
+    functools.reduce(lambda inner, _: [inner], range(300), None),
+    functools.reduce(lambda inner, _: {"a": inner}, range(300), None),
 ]
 QUERIES = ["", "%00", "-1", "99999999999999999999", "%f0%9f%9a%a4'", UNKNOWN, "a" * 5_000]
 

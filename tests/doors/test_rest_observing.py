@@ -65,6 +65,13 @@ def test_the_newest_lines_of_a_service_are_read_oldest_first(place):
     path = f"/environments/{place.environment.id}/logs"
     assert [line["text"] for line in get(place.client, path).json()] == [f"line {n}" for n in range(6)]
     assert [line["text"] for line in get(place.client, f"{path}?limit=3").json()] == ["line 3", "line 4", "line 5"]
+    page = get(place.client, f"{path}?limit=4")
+    assert [line["text"] for line in page.json()] == ["line 2", "line 3", "line 4", "line 5"]
+    older = page["Link"].partition("/api/v1")[2].partition(">")[0]
+    assert [line["text"] for line in get(place.client, older).json()] == ["line 0", "line 1"]
+    assert "Link" not in get(place.client, older).headers
+    assert [line["text"] for line in get(place.client, f"{path}?skip=5").json()] == ["line 0"]
+    assert fields(get(place.client, f"{path}?cursor=nonsense")) == {"cursor"}
     assert get(place.client, f"{path}?service=other").json() == []
     assert len(get(place.client, f"{path}?app=shop&service=web").json()) == 6
     assert get(place.client, f"{path}?since=2099-01-01T00:00:00Z").json() == []

@@ -1,16 +1,18 @@
 """Roles x endpoints: a stranger sees nothing, a viewer reads, an operator releases, an admin manages."""
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from environments import lifecycle as environments
 from environments.delivery import chains
 from projects import tokens
 from projects.models import Role
 from tests import builders
-from tests.doors.rest import ROOT, get, is_problem, post
+from tests.doors.rest import ROOT, fields, get, is_problem, post
 
 pytestmark = pytest.mark.django_db
 ROLES = ("viewer", "operator", "admin", "owner")
@@ -155,6 +157,23 @@ def test_a_token_that_makes_a_token_gives_no_more_than_it_has(place):
     client = Client(headers={"Authorization": f"Bearer {limited}"})
     response = post(client, "/members", {"username": "x", "password": builders.PASSWORD, "role": "viewer"})
     assert is_problem(response, 403)
+
+
+def test_a_token_that_ends_makes_none_that_outlives_it(place):
+    until = timezone.now() + timedelta(days=3)
+    client = Client(headers={"Authorization": f"Bearer {builders.token(place.cast.owner, expires_at=until)}"})
+    later, sooner = (until + timedelta(days=days) for days in (1, -1))
+    assert fields(post(client, "/tokens", {"name": "child", "role": "viewer"})) == {"expires_at"}
+    body = {"name": "child", "role": "viewer", "expires_at": later.isoformat()}
+    assert fields(post(client, "/tokens", body)) == {"expires_at"}
+    assert post(client, "/tokens", body | {"expires_at": sooner.isoformat()}).status_code == 201
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_a_token_ends_at_a_time_that_can_be_told(place, end):
+    client = builders.rest(place.cast.owner)
+    assert fields(post(client, "/tokens", {"name": "far", "role": "viewer", "expires_at": end})) == {"expires_at"}
+    assert get(client, "/tokens").status_code == 200
 
 
 def test_an_operator_is_let_into_a_protected_environment_by_a_grant_that_names_it(place):

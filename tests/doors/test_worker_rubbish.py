@@ -1,5 +1,6 @@
 """Whatever a worker sends, the doors answer with a refusal, never with a broken page."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -32,6 +33,9 @@ KNOWN = [
     "slots",
 ]
 KNOWN += ["resources", "missing", "chunks", "claim_key", "wait", "worker_id", "exit_code", "host", "environment_name"]
+# Deeper than any document: what is kept of it could not be told again.
+DEEP = functools.reduce(lambda inner, _: {"a": inner}, range(300), None)
+RUBBISH |= st.just(DEEP)
 BODIES = st.dictionaries(st.sampled_from(KNOWN), RUBBISH, max_size=6) | RUBBISH
 SLOT = st.fixed_dictionaries({}, optional={name: RUBBISH for name in ("app_id", "deployment_id", "services")})
 STEP = st.fixed_dictionaries(

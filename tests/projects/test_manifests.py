@@ -126,6 +126,11 @@ def test_a_manifest_without_steps_and_services_is_refused():
         "!!python/object/apply:os.system ['true']",
         "\x00",
         "x" * 300_000,
+        'steps: [{name: a, run: "\\U00110000"}]',
+        'steps: [{name: a, run: "\\UFFFFFFFF"}]',
+        'steps: [{name: a, run: "true", env: {A: "\\ud800"}}]',
+        'steps: [{name: a, run: "\\ud800"}]',
+        '"\\ud800": 1',
     ],
 )
 def test_what_cannot_be_a_manifest_is_refused_and_never_breaks(text):

@@ -1,8 +1,10 @@
 """Releases never change; artifacts are what they were declared to be."""
 
+import gzip
 import hashlib
 import io
 import tarfile
+import tracemalloc
 import uuid
 import zipfile
 
@@ -133,6 +135,30 @@ def test_another_digest_or_no_archive_is_refused_and_nothing_is_left(settings, t
     assert not Artifact.objects.exists()
 
 
+@pytest.mark.parametrize("packed", ["", "gz", "bz2", "xz"])
+def test_a_tar_is_known_however_it_is_packed(settings, tmp_path, packed):
+    settings.TOWPATH_HOME = tmp_path
+    cast = builders.cast()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=f"w:{packed}") as file:
+        file.addfile(tarfile.TarInfo("a.txt"))
+    buffer.seek(0)
+    assert artifacts.receive(by=cast.operator, app=builders.app(cast.admin), stream=buffer, filename="a.tar").size
+
+
+def test_of_an_archive_no_more_is_unpacked_than_its_first_block(settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path
+    cast = builders.cast()
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 200_000_000
+    bomb = gzip.compress(header.tobuf() + bytes(header.size), compresslevel=9)
+    tracemalloc.start()
+    artifacts.receive(by=cast.operator, app=builders.app(cast.admin), stream=io.BytesIO(bomb), filename="a.tar.gz")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 20_000_000
+
+
 def test_a_file_above_the_limit_is_refused_and_nothing_is_left(settings, tmp_path):
     settings.TOWPATH_HOME, settings.TOWPATH_ARTIFACT_BYTES = tmp_path, 100
     cast = builders.cast()
@@ -160,6 +186,9 @@ def test_an_artifact_of_another_app_makes_no_release(settings, tmp_path):
         ("https://user:secret@example.org/a.git", "main", "git.url"),
         ("https://", "main", "git.url"),
         ("https://example.org/a b", "main", "git.url"),
+        ("https://[bad/a.git", "main", "git.url"),
+        ("https://ex\u2100mple.com/a.git", "main", "git.url"),
+        ("https://example.org:99999/a.git", "main", "git.url"),
         ("--upload-pack=evil", "main", "git.url"),
         ("https://example.org/a.git", "--upload-pack=evil", "git.ref"),
         ("https://example.org/a.git", "a..b", "git.ref"),
