@@ -39,6 +39,10 @@ def key(name: str) -> str:
     return path.read_text().strip()
 
 
+# A process that is frozen in the middle of a change, or a server that is, must not keep all others waiting for ever.
+PATIENCE = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's settings for a `postgresql://user:password@host:port/name?option=value` URL."""
     parts = urlsplit(url)
@@ -51,7 +55,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": {"connect_timeout": "5", "options": PATIENCE, **dict(parse_qsl(parts.query))},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

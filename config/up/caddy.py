@@ -32,8 +32,7 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int]) -> Path:
     keys.directory(home / "endpoints")
     servers = {f"endpoint-{port}": listener(home / "endpoints" / str(port), f"{host}:{port}") for port in endpoints}
     configuration = {
-        # In the directory that it runs in, because a longer path does not fit into a socket's address.
-        "admin": {"listen": "unix/admin.sock|0600", "config": {"persist": False}},
+        "admin": {"disabled": True, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "ERROR"}}},
         "apps": {"http": {"grace_period": "3s", "servers": servers}},
     }
@@ -43,10 +42,13 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int]) -> Path:
 
 
 def listener(address: Path, listen: str) -> dict[str, Any]:
-    """A server that asks the address file at every request where the live release is."""
+    """A server that asks the address file at every request on which port the live release is.
+
+    Workers write those files, so the host stands here: a socket of the control plane cannot be named in them.
+    """
     proxy = {
         "handler": "reverse_proxy",
-        "upstreams": [{"dial": f"{{file.{address}}}"}],
+        "upstreams": [{"dial": f"127.0.0.1:{{file.{address}}}"}],
         # A connection that the app is about to close for idleness must not carry a request that cannot be repeated.
         "transport": {"protocol": "http", "dial_timeout": "3s", "keep_alive": {"enabled": True, "idle_timeout": "2s"}},
         # A switch between looking and connecting is looked up again instead of being an error.

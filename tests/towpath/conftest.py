@@ -103,7 +103,7 @@ class Site:
             return None
 
     def get(self, app: str, path: str = "/") -> str:
-        with urllib.request.urlopen(f"http://{self.address(app)}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.address(app)}{path}", timeout=5) as answer:
             return answer.read().decode()
 
     def said(self) -> str:

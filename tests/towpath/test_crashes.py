@@ -137,7 +137,7 @@ def test_services_come_back_once_when_their_supervisor_is_killed(site, control_p
 def test_a_port_taken_by_somebody_else_gets_no_traffic(site, control_plane, app):
     services = [web(run="if [ -f gone ]; then sleep 600; else touch gone; exec python3 app.py; fi")]
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))
-    port = int(site.address(app).rpartition(":")[2])
+    port = int(site.address(app))
 
     victim = next(c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port)
     os.kill(victim, signal.SIGKILL)

@@ -149,7 +149,7 @@ def test_only_the_directories_to_keep_stay(site, control_plane, app):
 
 def test_a_removal_stops_the_services_and_takes_everything_away(site, control_plane, app):
     control_plane.wait(control_plane.submit(deployment(app, "1.0")))
-    port = int(site.address(app).rpartition(":")[2])
+    port = int(site.address(app))
 
     record = control_plane.wait(control_plane.submit(deployment(app, "", action="remove")))
 

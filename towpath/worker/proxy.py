@@ -97,7 +97,7 @@ class Proxy:
         """A server that reads at every request where the live release is: a switch needs no reload."""
         forward = {
             "handler": "reverse_proxy",
-            "upstreams": [{"dial": f"{{file.{self.layout.endpoints / str(port)}}}"}],
+            "upstreams": [{"dial": f"127.0.0.1:{{file.{self.layout.endpoints / str(port)}}}"}],
             # What a service is about to close for idleness must not carry a request that cannot be repeated.
             "transport": {
                 "protocol": "http",

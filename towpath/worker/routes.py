@@ -99,7 +99,8 @@ class Routes:
     def point(self, instance: Instance, service: str, port: int | None) -> None:
         """Say where a service answers; without a port its address shows the page that says so."""
         path = self._instances(instance.app) / instance.name / f"{service}.address"
-        wanted = f"127.0.0.1:{port}" if port else None
+        # The proxy adds the host: whoever writes here chooses a port of this machine and nothing else.
+        wanted = str(port) if port else None
         try:
             present = path.read_text()
         except FileNotFoundError:
