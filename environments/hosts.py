@@ -49,6 +49,11 @@ def local() -> Host:
     return host
 
 
+def usual_provisioner() -> str:
+    """What makes an environment real where nobody says: this machine, where the installation has one."""
+    return "process" if settings.INSTALLATION.id else "external"
+
+
 def keep_alive() -> None:
     """Renew this machine's lease; a control plane that provisions nothing has none."""
     try:

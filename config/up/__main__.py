@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 
 import psutil
@@ -29,6 +30,10 @@ def main() -> int:
         parent.run()
     except CannotStart as reason:
         voice.complain(str(reason))
+        return 1
+    except (OSError, ValueError, subprocess.CalledProcessError) as reason:
+        said = getattr(reason, "stderr", None) or b""
+        voice.complain("\n".join([f"{type(reason).__name__}: {reason}", *said.decode(errors="replace").splitlines()]))
         return 1
     except Interrupted:
         return 0

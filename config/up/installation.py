@@ -14,6 +14,7 @@ from typing import IO
 from config.up import keys, ports, voice
 from config.up.errors import CannotStart
 
+POSTGRES, VALKEY = (15_000, 16_000), (16_000, 17_000)
 ENDPOINTS = 200
 FEW_ENDPOINTS = 50
 LAST_ENDPOINT = 22_000
@@ -89,8 +90,8 @@ def note(file: IO[str], text: str) -> None:
 
 
 def check_home(home: Path) -> None:
-    """Refuse a path that configuration files cannot hold."""
-    for word in (";", "{", "}", '"', "\n"):
+    """Refuse a path that configuration files cannot hold, or take for a pattern."""
+    for word in (";", "{", "}", '"', "\n", "[", "]", "*", "?"):
         if word in str(home):
             raise CannotStart(f"{home} holds a {word!r}, which configuration files do not carry; set TOWPATH_HOME.")
 
@@ -121,8 +122,8 @@ def choose(web: str) -> Installation:
         id=identity,
         web=web,
         address=address_of(host),
-        postgres_port=ports.first_free(range(15_432, 15_932)) or ports.anywhere(),
-        valkey_port=ports.first_free(range(16_379, 16_879)) or ports.anywhere(),
+        postgres_port=ports.anywhere(*POSTGRES),
+        valkey_port=ports.anywhere(*VALKEY),
         endpoint_first=free_block(host),
         endpoint_count=ENDPOINTS,
         # Not in use until something is deployed, so here, too, others cannot be seen.
@@ -169,9 +170,9 @@ def settle_ports(record: Installation, home: Path, *, postgres: bool, valkey: bo
         )
     # Nobody but this installation knows these two, so they may move.
     if postgres and not ports.is_free(record.postgres_port):
-        record.postgres_port = ports.first_free(range(15_432, 15_932)) or ports.anywhere()
+        record.postgres_port = ports.anywhere(*POSTGRES)
     if valkey and not ports.is_free(record.valkey_port):
-        record.valkey_port = ports.first_free(range(16_379, 16_879)) or ports.anywhere()
+        record.valkey_port = ports.anywhere(*VALKEY)
     # An address is kept for life once it was given to an app; before that the whole range may move.
     if not any((home / "endpoints").iterdir()) and taken_endpoints(record):
         record.endpoint_first = free_block(host)

@@ -13,10 +13,13 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from config.env import ROOT
+from config.up.errors import CannotStart
 from config.up.installation import Installation
 
 # What the worker imports; what these need comes with them.
 WANTED = ("httpx", "psutil", "supervisor", "typer")
+SLOWEST = 60
+WEAK = "TOWPATH_WEAK_ISOLATION"
 SYSTEM_ROOT = Path("/var/lib/towpath")
 PROOF = "import ssl, httpx, psutil, supervisor.supervisord, supervisor.xmlrpc, towpath"
 
@@ -25,6 +28,7 @@ def settle(record: Installation, home: Path) -> None:
     """Find the environments' root and the interpreter, and prove both as one of the users that will need them."""
     inside = home / "environments"
     separate = os.geteuid() == 0
+    separated_before = separate and record.isolated
     record.isolated, record.namespaces = False, False
     root = inside
     if separate and not every_user_reaches(home):
@@ -63,6 +67,11 @@ def settle(record: Installation, home: Path) -> None:
             "No Python on this machine can be executed by other users, so environments share one user: anyone who can "
             "deploy to any environment here owns this installation."
         )
+    if separated_before and not record.isolated and not os.environ.get(WEAK):
+        raise CannotStart(
+            f"Here every environment had users of its own, and cannot have them now. {record.isolation_note} "
+            f"Mend that, or set {WEAK}=yes to go on with one user for all."
+        )
     record.namespaces = process_namespaces(user)
 
 
@@ -97,12 +106,17 @@ def runs(python: Path, program: str, uid: int | None) -> bool:
     try:
         for text in (recent, program):
             outcome = subprocess.run(
-                [*as_user(uid), str(python), "-I", "-c", text], capture_output=True, cwd="/", timeout=20
+                [*as_user(uid), str(python), "-I", "-c", text], capture_output=True, cwd="/", timeout=SLOWEST
             )
             if outcome.returncode:
                 return False
-    except (OSError, subprocess.TimeoutExpired):
+    except OSError:
         return False
+    except subprocess.TimeoutExpired as late:
+        # What is only slow today must not cost the environments their users.
+        raise CannotStart(
+            f"{python} did not answer within {SLOWEST} s; try again when the machine is less busy."
+        ) from late
     return True
 
 

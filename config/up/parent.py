@@ -11,6 +11,7 @@ import urllib.request
 import xmlrpc.client
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,6 +25,8 @@ from config.up.supervisor import FATAL, RUNNING, Supervisor
 OURS = {"postgres", "valkey", "caddy", "web", "scheduler", "control"}
 # The others need these until their own end.
 LAST = {"postgres", "valkey"}
+# What is asked here is on this machine, whatever proxy leads out of it.
+DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 READY_WITHIN = 60.0
 STOP_WITHIN = 14.0
 
@@ -134,15 +137,15 @@ class Parent:
         word: object = ""
         while time.monotonic() < until:
             try:
-                with urllib.request.urlopen(f"{self.record.url}/readyz", timeout=3) as answer:
+                with DIRECTLY.open(f"{self.record.url}/readyz", timeout=3) as answer:
                     if answer.status == 200 and self.all_run():
                         return
             except urllib.error.HTTPError as refusal:
                 word = f"{refusal.code} {refusal.read(400).decode(errors='replace')}"
             except OSError as refusal:
                 word = refusal
-            for info in self.supervisor.processes():
-                if info["group"] in OURS and info["statename"] == FATAL:
+            for info in self.look():
+                if info["statename"] == FATAL:
                     raise CannotStart(f"{info['name']} does not stay up:\n{self.last_lines(info['group'])}")
             time.sleep(0.2)
         raise CannotStart(f"The web does not answer at {self.record.url}/readyz ({word}):\n{self.last_lines('web')}")
@@ -199,7 +202,8 @@ class Parent:
         name, pid = info["name"], info["pid"]
         if info["statename"] == FATAL:
             voice.say(f"  !    {name} does not stay up; trying again. See {self.home}/logs/{info['group']}.log")
-            self.supervisor.start_group(info["group"])
+            with suppress(OSError, xmlrpc.client.Error):
+                self.supervisor.start_group(info["group"])
         elif info["statename"] == RUNNING and pid != self.pids.get(name):
             if name in self.pids:
                 voice.say(f"  !    {name} ended and was started again. See {self.home}/logs/{info['group']}.log")

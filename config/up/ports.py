@@ -25,7 +25,7 @@ def first_free(candidates: Iterable[int], host: str = "127.0.0.1") -> int | None
 
 
 def anywhere(first: int = 10_000, last: int = CEILING - 1) -> int:
-    """Some free port; random, so that two that start at the same time seldom meet."""
+    """Some free port; by lot, so that two that start at the same moment do not meet."""
     port = first_free(random.choice(range(first, last)) for _ in range(1000))
     if port is None:
         raise OSError("No free port was found.")

@@ -17,6 +17,7 @@ from config.up.survivors import COOKIE
 PASSED_ON = (
     *("LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
     *("TOWPATH_PUBLIC_URL", "TOWPATH_DEBUG", "TOWPATH_ALLOWED_HOSTS", "TOWPATH_PROXIES", "TOWPATH_EGRESS_ALLOW"),
+    *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK"),
 )
 SOCKET = "supervisor.sock"
 LONGEST_SOCKET = 100
@@ -149,6 +150,7 @@ identifier = towpath
 {"user = root" if os.geteuid() == 0 else ""}
 logfile = {escaped(str(home / "logs" / "supervisord.log"))}
 logfile_maxbytes = 10MB
+logfile_backups = 2
 pidfile = {where}/supervisord.pid
 childlogdir = {escaped(str(home / "logs"))}
 umask = 022

@@ -12,8 +12,9 @@ from config.up.errors import CannotStart
 from config.up.installation import Installation
 from config.up.programs import Program
 
-# Web processes x threads, control threads, scheduler: all may hold a connection at the same time.
-CONNECTIONS = 2 * 16 + 17 + 2
+# All may hold a connection at the same time: web processes x threads; what the control worker carries out, looks for
+# and keeps; the scheduler's two loops and its command.
+CONNECTIONS = 2 * 16 + (16 + 4 + 1) + 3
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
-from environments import lifecycle
+from environments import hosts, lifecycle
 from environments.models import Chain, Environment, Stage, StageEnvironment
 from environments.planning.stages import stages_of
 from projects import access, events
@@ -32,7 +32,14 @@ def begin(*, by: Actor) -> Chain:
     for title, name in FIRST:
         found = lifecycle.visible(by).filter(name__iexact=name).first()
         if found is None:
-            lifecycle.create(by=by, name=name, display_name=title, tier=name, protected=name == PROTECTED)
+            lifecycle.create(
+                by=by,
+                name=name,
+                display_name=title,
+                tier=name,
+                protected=name == PROTECTED,
+                provisioner=hosts.usual_provisioner(),
+            )
         elif name == PROTECTED and not found.protected:
             # What stood there before is protected too, or nothing is begun: that is what the click has promised.
             lifecycle.update(found, by=by, protected=True)

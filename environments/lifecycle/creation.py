@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from environments import namespaces, tasks, worker_tokens
+from environments import hosts, namespaces, tasks, worker_tokens
 from environments.doing import provisioning
 from environments.lifecycle import fields as checks
 from environments.models import Environment, Run, RunKind
@@ -24,7 +24,8 @@ def begin(organization: Organization, *, by: Actor) -> Environment:
     """The environment every organization begins with."""
     access.require(by, Permission.MANAGE_ENVIRONMENTS)
     assert by.organization == organization
-    return _create(by, {"name": "default", "is_default": True, "tier": Environment.Tier.OTHER})
+    columns = {"name": "default", "is_default": True, "tier": Environment.Tier.OTHER}
+    return _create(by, {**columns, "provisioner": hosts.usual_provisioner()})
 
 
 @events.operation

@@ -11,7 +11,6 @@ from django.core.management.base import BaseCommand
 
 from environments import lifecycle
 from projects import access, events, organizations, tokens
-from projects.credentials import Secret
 from projects.models import Organization, Role, User
 
 ORGANIZATION = "Main"
@@ -30,16 +29,17 @@ class Command(BaseCommand):
                 write(record, json.loads(record.read_text()) | {"url": url})
             self.stdout.write("There is an organization already; nothing to do.")
             return
-        password = secrets.token_urlsafe(15)
-        token = begin(password)
-        known = {"url": url, "username": USERNAME, "password": password, "access_token": token.reveal()}
-        write(record, known)
+        begin(url, record)
         self.stdout.write(f"The organization {ORGANIZATION} was made; how to sign in is in {record}.")
 
 
 @events.operation
-def begin(password: str) -> Secret:
-    """All of it or nothing, so that a run that was interrupted can be repeated."""
+def begin(url: str, record: Path) -> None:
+    """All of it or nothing, so that a run that was interrupted can be repeated.
+
+    How to sign in is written down before anything is kept: what is kept in the end is what was written last.
+    """
+    password = secrets.token_urlsafe(15)
     owner = User(username=USERNAME, is_staff=True, is_superuser=True)
     owner.set_password(password)
     owner.save()
@@ -47,7 +47,7 @@ def begin(password: str) -> Secret:
     actor = access.of_user(owner, organization)
     lifecycle.begin(organization, by=actor)
     _, secret = tokens.create(by=actor, name="first-run", role=Role.OWNER)
-    return secret
+    write(record, {"url": url, "username": USERNAME, "password": password, "access_token": secret.reveal()})
 
 
 def write(path: Path, record: dict[str, str]) -> None:
@@ -57,4 +57,6 @@ def write(path: Path, record: dict[str, str]) -> None:
     with os.fdopen(descriptor, "w") as file:
         json.dump(record, file, indent=2)
         file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(partial, path)
