@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from config.up import interpreter, survivors
+from config.up.errors import CannotStart
+from config.up.installation import Installation
 
 STRANGER = 4_000_123
 
@@ -53,6 +55,30 @@ def test_a_python_in_a_closed_directory_is_not_taken(tmp_path_factory: pytest.Te
     shutil.copy2(Path(sys.executable).resolve(), python)
 
     assert not interpreter.runs(python, "pass", STRANGER)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root separates users")
+def test_what_was_separated_is_not_started_together_unless_somebody_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    python = closed / "python3"
+    python.symlink_to(Path(sys.executable).resolve())
+    monkeypatch.setattr(interpreter, "candidates", lambda: iter([python]))
+    nowhere = {"postgres_port": 1, "valkey_port": 1, "endpoint_first": 1, "endpoint_count": 1, "service_first": 1}
+    record = Installation(
+        id="x", web="127.0.0.1:1", address="127.0.0.1", service_count=1, uid_first=STRANGER, isolated=True, **nowhere
+    )
+    record.environments_root = str(closed)
+
+    with pytest.raises(CannotStart, match="cannot have them now"):
+        interpreter.settle(record, closed)
+
+    record.isolated = True
+    monkeypatch.setenv(interpreter.WEAK, "yes")
+    interpreter.settle(record, closed)
+    assert not record.isolated and "share one user" in record.isolation_note
 
 
 def test_it_is_built_again_only_when_something_changed(built: Path) -> None:

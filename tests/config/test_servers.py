@@ -6,11 +6,13 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from config import env
 from config.up import caddy, installation, keys, ports, postgres
 from config.up.errors import CannotStart
 from config.up.programs import Program
@@ -102,9 +104,30 @@ def test_an_address_that_cannot_be_is_refused(bind: str) -> None:
         installation.checked_bind(bind)
 
 
-def test_a_home_that_configuration_files_cannot_name_is_refused() -> None:
+@pytest.mark.parametrize("letter", [";", '"', "{", "\n", "[", "*", "?"])
+def test_a_home_that_configuration_files_cannot_name_or_take_for_a_pattern_is_refused(letter: str) -> None:
     with pytest.raises(CannotStart, match="set TOWPATH_HOME"):
-        installation.check_home(Path("/home/a;b"))
+        installation.check_home(Path(f"/home/a{letter}b"))
+
+
+def test_a_key_that_many_make_at_once_is_one_and_an_empty_one_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOWPATH_HOME", str(folder))
+    with ThreadPoolExecutor(8) as threads:
+        made = set(threads.map(lambda _: env.key("master"), range(8)))
+
+    assert len(made) == 1 and [path.name for path in (folder / "keys").iterdir()] == ["master"]
+    assert (folder / "keys" / "master").stat().st_mode & 0o777 == 0o600
+    (folder / "keys" / "master").write_text("")
+    with pytest.raises(ValueError, match="Put it back from a backup"):
+        env.key("master")
+
+
+def test_those_that_start_at_the_same_moment_choose_other_ports() -> None:
+    chosen = [ports.anywhere(*installation.POSTGRES) for _ in range(20)]
+
+    assert len(set(chosen)) > 10 and all(15_000 <= port < 16_000 for port in chosen)
 
 
 def test_ports_are_below_those_that_the_system_gives_away() -> None:
