@@ -1,11 +1,15 @@
 """One web process: serves the application on the listening socket it was given, or on TOWPATH_BIND."""
 
+import asyncio
 import os
 import socket
 import stat
+import time
 
 import uvicorn
 
+# A request that is not here so long after its connection has not been sent.
+ARRIVES_WITHIN = 1.0
 # The socket is the supervisor's: it stays open while one process restarts, and connections wait in its queue.
 LISTENER = 0
 
@@ -21,6 +25,27 @@ def listen() -> socket.socket:
     return socket.create_server((host, int(port)), backlog=1024)
 
 
+class Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, answer what was accepted, then leave.
+
+        The library would close a connection whose first request is still on its way, and so reset it: whoever had
+        connected to this process rather than to its neighbour would be refused.
+        """
+        for server in self.servers:
+            server.close()
+        until = time.monotonic() + ARRIVES_WITHIN
+        # At least once: what was accepted at this very moment is not among the connections yet.
+        while True:
+            await asyncio.sleep(0.05)
+            if not self.somebody_is_about_to_ask() or time.monotonic() > until:
+                break
+        await super().shutdown(sockets)
+
+    def somebody_is_about_to_ask(self) -> bool:
+        return any(connection.cycle is None for connection in self.server_state.connections)  # type: ignore[union-attr]
+
+
 def main() -> None:
     configuration = uvicorn.Config(
         "config.asgi:application",
@@ -33,7 +58,7 @@ def main() -> None:
         forwarded_allow_ips=os.environ.get("TOWPATH_PROXIES") or None,
         log_level="info",
     )
-    uvicorn.Server(configuration).run(sockets=[listen()])
+    Server(configuration).run(sockets=[listen()])
 
 
 if __name__ == "__main__":
