@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from projects import access, events
+from projects import access, events, names
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Project
@@ -105,7 +105,9 @@ def find(actor: Actor, ident: str | uuid.UUID) -> App:
         found = None
     if found is None:
         key, slash, name = text.partition("/")
-        named = rows.filter(project__key__iexact=key, name__iexact=name) if slash else rows.filter(name__iexact=text)
+        named = rows.filter(names.same("name", name if slash else text))
+        if slash:
+            named = named.filter(project__key__iexact=key)
         several = list(named.order_by("archived_at", "created_at")[:2])
         if len(several) > 1:
             raise Invalid.field("app", f"several apps are called {text}; name its id or KEY/name")

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.db.models import ProtectedError, QuerySet
 
-from projects import access, events
+from projects import access, events, names
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Project
@@ -128,7 +128,8 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Project:
         found = rows.filter(pk=uuid.UUID(text)).first()
     except ValueError:
         found = None
-    found = found or rows.filter(key__iexact=text).first() or rows.filter(name__iexact=text).first()
+    # Keys are written in capitals, and so has the index that makes them unique.
+    found = found or rows.filter(key__iexact=text).first() or rows.filter(names.same("name", text)).first()
     if found is None:
         raise NotFound("There is no such project.")
     return found

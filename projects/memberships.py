@@ -6,9 +6,9 @@ from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from projects import access, events
+from projects import access, events, names, scopes
 from projects.access import RANK, Actor, Permission
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Grant, Membership, Organization, Project, Role, User
@@ -35,7 +35,8 @@ def add(
         access.require_own(by, project.organization_id)
     if RANK[given] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)
-    membership = Membership.objects.filter(user__username__iexact=username, organization=by.organization).first()
+    members = Membership.objects.filter(organization=by.organization)
+    membership = members.filter(names.same("user__username", username.strip())).first()
     made = membership is None
     if membership is None:
         membership = Membership.objects.create(user=_make(username, password), organization=by.organization)
@@ -65,7 +66,7 @@ def _make(username: str, password: str) -> User:
         raise Invalid.field("username", "use letters, digits and @ . + - _ only") from None
     if len(username) > 150:
         raise Invalid.field("username", "use at most 150 characters")
-    if User.objects.filter(username__iexact=username).exists():
+    if User.objects.filter(names.same("username", username)).exists():
         raise AlreadyMember("This user name is taken; choose another.")
     user = User(username=username)
     try:
@@ -90,7 +91,8 @@ def remove(membership: Membership, *, by: Actor) -> None:
     access.require_own(by, membership.organization_id)
     access.require(by, Permission.MANAGE_MEMBERS)
     organization = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
-    roles = set(membership.grants.values_list("role", flat=True))
+    # All of them, not those that were found with it.
+    roles = set(Grant.objects.filter(membership=membership).values_list("role", flat=True))
     if Role.OWNER in roles:
         if not access.allows(by, Permission.MANAGE_OWNERS):
             raise NotAllowed("Only an owner may remove an owner.")
@@ -106,11 +108,14 @@ def remove(membership: Membership, *, by: Actor) -> None:
 
 
 def visible(actor: Actor) -> QuerySet[Membership]:
-    """The members of the actor's organization, oldest first."""
+    """The members of the actor's organization, oldest first, each with the grants over what the actor sees."""
+    shown = Grant.objects.filter(
+        scopes.rows(actor, project="project", environment="environment_id", lacking=("project", "environment_id"))
+    )
     return (
         Membership.objects.filter(organization=actor.organization)
         .select_related("user")
-        .prefetch_related("grants")
+        .prefetch_related(Prefetch("grants", shown))
         .order_by("created_at", "id")
     )
 
@@ -125,7 +130,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Membership:
     try:
         found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
     except ValueError:
-        found = visible(actor).filter(user__username__iexact=str(ident)).first()
+        found = visible(actor).filter(names.same("user__username", str(ident))).first()
     if found is None:
         raise NotFound("There is no such member.")
     return found

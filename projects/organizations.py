@@ -5,7 +5,7 @@ import uuid
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 
-from projects import access, events
+from projects import access, events, names
 from projects.access import Actor
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Grant, Membership, Organization, Role, User
@@ -50,7 +50,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Organization:
     try:
         found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
     except ValueError:
-        found = visible(actor).filter(name__iexact=str(ident)).first()
+        found = visible(actor).filter(names.same("name", str(ident))).first()
     if found is None:
         raise NotFound("There is no such organization.")
     return found

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from projects import access, events
+from projects import access, events, names
 from projects.access import RANK, Actor, Permission, Right
 from projects.credentials import Secret, digest, new_token
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -121,7 +121,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> AccessToken:
     try:
         found = visible(actor).filter(pk=uuid.UUID(str(ident))).first()
     except ValueError:
-        found = visible(actor).filter(name__iexact=str(ident)).first()
+        found = visible(actor).filter(names.same("name", str(ident))).first()
     if found is None:
         raise NotFound("There is no such token.")
     return found

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from environments import hosts, lifecycle
 from environments.models import Chain, Environment, Stage, StageEnvironment
 from environments.planning.stages import stages_of
-from projects import access, events
+from projects import access, events, names
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Project
@@ -30,7 +30,7 @@ def begin(*, by: Actor) -> Chain:
     """The first chain in one click: development, staging, and a production that is protected."""
     access.require(by, Permission.MANAGE_CHAINS)
     for title, name in FIRST:
-        found = lifecycle.visible(by).filter(name__iexact=name).first()
+        found = lifecycle.visible(by).filter(names.same("name", name)).first()
         if found is None:
             lifecycle.create(
                 by=by,
@@ -119,7 +119,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Chain:
     try:
         found = list(visible(actor).filter(pk=uuid.UUID(str(ident))))
     except ValueError:
-        found = list(visible(actor).filter(name__iexact=str(ident))[:2])
+        found = list(visible(actor).filter(names.same("name", str(ident)))[:2])
     if len(found) != 1:
         raise NotFound("There is no such chain.")
     return found[0]

@@ -2,20 +2,19 @@
 
 import uuid
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
+from environments import seen
 from environments.models import Environment
-from projects import scopes
+from projects import names
 from projects.access import Actor
 from projects.errors import NotFound
 
 
 def visible(actor: Actor, *, terminating: bool = False) -> QuerySet[Environment]:
     """Oldest first; with `terminating` also those that were deleted and still have something to give back."""
-    found = Environment.objects.filter(organization=actor.organization).select_related("host", "project")
-    gone = Q(terminated_at__isnull=True) if terminating else Q(deleted_at__isnull=True)
-    seen = scopes.rows(actor, project="project", environment="pk", lacking=("project",))
-    return found.filter(gone & seen).order_by("created_at", "id")
+    found = seen.environments(actor, terminating=terminating)
+    return found.select_related("host", "project").order_by("created_at", "id")
 
 
 def check_own(environment: Environment, *, by: Actor) -> None:
@@ -33,8 +32,8 @@ def find(actor: Actor, ident: str | uuid.UUID, *, terminating: bool = False) -> 
     except ValueError:
         found = None
     # A name may be in use again while its former bearer is still being terminated.
-    if found is None and "\0" not in text:
-        found = rows.filter(name__iexact=text, deleted_at__isnull=True).first()
+    if found is None:
+        found = rows.filter(names.same("name", text), deleted_at__isnull=True).first()
     if found is None:
         raise NotFound("There is no such environment.")
     return found

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
+from environments import seen
 from environments.models import Deployment, Endpoint, Environment, Run, RunKind, Slot
 from environments.overview import manifest_text, slots
 from projects import access, history, lifecycle, narration, scopes
@@ -132,8 +133,8 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
 def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
     places = list(_seen_slots(actor).filter(app=release.app).select_related("environment", "live__release"))
-    seen = scopes.rows(actor, project="app__project", environment="environment")
-    deployments = Deployment.objects.filter(seen, release=release)
+    shown = scopes.rows(actor, project="app__project", environment="environment")
+    deployments = Deployment.objects.filter(shown, release=release)
     if chosen is not None:
         deployments = deployments.filter(environment=chosen)
     return {
@@ -150,9 +151,7 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
 def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
     draft = reverse("plan-draft")
-    environments = Environment.objects.filter(organization=actor.organization, deleted_at__isnull=True)
-    if actor.visible_environments is not None:
-        environments = environments.filter(id__in=actor.visible_environments)
+    environments = seen.environments(actor)
     if chosen is not None:
         environments = environments.filter(pk=chosen.pk)
     return [
@@ -172,9 +171,9 @@ def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list
 
 
 def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slot]:
-    seen = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
-    seen = seen.filter(scopes.rows(actor, project="app__project", environment="environment"))
-    return seen if chosen is None else seen.filter(environment=chosen)
+    found = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
+    found = found.filter(scopes.rows(actor, project="app__project", environment="environment"))
+    return found if chosen is None else found.filter(environment=chosen)
 
 
 def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
@@ -186,7 +185,7 @@ def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
 
 
 def _activity(actor: Actor, about: Q, chosen: Environment | None) -> list[dict[str, Any]]:
-    seen = history.visible(actor).filter(about)
+    found = history.visible(actor).filter(about)
     if chosen is not None:
-        seen = seen.filter(Q(environment_id=None) | Q(environment_id=chosen.id))
-    return [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]
+        found = found.filter(Q(environment_id=None) | Q(environment_id=chosen.id))
+    return [{"event": event, "sentence": narration.sentence(event)} for event in found.order_by("-number")[:12]]

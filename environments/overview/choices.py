@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from environments import seen
 from projects import scopes
 from projects.access import Actor
 
@@ -17,16 +18,14 @@ WITH place AS (
 )
 (SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, place.position
   FROM place JOIN environments_environment e ON e.id = place.environment_id
-  WHERE e.deleted_at IS NULL AND e.terminated_at IS NULL
-    AND {seen}
+  WHERE {seen}
     AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
   ORDER BY place.position, place.within, place.id LIMIT %(limit)s)
 UNION ALL
 (SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, NULL
   FROM environments_environment e
-  WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL AND e.terminated_at IS NULL
+  WHERE e.organization_id = %(organization)s AND {seen}
     AND NOT EXISTS (SELECT 1 FROM place WHERE place.environment_id = e.id)
-    AND {seen}
     AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
   ORDER BY e.priority DESC, lower(e.name), e.id LIMIT %(limit)s)
 """
@@ -50,7 +49,6 @@ class Choice(NamedTuple):
 
 def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
     """At most `limit` environments the actor may see, whose name holds `find`."""
-    seen = scopes.clause(actor, project="e.project_id", environment="e.id", lacking=("e.project_id",))
     literal = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     values = {
         "organization": actor.organization.id,
@@ -59,5 +57,5 @@ def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(STATEMENT.format(seen=seen), values)
+        cursor.execute(STATEMENT.format(seen=seen.clause(actor, row="e")), values)
         return [Choice._make(row) for row in cursor.fetchall()][:limit]

@@ -14,9 +14,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.html import format_html
 
-from environments import drawing
+from environments import drawing, seen
 from environments.models import Environment, State
-from projects import scopes
 from projects.access import Actor
 from projects.errors import Invalid
 
@@ -32,17 +31,17 @@ SHOWN = (
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """What the address asks for."""
+    """What the address asks for; `environment` stands in it by its name."""
 
     q: str = ""
     status: str = ""
     project: str = ""
     tag: str = ""
-    environment: str = ""
+    environment: Environment | None = None
     cursor: str = ""
 
     def query(self, **changed: str) -> str:
-        kept = {name: value for name, value in vars(self).items() if value and name != "cursor"} | changed
+        kept = {name: str(value) for name, value in vars(self).items() if value and name != "cursor"} | changed
         asked = {name: value for name, value in kept.items() if value}
         return f"?{urlencode(asked)}" if asked else "?"
 
@@ -67,14 +66,8 @@ def page(actor: Actor, filters: Filters) -> dict[str, Any]:
     }
 
 
-def seen(actor: Actor) -> QuerySet[Environment]:
-    """The environments an actor may see, those being terminated included."""
-    found = Environment.objects.filter(organization=actor.organization, terminated_at__isnull=True)
-    return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
-
-
 def _filtered(actor: Actor, filters: Filters) -> QuerySet[Environment]:
-    found = seen(actor)
+    found = seen.environments(actor, terminating=True)
     if filters.status:
         found = found.filter(state=filters.status)
     if filters.tag:
@@ -82,7 +75,7 @@ def _filtered(actor: Actor, filters: Filters) -> QuerySet[Environment]:
     if filters.project:
         found = found.filter(project__key__iexact=filters.project)
     if filters.environment:
-        found = found.filter(_named(filters.environment))
+        found = found.filter(pk=filters.environment.pk)
     if filters.q:
         found = found.filter(
             Q(name__icontains=filters.q)
@@ -91,13 +84,6 @@ def _filtered(actor: Actor, filters: Filters) -> QuerySet[Environment]:
             | Q(created_by__icontains=filters.q)
         )
     return found
-
-
-def _named(ident: str) -> Q:
-    try:
-        return Q(id=uuid.UUID(ident))
-    except ValueError:
-        return Q(name__iexact=ident)
 
 
 # Written out: composing it anew for every page would cost more than running it.

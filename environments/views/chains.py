@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import lifecycle as lifecycle_of_environments
+from environments import seen
 from environments.delivery import chains
 from environments.forms.chains import ChainForm, StageForm
 from environments.forms.form import sentence
@@ -180,9 +181,7 @@ def _seen(chain: Chain) -> str:
 
 def _choices(request: Visit, chain: Chain | None) -> list[str]:
     """The environments that may still be given a stage in this chain."""
-    found = Environment.objects.filter(
-        organization=request.actor.organization, deleted_at=None, kind=Environment.Kind.PERMANENT
-    )
+    found = seen.environments(request.actor).filter(kind=Environment.Kind.PERMANENT)
     if chain is not None:
         found = found.exclude(places__chain=chain)
     return list(found.order_by("name").values_list("name", flat=True)[:MOST_CHOICES])

@@ -36,7 +36,7 @@ def environments(request: Visit) -> HttpResponse:
         status=_state(given.get("status", "")),
         project=given.get("project", "")[:50],
         tag=given.get("tag", "")[:50],
-        environment=chosen.name if chosen else "",
+        environment=chosen,
         cursor=given.get("cursor", ""),
     )
     context = overviews.page(request.actor, filters) | {
@@ -216,10 +216,7 @@ def _require_manage(request: Visit, environment: Environment) -> None:
 
 
 def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
-    found = overviews.seen(request.actor).select_related("host", "project").filter(pk=environment_id).first()
-    if found is None:
-        raise NotFound("There is no such environment, or you may not see it.")
-    return found
+    return lifecycle.find(request.actor, environment_id, terminating=True)
 
 
 def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:

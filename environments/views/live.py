@@ -7,8 +7,8 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-from environments.models import UNFINISHED, Environment, Run, ServiceLogChunk
-from environments.overview import environments as overviews
+from environments import seen
+from environments.models import UNFINISHED, Run, ServiceLogChunk
 from environments.overview import runs
 from environments.runs import logs
 from environments.stream.asgi import Receive, Scope, Send, header, query
@@ -129,7 +129,7 @@ def _line(line: dict[str, Any]) -> str:
 
 
 def _may_read(actor: Actor, environment_id: uuid.UUID, app_id: uuid.UUID) -> None:
-    environment: Environment | None = overviews.seen(actor).filter(pk=environment_id).first()
+    environment = seen.environments(actor, terminating=True).filter(pk=environment_id).first()
     app = App.objects.filter(pk=app_id, project__organization=actor.organization).first()
     if environment is None or app is None or not actor.sees(project_id=app.project_id, environment_id=environment_id):
         raise NotFound("There is no such log, or you may not see it.")

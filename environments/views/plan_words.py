@@ -58,7 +58,7 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
         "ready": plan is not None and not closed,
         "button": button,
         "danger": kind == DeploymentKind.REMOVAL,
-        "hop": _hop(kind, wish, plan, chain),
+        "hop": _hop(actor, kind, wish, plan, chain),
         "releases": _releases(kind, wish, release),
         "changes": [_change(change) for change in (plan.changes if plan else ())],
         "configuration": plan.configuration_changes if plan else [],
@@ -78,7 +78,7 @@ def _gate(gate: Any) -> dict[str, Any]:
     }
 
 
-def _hop(kind: DeploymentKind, wish: Wish, plan: Plan | None, chain: Any) -> dict[str, Any]:
+def _hop(actor: Actor, kind: DeploymentKind, wish: Wish, plan: Plan | None, chain: Any) -> dict[str, Any]:
     """From where to where: two boxes, each with its environment, its version and a line below."""
     environment = wish.environment
     release = plan.release if plan else wish.release
@@ -95,7 +95,7 @@ def _hop(kind: DeploymentKind, wish: Wish, plan: Plan | None, chain: Any) -> dic
         return {"before": before, "after": {**after, "commit": _short(release)}}
     source = stages.before(chain, environment)
     if source is not None and kind == DeploymentKind.PROMOTION:
-        places = [place.title for place in stages.environments_of(source)]
+        places = [stages.told(place, to=actor) for place in stages.environments_of(source)]
         before = {"name": ", ".join(places), "level": _place(chain, stages.environments_of(source)[0])}
         before["below"] = "the stage before"
     else:

@@ -6,15 +6,14 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import OuterRef, QuerySet, Subquery, Value
-from django.db.models.functions import Lower
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
-from environments import drawing
+from environments import drawing, seen
 from environments.models import Environment, StageEnvironment
 from environments.overview.choices import Choice, choices
-from projects import authentication, scopes
+from projects import authentication, names
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
 from projects.views.signed_in import ENVIRONMENT_COOKIE
@@ -175,9 +174,7 @@ def _choose(request: Any) -> Environment | None:
     name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
     if not name:
         return None
-    # As the unique index has it: an organization may hold very many environments.
-    folded = _staged(_visible(request.actor)).alias(folded=Lower("name"))
-    found = folded.filter(folded=Lower(Value(name.replace("\x00", "")))).first()
+    found = _staged(seen.environments(request.actor)).filter(names.same("name", name)).first()
     if found is None and named:
         raise NotFound("There is no environment of that name here, or you may not see it.")
     return found
@@ -204,11 +201,6 @@ def switcher(request: Any, back: str, *, chosen: Environment | None, find: str =
         groups[word].append(_option(environment, request, chosen, back))
     result.groups = [{"word": word, "options": options} for word, options in groups.items() if options]
     return result
-
-
-def _visible(actor: Actor) -> QuerySet[Environment]:
-    found = Environment.objects.filter(organization=actor.organization, deleted_at=None, terminated_at=None)
-    return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
 
 
 def _staged(found: QuerySet[Environment]) -> Any:

@@ -8,6 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
+from environments import lifecycle as environments
 from environments.models import Environment, Run, Slot
 from environments.overview import manifest_text
 from projects import lifecycle, manifests
@@ -125,6 +126,17 @@ def test_who_sees_one_environment_learns_of_no_other(chain: Line) -> None:
 
     for thing in (chain.app, chain.v1, chain.app.project):
         assert "production" not in text(html(client, of(thing))), thing
+
+
+def test_who_sees_one_project_is_not_told_of_anothers_environments(chain: Line) -> None:
+    secret = environments.create(
+        by=chain.owner, name="unannounced", project_id=chain.house.project("BANK").id, provisioner="external"
+    )
+    client = signed_in(chain.house.person("operator", project=chain.app.project))
+
+    shown = html(client, of(chain.v1))
+    assert "Deploy 1.0 to staging" in shown
+    assert secret.name not in shown
 
 
 def test_the_statements_stay_as_few_however_much_there_is(chain: Line) -> None:

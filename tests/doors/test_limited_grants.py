@@ -162,6 +162,19 @@ def test_events_and_live_news_are_of_what_one_grant_shows(place: Place) -> None:
     assert not may_hear(place.member, {"subjects": [f"run:{place.shown[0].run.id}"], "project": None})
 
 
+def test_members_are_listed_without_the_places_that_one_does_not_see(place: Place) -> None:
+    for hidden in place.hidden:
+        place.house.person("operator", project=hidden.app.project, environment=hidden.environment)
+    shown = place.shown[0]
+    place.house.person("operator", project=shown.app.project, environment=shown.environment)
+    told = get(builders.rest(place.member), "/members?limit=100").json()
+    assert len(told) == 5
+    pairs = {(grant["project_id"], grant["environment_id"]) for row in told for grant in row["grants"]}
+    assert pairs == {(None, None)} | {(str(one.app.project_id), str(one.environment.id)) for one in place.shown}
+    for row in told:
+        assert get(builders.rest(place.member), f"/members/{row['id']}").json() == row
+
+
 def test_the_board_says_nothing_of_an_app_where_no_grant_shows_it(place: Place) -> None:
     # Newer than what is live in the hidden places, so that there would be something to offer.
     newer = place.house.release(place.shown[0].app, "9.0")

@@ -234,6 +234,19 @@ def test_a_viewer_may_not_look_at_a_plan_and_a_stranger_finds_none(
     assert statuses == [(403, 403), (404, 404)]
 
 
+def test_a_promotion_out_of_what_one_does_not_see_does_not_name_it(
+    house: House, app: App, stages: list[Environment]
+) -> None:
+    house.live(house.release(app, "1.0"), stages[0])
+    operator = Client()
+    operator.force_login(house.person("operator", environment=stages[1]).user)
+
+    shown = look(operator, address("promotion", app, stages[1]))
+
+    assert stages[0].title not in shown
+    assert "an environment you do not see" in shown
+
+
 def test_nonsense_in_the_address_is_not_found(client: Client, app: App, stages: list[Environment]) -> None:
     for at in (
         reverse("plan-draft"),

@@ -1,0 +1,22 @@
+"""Which environments an actor sees: what every page, answer and room that lists or looks for them begins with."""
+
+from django.db.models import QuerySet
+
+from environments.models import Environment
+from projects import scopes
+from projects.access import Actor
+
+
+def environments(actor: Actor, *, terminating: bool = False) -> QuerySet[Environment]:
+    """With `terminating` also those that were deleted and still have something to give back."""
+    found = Environment.objects.filter(organization=actor.organization, terminated_at__isnull=True)
+    if not terminating:
+        found = found.filter(deleted_at__isnull=True)
+    return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
+
+
+def clause(actor: Actor, *, row: str) -> str:
+    """The same for a written statement in which `row` is an environment of the organization; with `scopes.values`."""
+    project = f"{row}.project_id"
+    within = scopes.clause(actor, project=project, environment=f"{row}.id", lacking=(project,))
+    return f"({row}.deleted_at IS NULL AND {row}.terminated_at IS NULL AND {within})"
