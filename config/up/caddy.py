@@ -1,6 +1,7 @@
 """The endpoint proxy: one listener for each address that an app may get, switched by files alone."""
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterable
@@ -26,11 +27,17 @@ def binary() -> str:
     return path
 
 
-def configure(home: Path, *, host: str, endpoints: Iterable[int]) -> Path:
-    """Write the configuration and return its path; a new endpoint later is a new file and needs no reload."""
+def configure(home: Path, *, host: str, endpoints: Iterable[int], uid: int | None = None) -> Path:
+    """Write the configuration and return its path; a new endpoint later is a new file and needs no reload.
+
+    With a `uid` the directory it runs in and the endpoints are that user's. It names neither by a path from the root,
+    because only they, and not what lies above them, are sure to let that user through.
+    """
+    # Made anew, so that what an earlier proxy has left there leads nobody who writes here astray.
+    shutil.rmtree(home / "caddy", ignore_errors=True)
     directory = keys.directory(home / "caddy")
-    keys.directory(home / "endpoints")
-    servers = {f"endpoint-{port}": listener(home / "endpoints" / str(port), f"{host}:{port}") for port in endpoints}
+    links = Path("..") / keys.directory(home / "endpoints").name
+    servers = {f"endpoint-{port}": listener(links / str(port), f"{host}:{port}") for port in endpoints}
     configuration = {
         "admin": {"disabled": True, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "ERROR"}}},
@@ -38,6 +45,9 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int]) -> Path:
     }
     file = directory / "caddy.json"
     keys.write(file, json.dumps(configuration))
+    if uid is not None:
+        for path in (file, home / "endpoints", directory):
+            os.chown(path, uid, uid)
     return file
 
 
@@ -69,10 +79,11 @@ def listener(address: Path, listen: str) -> dict[str, Any]:
     }
 
 
-def command(configuration: Path) -> list[str]:
-    return [binary(), "run", "--config", str(configuration)]
+def command(configuration: Path, *, uid: int | None = None) -> list[str]:
+    """To be run in the configuration's directory; as that user, who needs to be able to do nothing else."""
+    user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs", "--"] if uid else []
+    return [*user, binary(), "run", "--config", configuration.name]
 
 
-def environment(home: Path) -> dict[str, str]:
-    directory = str(home / "caddy")
-    return {"HOME": directory, "XDG_DATA_HOME": directory, "XDG_CONFIG_HOME": directory}
+def environment() -> dict[str, str]:
+    return {"HOME": ".", "XDG_DATA_HOME": ".", "XDG_CONFIG_HOME": "."}

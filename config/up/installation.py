@@ -44,6 +44,11 @@ class Installation:
     namespaces: bool = False
 
     @property
+    def proxy_uid(self) -> int:
+        """The last of the range: environments' users are counted from its beginning."""
+        return self.uid_first + UIDS - 1
+
+    @property
     def host(self) -> str:
         return self.web.rpartition(":")[0]
 

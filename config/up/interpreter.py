@@ -26,24 +26,10 @@ PROOF = "import ssl, httpx, psutil, supervisor.supervisord, supervisor.xmlrpc, t
 
 def settle(record: Installation, home: Path) -> None:
     """Find the environments' root and the interpreter, and prove both as one of the users that will need them."""
-    inside = home / "environments"
-    separate = os.geteuid() == 0
-    separated_before = separate and record.isolated
+    separate = place(record, home)
+    separated_before = os.geteuid() == 0 and record.isolated
     record.isolated, record.namespaces = False, False
-    root = inside
-    if separate and not every_user_reaches(home):
-        root = SYSTEM_ROOT / record.id
-    if record.environments_root and Path(record.environments_root).is_dir():
-        # Where environments live already, they stay.
-        root = Path(record.environments_root)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        root.chmod(0o711)
-    except OSError as reason:
-        root, separate = inside, False
-        root.mkdir(parents=True, exist_ok=True)
-        record.isolation_note = f"The directory for environments could not be made: {reason}."
-    record.environments_root = str(root)
+    root = Path(record.environments_root)
     where = root / "interpreter"
     record.interpreter = str(where / "bin/python")
     user = record.uid_first if separate else None
@@ -73,6 +59,24 @@ def settle(record: Installation, home: Path) -> None:
             f"Mend that, or set {WEAK}=yes to go on with one user for all."
         )
     record.namespaces = process_namespaces(user)
+
+
+def place(record: Installation, home: Path) -> bool:
+    """Make the environments' root, and say whether we can be other users and they reach it."""
+    root = home / "environments"
+    if os.geteuid() == 0 and not every_user_reaches(home):
+        root = SYSTEM_ROOT / record.id
+    if record.environments_root and Path(record.environments_root).is_dir():
+        # Where environments live already, they stay.
+        root = Path(record.environments_root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        root.chmod(0o711)
+    except OSError:
+        root = home / "environments"
+        root.mkdir(parents=True, exist_ok=True)
+    record.environments_root = str(root)
+    return os.geteuid() == 0 and bool(shutil.which("setpriv")) and every_user_reaches(root)
 
 
 def every_user_reaches(path: Path) -> bool:

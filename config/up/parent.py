@@ -101,10 +101,13 @@ class Parent:
     def configure(self, chosen: servers.Servers, basic: dict[str, str], taken: list[int]) -> Path:
         first, count = self.record.endpoint_first, self.record.endpoint_count
         endpoints = [port for port in range(first, first + count) if port not in taken]
+        # It goes where environments' users tell it to go: whatever it could reach beyond, they could reach through it.
+        uid = self.record.proxy_uid if interpreter.place(self.record, self.home) else None
+        configuration = caddy.configure(self.home, host=self.record.host, endpoints=endpoints, uid=uid)
         proxy = Program(
             name="caddy",
-            command=caddy.command(caddy.configure(self.home, host=self.record.host, endpoints=endpoints)),
-            environment={**basic, **caddy.environment(self.home)},
+            command=caddy.command(configuration, uid=uid),
+            environment={**basic, **caddy.environment()},
             directory=self.home / "caddy",
             priority=200,
             autostart=True,

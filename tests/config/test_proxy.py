@@ -51,7 +51,7 @@ def endpoint(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     running = subprocess.Popen(
         tied(caddy.command(configuration)),
         cwd=tmp_path / "caddy",
-        env={"PATH": "/usr/bin:/bin", **caddy.environment(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", **caddy.environment()},
         stderr=subprocess.DEVNULL,
     )
     try:

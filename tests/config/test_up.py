@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
 from psycopg import errors
 
 from config.env import ROOT
 from config.up import keys, postgres
+from config.up.installation import UIDS
 from config.up.supervisor import Supervisor
 from tests.config.installations import Running, answers, free_bind, wait_for, words
 
@@ -135,6 +137,25 @@ def test_a_person_can_run_a_management_command_on_it(first: Running) -> None:
     )
 
     assert "There is an organization already" in outcome.stdout, outcome.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_the_endpoint_proxy_is_a_user_of_its_own_and_reads_what_is_for_all(first: Running) -> None:
+    proxy = next(one for one in first.processes() if "caddy run" in words(one))
+    assert set(proxy.uids()) == set(proxy.gids()) == {first.record["uid_first"] + UIDS - 1}
+    spare = first.record["endpoint_first"] + first.record["endpoint_count"] - 1
+    link, file = first.home / "endpoints" / str(spare), first.home / "planted.address"
+    url = f"http://127.0.0.1:{spare}/livez"
+
+    # What a worker can do with the links that are its own: lead to where only root can read.
+    keys.write(file, first.record["web"].partition(":")[2])
+    link.symlink_to(file)
+    closed = httpx.get(url).status_code
+    file.chmod(0o644)
+    open_to_all = httpx.get(url).status_code
+    link.unlink()
+
+    assert (closed, open_to_all) == (503, 200)
 
 
 def test_the_application_owns_nothing_and_cannot_empty_a_table(first: Running) -> None:
