@@ -5,29 +5,33 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Q
-
-from environments.models import Deployment, DeploymentKind, Phase
+from environments.models import Deployment, DeploymentKind
 
 KEPT = 3
 LOOKED_AT = 60  # deployments of an app; an older directory is gone for certain
+# An app that was deployed ten thousand times costs no more than one that was deployed sixty times.
+WENT_LIVE = """
+SELECT d.id, d.app_id, d.number, d.kind, d.returns_to_id
+FROM unnest(%(apps)s::uuid[]) AS app (id)
+CROSS JOIN LATERAL (
+  SELECT d.* FROM environments_deployment d JOIN environments_run r ON r.deployment_id = d.id
+  WHERE d.app_id = app.id AND d.environment_id = %(environment)s AND d.kind <> 'removal' AND r.phase = 'succeeded'
+  ORDER BY d.number DESC LIMIT %(most)s
+) AS d
+"""
 
 
 @dataclass(frozen=True)
 class Directories:
-    """`lines`: what went live for each app, newest first."""
+    """`lines`: what went live for each app last, newest first."""
 
     lines: dict[uuid.UUID, list[Deployment]]
 
     @classmethod
     def of(cls, environment_id: uuid.UUID, apps: Iterable[uuid.UUID]) -> "Directories":
         lines: dict[uuid.UUID, list[Deployment]] = defaultdict(list)
-        went_live = Q(run__phase=Phase.SUCCEEDED) & ~Q(kind=DeploymentKind.REMOVAL)
-        for deployment in (
-            Deployment.objects.filter(went_live, environment_id=environment_id, app_id__in=list(apps))
-            .only("id", "app_id", "number", "kind", "returns_to_id")
-            .order_by("-number")
-        ):
+        asked = {"apps": list(apps), "environment": environment_id, "most": LOOKED_AT}
+        for deployment in Deployment.objects.raw(WENT_LIVE, asked):
             lines[deployment.app_id].append(deployment)
         return cls(lines)
 
@@ -46,7 +50,7 @@ class Directories:
 
     def keep(self, app_id: uuid.UUID, coming: Deployment | None) -> list[str]:
         """The directories of the three releases that ran last, `coming` counted, under every name they may have."""
-        line = list(self.lines.get(app_id, []))[:LOOKED_AT]
+        line = list(self.lines.get(app_id, []))
         if coming is not None and coming.kind != DeploymentKind.REMOVAL:
             line = [coming, *(one for one in line if one.pk != coming.pk)]
         roots: list[uuid.UUID] = []

@@ -12,8 +12,12 @@ from projects.access import Actor, Permission
 
 def told(slots: QuerySet[Slot]) -> QuerySet[Slot]:
     """With the run of the newest deployment and the hold that stands, in the same statement."""
-    latest = Run.objects.filter(environment=OuterRef("environment"), app=OuterRef("app"), kind="deploy")
-    latest = latest.order_by("-created_at", "-id")
+    # By its number, as the board does: looking for the newest would read all there ever was.
+    latest = Run.objects.filter(
+        deployment__app=OuterRef("app"),
+        deployment__environment=OuterRef("environment"),
+        deployment__number=OuterRef("last_number"),
+    )
     hold = Hold.objects.filter(slot=OuterRef("pk"), lifted_at__isnull=True)
     return slots.select_related("app__project", "live__release", "previous__release").annotate(
         run_id=Subquery(latest.values("id")[:1]),
