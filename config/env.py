@@ -53,12 +53,16 @@ def key(name: str) -> str:
 # A process that is frozen in the middle of a change, or a server that is, must not keep all others waiting for ever.
 PATIENCE = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 
+# Nor must a machine that is gone without a word: what it does not acknowledge within so many milliseconds is lost.
+IMPATIENT = {"connect_timeout": "5", "keepalives_idle": "10", "tcp_user_timeout": "10000"}
+
 
 def database(url: str) -> dict[str, Any]:
     """Django's settings for a `postgresql://user:password@host:port/name?option=value` URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
         raise ValueError("DATABASE_URL must begin with postgresql://; Towpath runs on PostgreSQL only.")
+    given = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -66,7 +70,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
-        "OPTIONS": {"connect_timeout": "5", "options": PATIENCE, **dict(parse_qsl(parts.query))},
+        "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {given.get('options', '')}".strip()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

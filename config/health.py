@@ -1,11 +1,17 @@
 """Whether this process lives and whether it can work."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import redis
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+PATIENCE = 2.0
+# A server that is frozen says neither yes nor no: this thread may wait for it, the one who asks does not.
+_asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ready")
 
 
 @never_cache
@@ -29,6 +35,16 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def database_answers() -> bool:
+    asked = _asking.submit(ask_database)
+    try:
+        return asked.result(PATIENCE)
+    except TimeoutError:
+        asked.cancel()
+        return False
+
+
+def ask_database() -> bool:
+    close_old_connections()
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

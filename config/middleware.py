@@ -139,7 +139,7 @@ class Refusals:
         return response
 
     def away(self, request: HttpRequest, exception: Exception) -> HttpResponse:
-        logger.warning("The database does not answer: %s", type(exception).__name__)
+        logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
         sentence = refusals.AWAY_SENTENCE
         if request.path.startswith("/api/"):
             response: HttpResponse = JsonResponse(

@@ -93,7 +93,7 @@ class FrontDoor:
             if not told:
                 await _refuse(refusal, scope, tell)
         except refusals.AWAY as error:
-            logger.warning("The database does not answer: %s", type(error).__name__)
+            logger.warning("The database does not answer: %s", type(error.__cause__ or error).__name__)
             if not told:
                 await _refuse(Away(refusals.AWAY_SENTENCE), scope, tell)
         except DataError:

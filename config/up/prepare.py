@@ -28,7 +28,11 @@ def main() -> None:
 
 def migrate() -> None:
     """Bring the tables to the state of the code; looking whether there is anything to do is the common case."""
-    executor = MigrationExecutor(connections["default"])
+    connection = connections["default"]
+    with connection.cursor() as cursor:
+        # A migration waits as long as it must, and one that computes is not frozen.
+        cursor.execute("SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+    executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
 

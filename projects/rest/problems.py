@@ -122,7 +122,7 @@ def away(request: HttpRequest, exception: Exception) -> Refused:
     if deadlock and getattr(request, "idempotent", False):
         setattr(request, "idempotent", False)  # noqa: B010
         raise exception
-    logger.warning("The database does not answer: %s", type(exception).__name__)
+    logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
     return Away("The database does not answer at the moment; try again in a few seconds.")
 
 

@@ -1,14 +1,23 @@
 """A process that is frozen in the middle of a change costs others some seconds and a sentence, never their answer."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from django.db import connection
 
+from config import env
+from config.env import ROOT
+from config.front import pool
 from tests import builders
 from tests.doors.web import Web
 from tests.environments import house as houses
@@ -58,3 +67,70 @@ def test_a_change_that_must_wait_is_503_in_some_seconds_and_others_are_answered_
     frozen.rollback()
     change()
     assert answers[-1][0].status_code == 201
+
+
+def test_whether_it_is_ready_is_answered_also_while_every_thread_waits(
+    server: Web, house: House, frozen: psycopg.Connection
+) -> None:
+    headers = {"authorization": f"Bearer {builders.grant_token(house.owner)}"}
+
+    def change(key: str) -> int:
+        body = {"key": key, "name": "x"}
+        return httpx.post(f"{server.url}/api/v1/projects", json=body, headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(pool.THREADS + 4) as many:
+        asked = [many.submit(change, builders.name("P")) for _ in range(pool.THREADS + 4)]
+        time.sleep(1)
+        answers = [httpx.get(f"{server.url}{path}", timeout=5).status_code for path in ("/readyz", "/livez")]
+        waiting = [one for one in asked if not one.done()]
+        frozen.rollback()
+
+    assert answers == [200, 200]
+    assert len(waiting) == len(asked)
+    assert {one.result() for one in asked} == {201}
+
+
+def test_a_server_that_is_frozen_is_away_and_comes_back(server: Web, house: House) -> None:
+    assert server.process is not None
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    ports = [one.laddr.port for one in psutil.Process(server.process.pid).net_connections("tcp")]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE client_port = ANY(%s)", [ports])
+        backends = [pid for (pid,) in cursor.fetchall()]
+    assert backends
+
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        answers = [httpx.get(f"{server.url}/readyz", timeout=5) for _ in range(3)]
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+
+    assert [(one.status_code, one.json()["database"]) for one in answers] == [(503, "away")] * 3
+    assert httpx.get(f"{server.url}/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("begins", "longest"), [("from config import wsgi", "30s"), ("import django; django.setup()", "0")]
+)
+def test_a_statement_of_the_web_has_an_end_and_one_of_a_command_has_none(
+    server_environment: dict[str, str], begins: str, longest: str
+) -> None:
+    words = f"{begins}; from django.db import connection as c; k = c.cursor(); k.execute('SHOW statement_timeout')"
+    outcome = subprocess.run(
+        [sys.executable, "-c", f"{words}; print(k.fetchone()[0])"],
+        cwd=ROOT,
+        env=server_environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert outcome.stdout.strip() == longest, outcome.stderr
+
+
+def test_what_a_url_asks_of_the_server_is_asked_beside_our_own() -> None:
+    options = env.database("postgresql://u@h/d?sslmode=require&options=-c%20search_path%3Dtowpath")["OPTIONS"]
+
+    assert options["options"] == f"{env.PATIENCE} -c search_path=towpath"
+    assert options["sslmode"] == "require"
