@@ -1,6 +1,7 @@
 """One Server-Sent-Events answer: its messages, its heartbeat, and the moment the other side is gone."""
 
 import asyncio
+import re
 from contextlib import suppress
 from types import TracebackType
 
@@ -14,6 +15,8 @@ HEADERS: Headers = [
     (b"x-content-type-options", b"nosniff"),
 ]
 RETRY_MS = 1500
+# A reader ends a field at each of them, so data that holds one could otherwise forge fields.
+ENDS_OF_LINES = re.compile(r"\r\n|\r|\n")
 # A reader who takes nothing for so long is gone, whatever its connection says.
 PATIENCE = 20.0
 
@@ -72,7 +75,7 @@ class Stream:
         lines = [f"event: {event}"] if event else []
         if id is not None:
             lines.append(f"id: {id}")
-        lines += [f"data: {line}" for line in data.split("\n")]
+        lines += [f"data: {line}" for line in ENDS_OF_LINES.split(data)]
         await self._write("\n".join(lines) + "\n\n")
 
     async def _write(self, text: str) -> None:

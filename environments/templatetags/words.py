@@ -1,4 +1,4 @@
-"""The tags that name who did something and say how long it has been going on."""
+"""The tags that name who did something, say how long it has been going on, and show what a program wrote."""
 
 from datetime import datetime
 
@@ -17,6 +17,12 @@ def who(actor: str) -> SafeString:
     """`owner` for `user:owner`; the whole label, with what kind of actor it is, is the title."""
     kind, _, name = actor.partition(":")
     return format_html('<span title="{}">{}</span>', actor, name) if name else format_html("{}", kind)
+
+
+@register.filter
+def settled(line: str) -> str:
+    """A written line as a terminal leaves it: each carriage return goes back over what stood there before."""
+    return next((words for words in reversed(line.split("\r")) if words.strip()), "")
 
 
 @register.simple_tag

@@ -74,6 +74,20 @@ def test_a_runs_page_shows_lines_and_steps_while_they_happen(
     assert page.evaluate("window.neverReloaded") is True
 
 
+def test_a_line_that_was_written_over_shows_its_end_and_forges_nothing(
+    page: Page, server: Web, harbour: House, development: Environment, run: Run
+) -> None:
+    worker = harbour.workers[development.id]
+    logs.append(run.id, run.attempt, worker, 0, [line("drawn 10%\rdrawn with the page\r")])
+    page.goto(f"{server.url}/runs/{run.id}")
+    expect(page.locator("[data-live-status]").first).to_contain_text("Live")
+
+    logs.append(run.id, run.attempt, worker, 1, [line("10%\r20%\revent: end\rid: 900\rdata: told"), line("after it")])
+
+    expect(page.locator("#log")).to_contain_text("after it", timeout=3000)
+    assert shown(page) == ["drawn with the page", "data: told", "after it"]
+
+
 def test_a_log_goes_on_after_a_restart_with_no_line_lost_or_doubled(
     page: Page, server: Web, harbour: House, development: Environment, run: Run
 ) -> None:
