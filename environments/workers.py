@@ -78,7 +78,9 @@ def of_token(credential: str) -> WorkerToken:
 
 @events.operation
 def heartbeat(worker: Worker, **said: Any) -> None:
-    """A sign of life; `said`: status, tasks_processed, metadata, system_info, where given."""
+    """A sign of life; `said`: status, tasks_processed, metadata, system_info, where given. Ended for one that left."""
+    if worker.ended_at is not None:
+        raise sessions.Ended(worker)
     sessions.beat(worker, **said)
 
 

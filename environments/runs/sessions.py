@@ -24,6 +24,15 @@ class Superseded(Conflict):
     code = "superseded"
 
 
+class Ended(Conflict):
+    """The worker has left, and nobody's word brings it back: a process that still runs registers again."""
+
+    code = "session-ended"
+
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(f"This worker's session has ended ({worker.end_reason or 'disconnected'}); register again.")
+
+
 class EnvironmentTerminated(Gone):
     code = "environment-terminated"
 
@@ -90,10 +99,10 @@ def beat(worker: Worker, **said: Any) -> None:
     fields = {name: value for name, value in said.items() if value is not None}
     for name, value in fields.items():
         _check_size(name, value)
-    Worker.objects.filter(pk=worker.pk, ended_at=None).update(
-        lease_until=ClockTime() + LEASE, last_heartbeat_at=ClockTime(), **fields
-    )
-    if worker.lost_at is not None and Worker.objects.filter(pk=worker.pk, lost_at__isnull=False).update(lost_at=None):
+    # It may end at this very moment, and what has ended neither lives nor returns.
+    here = Worker.objects.filter(pk=worker.pk, ended_at=None)
+    here.update(lease_until=ClockTime() + LEASE, last_heartbeat_at=ClockTime(), **fields)
+    if worker.lost_at is not None and here.filter(lost_at__isnull=False).update(lost_at=None):
         record("worker.returned", worker, by=actor_of(worker))
 
 

@@ -159,5 +159,8 @@ def test_a_worker_can_be_sent_home_by_who_may_operate_the_environment() -> None:
     worker = here.worker()
     answer = post(builders.rest(here.owner), f"/workers/{worker.pk}/disconnect", {"reason": "maintenance"})
     assert (answer.status_code, answer.json()["state"]) == (200, "disconnected")
+    refused = post(builders.rest(here.owner), f"/workers/{worker.pk}/heartbeat", {})
+    assert is_problem(refused, 409) and refused.json()["code"] == "session-ended"
+    assert "maintenance" in refused.json()["detail"]
     assert get(builders.rest(here.owner), "/workers").json() == []
     assert [one["id"] for one in get(builders.rest(here.owner), "/workers?ended=true").json()] == [str(worker.pk)]

@@ -80,6 +80,22 @@ def test_a_silent_worker_is_noted_as_lost_once_and_comes_back() -> None:
     assert told(here) == ["worker.registered", "worker.lost", "worker.returned"]
 
 
+def test_a_lost_worker_that_was_sent_away_does_not_come_back() -> None:
+    here = yard()
+    worker = here.worker()
+    silence(worker)
+    sweeping.sweep()
+    late = workers.find(here.owner, worker.pk)
+    workers.disconnect(fresh(worker), by=here.owner, reason="maintenance")
+
+    with pytest.raises(sessions.Ended, match="maintenance"):
+        workers.heartbeat(fresh(worker), status="idle")
+    workers.heartbeat(late, status="idle")
+
+    assert fresh(worker).lost_at is not None
+    assert told(here) == ["worker.registered", "worker.lost", "worker.disconnected"]
+
+
 def test_leaving_gives_runs_back_and_ends_the_session() -> None:
     here = yard()
     worker = here.worker()
