@@ -103,7 +103,10 @@ class Site:
             return None
 
     def get(self, app: str, path: str = "/") -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.address(app)}{path}", timeout=5) as answer:
+        port = self.address(app)
+        if port is None:
+            raise ConnectionError(f"{app} has no address now")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
             return answer.read().decode()
 
     def said(self) -> str:

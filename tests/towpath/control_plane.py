@@ -6,6 +6,8 @@ import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+LARGEST = 1 << 20  # of a body, as at the real door
+
 
 class ControlPlane:
     def __init__(self) -> None:
@@ -38,7 +40,11 @@ class ControlPlane:
                 pass
 
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])) or b"{}")
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                if len(content) > LARGEST:
+                    self.answer(413, {"code": "too-large", "detail": "The body is too large"})
+                    return
+                body = json.loads(content or b"{}")
                 self.answer(*control_plane.post(self.path.removeprefix("/api/v1"), body, self.headers))
 
             def do_GET(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from towpath.worker import messages
 from towpath.worker.control_plane import NotWelcome, Refused, Unreachable
 from towpath.worker.run_log import RunLog
 from towpath.worker.session import Session, now
@@ -96,7 +97,7 @@ class Attempt:
     def report(self, n: int, name: str, phase: str, *, detail: str = "", exit_code: int | None = None) -> None:
         self.step = n
         moment = datetime.now(UTC).isoformat()
-        step = {"n": n, "name": name, "phase": phase, "detail": detail, "exit_code": exit_code}
+        step = {"n": n, "name": name, "phase": phase, "detail": messages.cut(detail), "exit_code": exit_code}
         step |= {"started_at" if phase == "running" else "finished_at": moment}
         answer = self.ask(f"/runs/{self.run}/reports", {"step": step})
         if answer.get("cancel"):
@@ -114,7 +115,8 @@ class Attempt:
 
     def conclude(self, outcome: str, reason: str = "", last_lines: list[str] | None = None) -> None:
         self.log.flush(self.session, within=10)
-        body = {"outcome": outcome, "reason": reason, "last_lines": last_lines or []}
+        lines = [messages.cut(line) for line in last_lines or []]
+        body = {"outcome": outcome, "reason": messages.cut(reason, 2 * messages.LONGEST), "last_lines": lines}
         self.ask(f"/runs/{self.run}/conclusion", body)
 
     def doing(self, n: int, name: str, work: Callable[[], str | None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from towpath import PROTOCOL, __version__
+from towpath.worker import messages
 
 ANSWER_LIMIT = 32 << 20
 
@@ -53,7 +54,7 @@ class ControlPlane:
 
     def call(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> dict[str, Any]:
         """POST to `/api/v1<path>`. Asking twice is harmless, so a dropped connection is tried again once."""
-        payload = json.dumps(body or {}).encode()
+        payload = messages.encoded(body or {})
         headers = {**self._headers(), "Content-Type": "application/json"}
         response, content = self._ask("POST", f"/api/v1{path}", payload, headers, timeout)
         return read_answer(response, content)
@@ -68,25 +69,26 @@ class ControlPlane:
         meanwhile: Callable[[], None],
         timeout: float = 15,
     ) -> None:
-        """GET a file and check that it is the one that was promised."""
+        """GET a file and check that it is the one that was promised; OSError where this machine cannot keep it."""
         connection = self._connect(timeout)
         try:
-            connection.request("GET", self.prefix + url, headers=self._headers())
-            response = connection.getresponse()
+            try:
+                connection.request("GET", self.prefix + url, headers=self._headers())
+                response = connection.getresponse()
+            except (OSError, http.client.HTTPException) as error:
+                raise Unreachable(f"The artifact could not be fetched: {error}") from error
             if response.status != 200:
                 read_answer(response, response.read(ANSWER_LIMIT))
                 raise Unreachable(f"The artifact's address answered {response.status}")
             digest, received = hashlib.sha256(), 0
             with open(into, "xb") as file:
-                while block := response.read(1 << 16):
+                while block := read_on(response):
                     meanwhile()
                     received += len(block)
                     if received > size:
                         break
                     digest.update(block)
                     file.write(block)
-        except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"The artifact could not be fetched: {error}") from error
         finally:
             connection.close()
         if received < size:
@@ -131,6 +133,13 @@ class ControlPlane:
         raise AssertionError
 
 
+def read_on(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(1 << 16)
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"The artifact could not be fetched: {error}") from error
+
+
 def read_answer(response: http.client.HTTPResponse, content: bytes) -> dict[str, Any]:
     try:
         value = json.loads(content) if content else {}
@@ -143,7 +152,7 @@ def read_answer(response: http.client.HTTPResponse, content: bytes) -> dict[str,
     code, detail = str(value.get("code") or ""), str(value.get("detail") or "")
     if response.status >= 500 or response.status in (408, 425, 429):
         raise Unreachable(f"The control plane answered {response.status} {detail}".strip())
-    if response.status == 410:
+    if response.status == 410 and code == "environment-terminated":
         raise EnvironmentTerminated(410, code, detail)
     if response.status in (401, 403):
         raise NotWelcome(response.status, code, detail)

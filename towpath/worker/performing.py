@@ -3,8 +3,10 @@
 import traceback
 
 from towpath.worker.attempts import Attempt, Cancelled, Errored, Failed, LeaseLost
+from towpath.worker.control_plane import Refused
 from towpath.worker.deploying import deploy
 from towpath.worker.endpoints import Endpoints
+from towpath.worker.journal import say
 from towpath.worker.removing import remove
 from towpath.worker.restarting import restart
 from towpath.worker.supervisors import SupervisorAway
@@ -18,9 +20,18 @@ def perform(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
             outcome, reason, last_lines = carry_out(worksite, endpoints, attempt)
             if outcome != "succeeded":
                 attempt.sealed = True  # a conclusion is not interrupted by a wish to cancel
-                attempt.conclude(outcome, reason, last_lines)
+                conclude(attempt, outcome, reason, last_lines)
     except (LeaseLost, Cancelled):
         return
+
+
+def conclude(attempt: Attempt, outcome: str, reason: str, last_lines: list[str]) -> None:
+    """The run must end, or it would be done once more: where its words are refused, without them."""
+    try:
+        attempt.conclude(outcome, reason, last_lines)
+    except Refused as refusal:
+        say(f"run {attempt.run}: its end was refused: {refusal}")
+        attempt.conclude(outcome, f"It {outcome}; what it said last was refused: {refusal}")
 
 
 def carry_out(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> tuple[str, str, list[str]]:

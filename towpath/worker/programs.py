@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from towpath.worker.layout import safe_name
+from towpath.worker.layout import safe_name, sync_directory
 from towpath.worker.preparing import program_line
 from towpath.worker.supervisors import Supervisor
 
@@ -67,8 +67,11 @@ def write(supervisor: Supervisor, program: Program) -> Path:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o640)
             file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
     shutil.rmtree(directory, ignore_errors=True)
     fresh.rename(directory)
+    sync_directory(directory.parent)
     return directory
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from towpath.worker import programs
 from towpath.worker.attempts import Attempt, Errored, Failed
 from towpath.worker.control_plane import Refused, Unreachable
+from towpath.worker.journal import say
 from towpath.worker.lines import output_of
 from towpath.worker.programs import Finished, Program
 from towpath.worker.specification import Specification, Step
@@ -63,6 +64,8 @@ def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release:
             pause = min(10.0, pause * 2)
         except Refused as refusal:
             raise Errored(str(refusal)) from refusal
+        except OSError as error:
+            raise Errored(f"The artifact could not be kept on this machine: {error.strerror or error}") from error
     archive.chmod(0o640)
     plain(
         supervisor,
@@ -109,7 +112,9 @@ def delete(worksite: Worksite, supervisor: Supervisor, app: str, names: list[str
         return
     paths = [str(supervisor.layout.releases / name) for name in names]
     spec: dict[str, Any] = {"kind": "delete", "paths": paths}
-    programs.run_job(supervisor, Program(programs.helper("delete", app), spec), timeout=300)
+    done = programs.run_job(supervisor, Program(programs.helper("delete", app), spec), timeout=300)
+    if done.exit_code != 0:
+        say(f"{app}: directories could not be taken away (exit code {done.exit_code}); tried again later")
     for name in names:
         if not (supervisor.layout.releases / name).exists():
             worksite.routes.forget_release(app, name)
@@ -179,7 +184,8 @@ def watched(
         take()
 
     def finally_() -> None:
-        while any(follower.is_behind for follower in follow.values()) and not attempt.lost.is_set():
+        while any(follower.is_behind for follower in follow.values()):
+            attempt.check()
             attempt.log.flush(attempt.session, within=1) if attempt.log.is_full else take()
         take(at_end=True)
 

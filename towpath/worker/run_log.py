@@ -5,11 +5,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from towpath.worker.control_plane import Refused, Unreachable
+from towpath.worker import messages
+from towpath.worker.control_plane import NotWelcome, Refused, Unreachable
 from towpath.worker.session import Session
 
 CHUNK_LINES = 400
-CHUNK_BYTES = 200_000
 FULL = 20_000  # lines not yet sent: whoever reads a step's output waits, the output itself lies on disk
 
 
@@ -26,7 +26,8 @@ class RunLog:
     def add(self, *, step: int, stream: str, text: str) -> None:
         line = {"at": datetime.now(UTC).isoformat(), "step": step, "stream": stream, "text": text}
         with self._lock:
-            self._lines.append(line)
+            if not self._closed:
+                self._lines.append(line)
 
     @property
     def is_full(self) -> bool:
@@ -36,27 +37,32 @@ class RunLog:
         """Send one chunk; true when there may be more. A repeat is harmless: the offset says where it belongs."""
         with self._sending:
             with self._lock:
-                chunk: list[dict[str, Any]] = []
-                size = 0
-                for line in self._lines[:CHUNK_LINES]:
-                    size += len(line["text"]) + 80
-                    if chunk and size > CHUNK_BYTES:
-                        break
-                    chunk.append(line)
+                chunk = messages.fitting(self._lines, most=CHUNK_LINES)
             if not chunk or self._closed:
                 return False
             body = {"attempt": self.attempt, "offset": self._sent, "lines": chunk}
             try:
                 session.call(f"/runs/{self.run}/log-chunks", body, timeout=10)
-            except Unreachable:
+            except (Unreachable, NotWelcome):
                 return False
-            except Refused:
-                self._closed = True  # an older attempt's lines: nobody wants them any more
-                return False
+            except Refused as refusal:
+                return self._refused(chunk, refusal)
             with self._lock:
                 del self._lines[: len(chunk)]
                 self._sent += len(chunk)
                 return bool(self._lines)
+
+    def _refused(self, chunk: list[dict[str, Any]], refusal: Refused) -> bool:
+        """Lines of an older attempt are wanted by nobody; what is refused for itself must not hold up the rest."""
+        with self._lock:
+            last_word = len(chunk) == 1 and chunk[0].get("stream") == "note"
+            if refusal.status in (404, 409, 410) or last_word:
+                self._closed = True
+                self._lines.clear()
+                return False
+            text = f"[{len(chunk)} lines are missing here: {refusal}]"
+            self._lines[: len(chunk)] = [{**chunk[0], "stream": "note", "text": text}]
+            return True
 
     def send_all(self, session: Session) -> None:
         while self.send(session):

@@ -4,6 +4,9 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from towpath.worker import messages
+from towpath.worker.control_plane import EnvironmentTerminated, NotWelcome, Refused, Superseded
+from towpath.worker.journal import say
 from towpath.worker.layout import read_json, write_atomically
 from towpath.worker.lines import Follower, output_of
 from towpath.worker.routes import Instance
@@ -12,6 +15,7 @@ from towpath.worker.supervisors import Supervisor
 from towpath.worker.worksite import Worksite
 
 LINES_A_LOOK = 300
+CHUNKS = 20
 WAITING = 3000  # beyond this the files are read on later: nothing is dropped, nothing fills the memory
 
 
@@ -44,22 +48,49 @@ class ServiceLogs:
                     waiting["lines"].append({"at": datetime.now(UTC).isoformat(), "stream": stream, "text": text})
 
     def last_line(self, instance: Instance, service: str) -> str | None:
-        return self.last.get(instance.program(service))
+        said = self.last.get(instance.program(service))
+        return None if said is None else messages.cut(said)
 
     def send(self, session: Session) -> None:
-        chunks = [
-            {**waiting, "offset": self.offsets.get(key, 0), "lines": waiting["lines"][:LINES_A_LOOK]}
-            for key, waiting in self.waiting.items()
-            if waiting["lines"]
-        ][:20]
+        chunks = self._chunks()
         if not chunks:
             return
-        session.call("/workers/me/service-logs", {"chunks": chunks})
+        try:
+            session.call("/workers/me/service-logs", {"chunks": chunks})
+        except (NotWelcome, EnvironmentTerminated, Superseded):
+            raise
+        except Refused as refusal:
+            self._refused(chunks, refusal)
+            return
         for chunk in chunks:
             key = f"{chunk['deployment_id']} {chunk['service']}"
             self.offsets[key] = self.offsets.get(key, 0) + len(chunk["lines"])
             del self.waiting[key]["lines"][: len(chunk["lines"])]
+            # Whoever had their turn is last in the next round: one that writes without end holds up nobody.
+            self.waiting[key] = self.waiting.pop(key)
         self._keep()
+
+    def _chunks(self) -> list[dict[str, Any]]:
+        pending = [(key, waiting) for key, waiting in self.waiting.items() if waiting["lines"]][:CHUNKS]
+        left = messages.MOST
+        chunks: list[dict[str, Any]] = []
+        for key, waiting in pending:
+            share = max(left // (len(pending) - len(chunks)), messages.MOST // 4)
+            lines = messages.fitting(waiting["lines"], most=LINES_A_LOOK, room=min(left, share))
+            if not lines:
+                break
+            left -= sum(len(messages.encoded(line)) + 1 for line in lines)
+            chunks.append({**waiting, "offset": self.offsets.get(key, 0), "lines": lines})
+        return chunks
+
+    def _refused(self, chunks: list[dict[str, Any]], refusal: Refused) -> None:
+        """What is refused for itself must not be sent for ever: in its place stands that it is missing."""
+        say(f"service logs: {refusal}")
+        for chunk in chunks:
+            lines = self.waiting[f"{chunk['deployment_id']} {chunk['service']}"]["lines"]
+            count = len(chunk["lines"])
+            missing = {**chunk["lines"][0], "stream": "err", "text": f"[{count} lines are missing here: {refusal}]"}
+            lines[:count] = [missing] if count > 1 else []
 
     def _follow(self, supervisor: Supervisor, program: str) -> dict[str, Follower]:
         followers = output_of(supervisor.layout, program)
