@@ -1,6 +1,5 @@
 """The `process` provisioner: an environment is a directory, users and programs on this installation's own machine."""
 
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,14 @@ from django.conf import settings
 from environments import hosts, worker_tokens
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import addresses, leftovers, presence
-from environments.doing.provisioners.accounts import Preparation, prepare_project, prepare_worker, write_for
+from environments.doing.provisioners.accounts import (
+    PATH,
+    Preparation,
+    holds,
+    prepare_project,
+    prepare_worker,
+    write_for,
+)
 from environments.doing.provisioners.supervisor import UP, Program, Supervisor
 from environments.models import Account, Environment, State, Worker
 from projects.errors import Refused
@@ -66,12 +72,9 @@ class Process:
     def refresh(self, environment: Environment, progress: Progress) -> None:
         if not environment.directory:
             return
-        if environment.state == State.RUNNING and not (_as_of_today(environment) and _has_its_token(environment)):
-            # After a restore there may be nothing but the rows.
-            _directories(environment, progress)
-            _token(environment, progress)
-            _start_programs(environment, progress)
-        elif supervisor().state(worker_program(environment)) and not _as_of_today(environment):
+        # After a restore there may be nothing but the rows.
+        due = environment.state == State.RUNNING or supervisor().state(worker_program(environment))
+        if due and not _is_sound(environment):
             _start_programs(environment, progress)
         addresses.open_allocated(environment, progress)
 
@@ -134,8 +137,7 @@ def _supervisor(environment: Environment, progress: Progress) -> None:
 
 def _token(environment: Environment, progress: Progress) -> None:
     """All that the worker gets: a file only it can read."""
-    token = worker_tokens.give(environment, Worker.Kind.BUILTIN)
-    write_for(hosts.account(environment), Path(environment.directory) / "worker" / "token", token.reveal() + "\n")
+    write_for(hosts.account(environment), *_given(environment))
     progress.say("Sealed in the control plane, readable on the host by the worker alone.")
 
 
@@ -148,6 +150,10 @@ def _start_programs(environment: Environment, progress: Progress) -> None:
             _keep_project(environment, account.project, prepare_project(environment, account, progress), progress)
             progress.say(f"The supervisor of {account.project.key} runs.")
     worker = prepare_worker(environment, progress)
+    if not holds(*_given(environment)):
+        # One that came up with another token has another place, or none: it begins again with its own.
+        supervising.take_away(worker_program(environment), progress)
+        _token(environment, progress)
     supervising.keep_running(
         Program(
             name=worker_program(environment),
@@ -162,7 +168,7 @@ def _start_programs(environment: Environment, progress: Progress) -> None:
 
 def _heartbeat(environment: Environment, progress: Progress) -> None:
     environment.refresh_from_db()
-    if supervisor().state(worker_program(environment)) not in UP or not _as_of_today(environment):
+    if supervisor().state(worker_program(environment)) not in UP or not _is_sound(environment):
         # A retry continues here, and what came up at the first try may have given up since.
         _start_programs(environment, progress)
     worker = presence.await_builtin_worker(environment, progress, seconds=50)
@@ -171,18 +177,17 @@ def _heartbeat(environment: Environment, progress: Progress) -> None:
     progress.say(f"The worker on {worker.hostname} was heard of.")
 
 
-def _as_of_today(environment: Environment) -> bool:
+def _is_sound(environment: Environment) -> bool:
+    """Whether the worker is started as it would be today, and has its token."""
     found = settings.INSTALLATION
-    return supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter)
+    as_of_today = supervisor().mentions(worker_program(environment), f"--server {found.url} ", found.interpreter)
+    return as_of_today and holds(*_given(environment))
 
 
-def _has_its_token(environment: Environment) -> bool:
-    file = Path(environment.directory) / "worker" / "token"
-    token = worker_tokens.give(environment, Worker.Kind.BUILTIN).reveal() + "\n"
-    if not file.is_file():
-        return False
-    with file.open(encoding="utf-8", errors="replace") as kept:  # its user may have put anything there
-        return kept.read(len(token) + 1) == token
+def _given(environment: Environment) -> tuple[Path, str]:
+    """The file that the worker finds its token in, and what it holds."""
+    token = worker_tokens.give(environment, Worker.Kind.BUILTIN)
+    return Path(environment.directory) / "worker" / "token", token.reveal() + "\n"
 
 
 def _last_words(environment: Environment) -> str:
@@ -258,7 +263,8 @@ def _remove_directories(environment: Environment, progress: Progress) -> None:
     # The row names it, and root deletes it: nothing but a direct child of the environments' root may go.
     if directory.is_symlink() or directory.resolve().parent != root:
         raise StepFailed(f"{directory} does not lie in {root}; remove it by hand.")
-    shutil.rmtree(directory)
+    # By a program that goes as deep as any step has, and that ends with this step.
+    progress.run(["rm", "-rf", "--one-file-system", "--", str(directory)], environment={"PATH": PATH})
     progress.say(f"Removed {directory}.")
 
 
