@@ -2,13 +2,13 @@
 
 import json
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+from config.up import keys
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,27 +27,8 @@ def home() -> Path:
 
 
 def key(name: str) -> str:
-    """A secret of this installation, kept in $TOWPATH_HOME/keys (0600), made at first use.
-
-    Of several processes that make it at once one wins, and nobody ever reads half of it, not even after a power cut.
-    """
-    path = home() / "keys" / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = path.with_name(f".{name}.{os.getpid()}.{secrets.token_hex(4)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-        draft.unlink()
-    found = path.read_text().strip()
-    if not found:
-        raise ValueError(
-            f"{path} is empty. Put it back from a backup: what was sealed with it opens with nothing else."
-        )
-    return found
+    """A secret of this installation, kept in $TOWPATH_HOME/keys (0600), made at first use."""
+    return keys.secret(home(), name)
 
 
 # A process that is frozen in the middle of a change, or a server that is, must not keep all others waiting for ever.

@@ -31,9 +31,13 @@ def main() -> int:
     except CannotStart as reason:
         voice.complain(str(reason))
         return 1
-    except (OSError, ValueError, subprocess.CalledProcessError) as reason:
-        said = getattr(reason, "stderr", None) or b""
-        voice.complain("\n".join([f"{type(reason).__name__}: {reason}", *said.decode(errors="replace").splitlines()]))
+    except subprocess.CalledProcessError as failed:
+        said = failed.stderr or b""
+        voice.complain(f"{failed}\n{said if isinstance(said, str) else said.decode(errors='replace')}".rstrip())
+        return 1
+    except OSError as reason:
+        # A full disk, a home that cannot be written: the sentence is the system's own.
+        voice.complain(str(reason))
         return 1
     except Interrupted:
         return 0

@@ -14,6 +14,7 @@ from typing import IO
 from config.up import keys, ports, voice
 from config.up.errors import CannotStart
 
+LOCAL = "127.0.0.1"
 POSTGRES, VALKEY = (15_000, 16_000), (16_000, 17_000)
 ENDPOINTS = 200
 FEW_ENDPOINTS = 50
@@ -116,12 +117,8 @@ def load(home: Path, bind: str = "") -> Installation:
 
 
 def choose(web: str) -> Installation:
-    if not web:
-        port = ports.first_free(range(8000, 8100))
-        if port is None:
-            raise CannotStart("No port from 8000 to 8099 is free; choose one with TOWPATH_BIND=127.0.0.1:<port>.")
-        web = f"127.0.0.1:{port}"
-    host = web.rpartition(":")[0]
+    """A new record; where nobody said on which address the web listens, that is chosen when it is its turn."""
+    host = web.rpartition(":")[0] or LOCAL
     identity = str(uuid.uuid4())
     return Installation(
         id=identity,
@@ -136,6 +133,13 @@ def choose(web: str) -> Installation:
         service_count=SERVICES,
         uid_first=own_uids(identity),
     )
+
+
+def free_web() -> str:
+    port = ports.first_free(range(8000, 8100))
+    if port is None:
+        raise CannotStart("No port from 8000 to 8099 is free; choose one with TOWPATH_BIND=127.0.0.1:<port>.")
+    return f"{LOCAL}:{port}"
 
 
 def own_uids(identity: str) -> int:
@@ -162,11 +166,12 @@ def checked_bind(bind: str) -> str:
 
 def address_of(host: str) -> str:
     """How a process on this machine reaches what listens on that host."""
-    return "127.0.0.1" if host in {"0.0.0.0", ""} else host
+    return LOCAL if host in {"0.0.0.0", ""} else host
 
 
 def settle_ports(record: Installation, home: Path, *, postgres: bool, valkey: bool) -> list[int]:
     """Make sure of every port before anything starts; returns endpoint ports that somebody else uses."""
+    record.web = record.web or free_web()
     host, _, port = record.web.rpartition(":")
     if not ports.is_free(int(port), host):
         raise CannotStart(

@@ -2,7 +2,10 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from config.up.errors import CannotStart
 
 
 def directory(path: Path) -> Path:
@@ -20,11 +23,34 @@ def write(path: Path, content: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    sync(path.parent)
 
 
 def secret(home: Path, name: str) -> str:
-    """The secret of that name, made at first use; its letters need no quoting in a URL or a configuration file."""
+    """The secret of that name, made at first use; its letters need no quoting in a URL or a configuration file.
+
+    Of several processes that make it at once one wins, and nobody ever reads half of it, not even after a power cut.
+    """
     path = directory(home / "keys") / name
     if not path.exists():
-        write(path, secrets.token_urlsafe(36))
-    return path.read_text().strip()
+        draft = path.with_name(f".{name}.{secrets.token_hex(8)}")
+        write(draft, secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
+        sync(path.parent)
+    found = path.read_text().strip()
+    if not found:
+        raise CannotStart(
+            f"{path} is empty. Put it back from a backup: what was sealed or locked with it opens with nothing else."
+        )
+    return found
+
+
+def sync(path: Path) -> None:
+    """Names survive a power cut only when their directory is written, too."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

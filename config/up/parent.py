@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import xmlrpc.client
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,10 +16,10 @@ from types import FrameType
 from typing import Any
 
 from config.env import ROOT
-from config.up import caddy, installation, interpreter, keys, programs, servers, survivors, voice
+from config.up import caddy, installation, interpreter, keys, ports, programs, servers, survivors, voice
 from config.up.errors import CannotStart
 from config.up.programs import Program
-from config.up.supervisor import FATAL, RUNNING, Supervisor
+from config.up.supervisor import FATAL, RUNNING, UNANSWERED, Supervisor
 
 OURS = {"postgres", "valkey", "caddy", "web", "scheduler", "control"}
 # The others need these until their own end.
@@ -58,11 +57,18 @@ class Parent:
         voice.say("Towpath is stopped. Everything it keeps is in " + str(self.home))
 
     def start(self) -> None:
+        # Until everything listens: what is free for us now must not be chosen by one who starts beside us.
+        with ports.turn():
+            self.start_all()
+
+    def start_all(self) -> None:
         if survivors.find(self.record.id):
             with voice.step("end what an earlier start left running"):
                 survivors.end(self.record.id)
         for folder in ("artifacts", "logs", "endpoints"):
             keys.directory(self.home / folder)
+        for key in ("master", "django"):
+            keys.secret(self.home, key)
         chosen = servers.choose(self.record, self.home)
         taken = installation.settle_ports(
             self.record, self.home, postgres=bool(chosen.cluster), valkey=bool(chosen.broker)
@@ -197,7 +203,7 @@ class Parent:
         assert self.supervisor
         try:
             return [info for info in self.supervisor.processes() if info["group"] in OURS]
-        except (OSError, xmlrpc.client.Error):
+        except UNANSWERED:
             return []
 
     def notice(self, info: dict[str, Any]) -> None:
@@ -205,7 +211,7 @@ class Parent:
         name, pid = info["name"], info["pid"]
         if info["statename"] == FATAL:
             voice.say(f"  !    {name} does not stay up; trying again. See {self.home}/logs/{info['group']}.log")
-            with suppress(OSError, xmlrpc.client.Error):
+            with suppress(CannotStart):
                 self.supervisor.start_group(info["group"])
         elif info["statename"] == RUNNING and pid != self.pids.get(name):
             if name in self.pids:

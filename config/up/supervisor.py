@@ -18,6 +18,8 @@ from config.up.programs import LONGEST_SOCKET, SOCKET
 
 RUNNING, STARTING, FATAL = "RUNNING", "STARTING", "FATAL"
 GONE = {"STOPPED", "EXITED", "FATAL"}
+# What comes of asking one that is just going, or that cannot do what it is asked.
+UNANSWERED = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 class Connection(http.client.HTTPConnection):
@@ -100,8 +102,8 @@ class Supervisor:
         """Start without waiting: what comes up is watched by who needs it."""
         try:
             self.rpc().startProcessGroup(group, False)
-        except xmlrpc.client.Fault as fault:
-            raise CannotStart(f"{group} could not be started: {fault.faultString}") from fault
+        except UNANSWERED as reason:
+            raise CannotStart(f"{group} could not be started ({reason}); logs/supervisord.log says more.") from reason
 
     def stop(self, last: set[str], seconds: float) -> None:
         """Stop all side by side, then the servers that the others need; supervisord alone would take turns."""
@@ -109,7 +111,7 @@ class Supervisor:
             return
         until = time.monotonic() + seconds
         # Where it is going down already, TERM below and the sweep by cookie do the rest.
-        with suppress(OSError, xmlrpc.client.Error):
+        with suppress(*UNANSWERED):
             self.stop_those(lambda group: group not in last, until)
             self.stop_those(lambda group: group in last, until)
         self.process.terminate()

@@ -137,6 +137,8 @@ class Running:
         plan = self.call("POST", "/plans", app_id=app["id"], release_id=release["id"], environment_id=home)
         run = self.call("POST", "/deployments", plan_id=plan["id"])["run_id"]
         wait_for(lambda: self.call("GET", f"/runs/{run}")["phase"] not in {"queued", "running"}, seconds=60)
+        ended = self.call("GET", f"/runs/{run}")
+        assert ended["phase"] == "succeeded", ended
         return str(self.call("GET", "/endpoints")[0]["url"])
 
 

@@ -120,7 +120,7 @@ def test_a_key_that_many_make_at_once_is_one_and_an_empty_one_is_refused(
     assert len(made) == 1 and [path.name for path in (folder / "keys").iterdir()] == ["master"]
     assert (folder / "keys" / "master").stat().st_mode & 0o777 == 0o600
     (folder / "keys" / "master").write_text("")
-    with pytest.raises(ValueError, match="Put it back from a backup"):
+    with pytest.raises(CannotStart, match="Put it back from a backup"):
         env.key("master")
 
 

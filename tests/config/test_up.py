@@ -274,6 +274,39 @@ def test_data_of_another_major_version_is_refused_with_steps_and_left_alone(home
     version.write_text(ours)
 
 
+def test_an_empty_key_is_refused_before_anything_is_sealed_with_it(home: Path, stopped: Running) -> None:
+    key = home / "keys" / "master"
+    ours = key.read_text()
+    key.write_text("")
+
+    refused = Running(home)
+
+    assert refused.until_ended() == 1
+    assert f"{key} is empty. Put it back from a backup" in refused.output()
+    assert "Traceback" not in refused.output()
+    key.write_text(ours)
+
+
+def test_a_home_that_cannot_be_made_is_told_in_a_sentence() -> None:
+    outcome = subprocess.run(
+        [sys.executable, "-m", "config.up"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TOWPATH_HOME": "/proc/home"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("\ntowpath: ") and "/proc/home" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_a_proxy_for_the_world_is_not_asked_the_way_to_ourselves(home: Path, stopped: Running) -> None:
+    behind = Running(home, http_proxy="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9")
+    behind.until_ready()
+    behind.stop()
+
+
 def test_a_given_database_and_broker_replace_the_embedded_ones(home: Path, server_environment: dict[str, str]) -> None:
     given = {name: server_environment[name] for name in ("DATABASE_URL", "REDIS_URL")}
     owner = os.environ["DATABASE_URL"].rpartition("/")[0] + "/" + given["DATABASE_URL"].rpartition("/")[2]

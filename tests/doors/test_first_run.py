@@ -1,6 +1,8 @@
 """The first run makes what a newcomer needs, once, and tells it to nobody else."""
 
+import dataclasses
 import json
+import uuid
 
 import pytest
 from django.conf import settings as current
@@ -60,6 +62,20 @@ def test_what_was_interrupted_is_made_whole_the_next_time(record, monkeypatch):
     monkeypatch.setattr(first_run.organizations, "create", create)
     call_command("first_run")
     assert Organization.objects.count() == 1 and record.exists()
+
+
+@pytest.mark.parametrize(("id", "provisioner"), [("", "external"), (str(uuid.uuid4()), "process")])
+def test_the_first_environment_is_here_only_where_something_can_be_provisioned(record, settings, id, provisioner):
+    settings.INSTALLATION = dataclasses.replace(settings.INSTALLATION, id=id)
+    call_command("first_run")
+    assert Environment.objects.get().provisioner == provisioner
+
+
+def test_nobody_is_made_whose_password_could_not_be_written_down(record, settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path / "missing"
+    with pytest.raises(FileNotFoundError):
+        call_command("first_run")
+    assert not User.objects.exists() and not Organization.objects.exists()
 
 
 def test_the_password_is_kept_as_a_hash_and_the_token_as_a_digest(record):

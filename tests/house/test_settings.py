@@ -13,3 +13,10 @@ def test_every_setting_that_is_read_is_passed_on_to_the_processes_of_an_installa
     read = set(re.findall(r"env\.(?:text|flag)\(\s*\"(TOWPATH_[A-Z_]+)", (ROOT / "config/settings.py").read_text()))
     assert read - GIVEN <= set(PASSED_ON)
     assert len(read) > 5, "the check must see the settings there are"
+
+
+def test_whoever_starts_containers_can_set_the_same() -> None:
+    compose = (ROOT / "deploy/compose.yaml").read_text()
+    ours = {name for name in PASSED_ON if name.startswith("TOWPATH_")} - {"TOWPATH_DEBUG"}
+
+    assert {name for name in ours if f"{name}: ${{{name}:-}}" not in compose} == set()
