@@ -11,7 +11,7 @@ import pytest
 from environments import lifecycle, worker_tokens
 from environments.doing import overseeing, performing, provisioning
 from environments.doing.progress import Progress, Step, StepFailed
-from environments.doing.provisioners import DRIVERS, driver_of
+from environments.doing.provisioners import DRIVERS, accounts, driver_of
 from environments.models import Account, Endpoint, Environment, Run, RunKind, State, Worker
 from environments.runs import sessions
 from tests.environments import site as sites
@@ -146,17 +146,17 @@ def test_a_project_is_prepared_and_its_release_serves_and_goes(place: tuple[Site
     assert site.run_of(deployment).phase == "succeeded", site.output(site.run_of(deployment))
     endpoint = Endpoint.objects.get(environment=environment)
     link = site.ground.home / "endpoints" / str(endpoint.port)
-    assert endpoint.linked_at and httpx.get(f"http://{link.read_text().strip()}/").status_code == 200
+    assert endpoint.linked_at and httpx.get(f"http://127.0.0.1:{link.read_text().strip()}/").status_code == 200
 
     carry_out(driver_of(environment).prepare(environment, site.projects["WEB"]), times=2)
-    assert httpx.get(f"http://{link.read_text().strip()}/").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{link.read_text().strip()}/").status_code == 200
 
     lifecycle.stop(environment, by=site.owner)
     performing.perform_all()
     assert site.processes(environment) == []
     lifecycle.start(environment, by=site.owner)
     performing.perform_all()
-    until(lambda: httpx.get(f"http://{link.read_text().strip()}/").status_code == 200, 20)
+    until(lambda: httpx.get(f"http://127.0.0.1:{link.read_text().strip()}/").status_code == 200, 20)
 
     lifecycle.delete(environment, by=site.owner)
     performing.perform_all()
@@ -176,6 +176,55 @@ def test_what_was_restored_with_nothing_but_its_rows_runs_again(site: Site) -> N
     before = site.processes(environment)
     overseeing.bring_up_to_date()
     assert site.processes(environment) == before, "and nothing is touched where nothing changed"
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.ERROR])
+def test_a_worker_that_came_up_with_another_token_comes_up_again_with_its_own(site: Site, state: State) -> None:
+    environment = site.environment()
+    file = Path(environment.directory) / "worker" / "token"
+    # As an installation has it in which there was one token for every kind.
+    own = file.read_text()
+    file.write_text(worker_tokens.give(environment).reveal() + "\n")
+    Worker.objects.filter(environment=environment, ended_at=None).update(kind="joined")
+    Environment.objects.filter(pk=environment.pk).update(state=state)
+
+    overseeing.bring_up_to_date()
+
+    assert file.read_text() == own
+    builtin = Worker.objects.filter(environment=environment, ended_at=None, kind="builtin")
+    until(builtin.exists, 30)
+
+
+def test_a_retry_behind_the_step_that_wrote_the_token_writes_it_anew(site: Site) -> None:
+    environment = site.environment()
+    driver = driver_of(environment)
+    carry_out(driver.stop(environment))
+    file = Path(environment.directory) / "worker" / "token"
+    own = file.read_text()
+    file.write_text(worker_tokens.give(environment).reveal() + "\n")
+
+    carry_out([step for step in driver.provision(environment, rest=False) if step.name == "First heartbeat"])
+
+    assert file.read_text() == own
+
+
+def test_a_file_of_a_workers_user_is_read_without_waiting_and_through_no_link(tmp_path: Path) -> None:
+    file, other = tmp_path / "token", tmp_path / "other"
+    other.write_text("told\n")
+    assert not accounts.holds(file, "told\n")
+    file.symlink_to(other)
+    assert not accounts.holds(file, "told\n")
+    file.unlink()
+    os.mkfifo(file)
+    begun = time.monotonic()
+    assert not accounts.holds(file, "told\n") and time.monotonic() - begun < 1
+    file.unlink()
+    file.mkdir()
+    assert not accounts.holds(file, "told\n")
+    file.rmdir()
+    for text, same in (("told\n", True), ("told\nand more", False), ("tol", False), ("\udc80", False)):
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert accounts.holds(file, "told\n") is same
 
 
 def test_a_broken_supervisor_is_a_sentence(site: Site, tmp_path: Path) -> None:

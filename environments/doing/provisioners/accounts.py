@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,22 @@ def write_for(account: Account, file: Path, text: str) -> None:
         written.flush()
         os.fsync(written.fileno())
     os.rename(temporary, file)
+
+
+def holds(file: Path, text: str) -> bool:
+    """Whether a file in a user's directory, where root looks for it, is a plain one with this text alone.
+
+    The user may have put a link in its place, or a pipe that nobody writes into.
+    """
+    expected = text.encode()
+    try:
+        opened = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        return stat.S_ISREG(os.fstat(opened).st_mode) and os.read(opened, len(expected) + 1) == expected
+    finally:
+        os.close(opened)
 
 
 def _ask(words: list[str], progress: Progress) -> dict[str, Any]:
