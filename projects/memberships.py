@@ -66,15 +66,17 @@ def _make(username: str, password: str) -> User:
         raise Invalid.field("username", "use letters, digits and @ . + - _ only") from None
     if len(username) > 150:
         raise Invalid.field("username", "use at most 150 characters")
-    if User.objects.filter(names.same("username", username)).exists():
-        raise AlreadyMember("This user name is taken; choose another.")
     user = User(username=username)
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise Invalid.field("password", " ".join(error.messages)) from None
     user.set_password(password)
-    user.save()
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:
+        raise AlreadyMember("This user name is taken; choose another.") from None
     return user
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from projects import apps, lifecycle, tokens
+from projects import apps, lifecycle, memberships, tokens
 from projects.errors import Conflict, Refused
-from projects.models import App, Event, Project, Release
+from projects.models import App, Event, Membership, Project, Release, User
 from tests import builders
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,3 +83,16 @@ def test_an_app_that_comes_while_its_project_is_deleted_leaves_one_of_both():
         there = Project.objects.filter(pk=project.pk).exists()
         assert there == App.objects.filter(project=project).exists()
         assert sum(isinstance(answer, Refused) for answer in answers) == 1
+
+
+def test_a_user_name_is_taken_by_one_of_them_whatever_its_case():
+    cast = builders.cast()
+
+    def join(n: int) -> Membership:
+        name = "Somebody" if n % 2 else "sOMEBODY"
+        return memberships.add(by=cast.admin, username=name, password=builders.PASSWORD, role="viewer")
+
+    answers = together(4, join)
+    assert sum(isinstance(answer, Membership) for answer in answers) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Conflict)} == {"already-member"}
+    assert User.objects.filter(username__iexact="somebody").count() == 1

@@ -2,14 +2,16 @@
 
 import uuid
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
 from projects import access, authentication, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Grant, Role
+from projects.models import AccessToken, Grant, Role, User
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,30 @@ def test_a_weak_password_or_a_strange_name_is_refused_with_the_field():
         with pytest.raises(Invalid) as caught:
             memberships.add(by=cast.admin, **fields)
         assert caught.value.errors[0]["field"] == field
+
+
+def test_the_name_of_a_user_is_unique_regardless_of_case():
+    cast = builders.cast()
+    added = memberships.add(by=cast.admin, username="Bob", password=builders.PASSWORD, role="viewer")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        User.objects.create(username="bOB")
+    project = builders.project(cast.owner)
+    assert memberships.add(by=cast.admin, username="bob", role="operator", project=project) == added
+    with pytest.raises(memberships.AlreadyMember):
+        elsewhere = builders.cast()
+        memberships.add(by=elsewhere.admin, username="BOB", password=builders.PASSWORD, role="viewer")
+
+
+def test_names_that_differ_in_case_alone_are_named_by_the_migration_that_forbids_them():
+    forbidding = import_module("projects.migrations.0003_user_names")
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute(forbidding.CHECK)
+        cursor.execute("DROP INDEX user_name_unique")
+        for name in ("carla", "Bob", "bob"):
+            User.objects.create(username=name)
+        with pytest.raises(IntegrityError, match="differ only in case: Bob, bob\n"):
+            cursor.execute(forbidding.CHECK)
 
 
 def test_the_last_owner_cannot_be_removed():
