@@ -3,11 +3,14 @@
 import json
 import os
 import threading
+import time
+from contextlib import suppress
 from socketserver import ThreadingMixIn, UnixStreamServer
 from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
 
 import pytest
 
+from towpath.worker import supervisors
 from towpath.worker.layout import Layout
 from towpath.worker.preparing import prepare, prepare_project
 from towpath.worker.supervisors import Supervisor, SupervisorAway
@@ -22,6 +25,13 @@ class Handler(SimpleXMLRPCRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def dawdle(handler: Handler) -> None:
+    with suppress(OSError):
+        for _ in range(100):
+            handler.wfile.write(b"H")
+            time.sleep(0.2)
 
 
 class Impostor(ThreadingMixIn, UnixStreamServer, SimpleXMLRPCDispatcher):
@@ -84,6 +94,17 @@ def test_a_look_keeps_what_is_counted_on_and_nothing_else(answering):
     assert seen["web"]["memory"] == 3_000_000_000
     assert seen["web"]["exits"] == [(1.5, 1)]
     assert "more" not in seen["web"]
+
+
+def test_an_answer_that_dawdles_is_an_absence_in_time(answering, monkeypatch):
+    supervisor = answering("{}")
+    monkeypatch.setattr(supervisors, "LOOK_WITHIN", 1.0)
+    monkeypatch.setattr(Handler, "do_POST", dawdle)
+
+    begun = time.monotonic()
+    with pytest.raises(SupervisorAway):
+        supervisor.look()
+    assert time.monotonic() - begun < 3
 
 
 def test_nobody_in_its_place_is_an_absence(tmp_path):

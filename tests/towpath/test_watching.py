@@ -1,5 +1,7 @@
 """What a service's supervisor, exits and answers say about it, in one word."""
 
+import os
+import signal
 import time
 import uuid
 
@@ -59,6 +61,24 @@ def test_a_crash_looping_service_is_told_with_its_last_exit_and_line(site, contr
     assert service["restarts"] >= 3
     assert service["exit"] == "killed by SIGKILL"
     assert service["line"] in ("going down", "Killed", "attempt", "serving 1.0", "asked /")
+
+
+def test_a_project_whose_supervisor_is_frozen_blinds_nobody_else(site, control_plane, app):
+    shop = site.supervisor
+    other = site.start_supervisor("OTHER")
+    site.supervisor = shop
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    os.kill(other.pid, signal.SIGSTOP)
+    try:
+        time.sleep(8)  # until it has been waited for once
+        control_plane.observations.clear()
+        begun = time.monotonic()
+        for n in range(3):
+            eventually(lambda n=n: len(control_plane.observations) > n, 20)
+        assert time.monotonic() - begun < 25
+        assert states(control_plane, app) == ["running"]
+    finally:
+        os.kill(other.pid, signal.SIGCONT)
 
 
 def test_service_lines_arrive_once_over_a_restart_of_the_worker(site, control_plane, app):

@@ -2,11 +2,10 @@
 
 import http.client
 import socket
-import threading
-from contextlib import suppress
 from typing import Any
 
 from towpath.worker import programs
+from towpath.worker.deadlines import Deadline
 from towpath.worker.programs import Program
 from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor
@@ -37,25 +36,19 @@ def probe(supervisor: Supervisor, instance: Instance, service: str, look: dict[s
 def probe_http(port: int, path: str) -> str | None:
     """The status is the answer. Its body is not read, and a service that trickles its headers is cut off."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
-    end = threading.Timer(PROBE_TIMEOUT, cut_off, [connection])
-    end.daemon = True
-    end.start()
     try:
-        connection.request(
-            "GET", path if path.startswith("/") else f"/{path}", headers={"User-Agent": "towpath-health"}
-        )
-        response = connection.getresponse()
+        with Deadline(PROBE_TIMEOUT) as end:
+            connection.connect()
+            end.watch(connection.sock)
+            connection.request(
+                "GET", path if path.startswith("/") else f"/{path}", headers={"User-Agent": "towpath-health"}
+            )
+            response = connection.getresponse()
         return None if 200 <= response.status < 400 else f"GET {path} answered {response.status}"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"GET {path} did not answer: {error or type(error).__name__}"
     finally:
-        end.cancel()
         connection.close()
-
-
-def cut_off(connection: http.client.HTTPConnection) -> None:
-    with suppress(OSError, AttributeError):
-        connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def probe_tcp(port: int) -> str | None:

@@ -10,10 +10,12 @@ import time
 import xmlrpc.client
 from typing import Any
 
+from towpath.worker.deadlines import Deadline
 from towpath.worker.layout import ProjectLayout
 
 ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
 ANSWER_LIMIT = 4 << 20
+LOOK_WITHIN = 5.0
 HARMLESS = {ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED}
 
 
@@ -34,9 +36,10 @@ class WrongSupervisor(SupervisorAway):
 
 
 class Connection(http.client.HTTPConnection):
-    def __init__(self, layout: ProjectLayout, timeout: float) -> None:
+    def __init__(self, layout: ProjectLayout, timeout: float, end: Deadline) -> None:
         super().__init__("localhost", timeout=timeout)
         self.layout = layout
+        self.end = end
 
     def connect(self) -> None:
         # A socket's path may be 107 bytes long and ours is often longer: reach it through its open directory.
@@ -44,6 +47,7 @@ class Connection(http.client.HTTPConnection):
         try:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
+            self.end.watch(self.sock)
             self.sock.connect(f"/proc/self/fd/{directory}/supervisor.sock")
         finally:
             os.close(directory)
@@ -57,13 +61,14 @@ class Connection(http.client.HTTPConnection):
 class Transport(xmlrpc.client.Transport):
     accept_gzip_encoding = False  # a small answer must not become a large one here
 
-    def __init__(self, layout: ProjectLayout, timeout: float) -> None:
+    def __init__(self, layout: ProjectLayout, timeout: float, end: Deadline) -> None:
         super().__init__()
         self.layout = layout
         self.timeout = timeout
+        self.end = end
 
     def make_connection(self, host: Any) -> Connection:
-        return Connection(self.layout, self.timeout)
+        return Connection(self.layout, self.timeout, self.end)
 
     def parse_response(self, response: http.client.HTTPResponse) -> Any:
         content = response.read(ANSWER_LIMIT + 1)
@@ -84,9 +89,11 @@ class Supervisor:
         self._wrapper: list[str] | None = None
 
     def call(self, method: str, *arguments: Any, timeout: float = 30) -> Any:
-        proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=Transport(self.layout, timeout))
+        """`timeout` is for the whole call: the project's own programs can take the supervisor's place, and dawdle."""
+        end = Deadline(timeout)
+        proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=Transport(self.layout, timeout, end))
         try:
-            with proxy:
+            with end, proxy:
                 return getattr(proxy, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             raise SupervisorRefused(int(fault.faultCode), str(fault.faultString)) from fault
@@ -126,7 +133,7 @@ class Supervisor:
 
     def look(self) -> dict[str, dict[str, Any]]:
         """Every program by name: state, pid, started, exits, use, ports (see Attendant.look)."""
-        answer = self.call("towpath.look")
+        answer = self.call("towpath.look", timeout=LOOK_WITHIN)
         try:
             return {str(name): checked(program) for name, program in json.loads(answer)["programs"].items()}
         except (ValueError, KeyError, TypeError, AttributeError) as error:

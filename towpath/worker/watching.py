@@ -20,6 +20,7 @@ LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
 PROBE_EVERY = 5.0
 COMMAND_EVERY = 15.0
+SLOW, LEFT_ALONE = 3.0, 15.0
 CRASH_LOOP_EXITS, CRASH_LOOP_SECONDS = 3, 300.0
 UNHEALTHY_AFTER = 60.0
 
@@ -77,6 +78,7 @@ class Watcher:
         self.reconciler = reconciler
         self.worksite = standing.worksite
         self.watched: dict[str, Watched] = {}
+        self.silent_until: dict[str, float] = {}
         self.logs = ServiceLogs(self.worksite)
         self.storage = Storage(self.worksite)
         self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
@@ -101,12 +103,18 @@ class Watcher:
         supervisors: dict[str, Supervisor] = {}
         cpu, memory = 0.0, 0
         for project in self.worksite.present_projects():
+            if self.silent_until.get(project, 0.0) > time.monotonic():
+                continue
+            begun = time.monotonic()
             supervisor = self.worksite.answering(project)
             if supervisor is None:
                 continue
             try:
                 looks[project], supervisors[project] = supervisor.look(), supervisor
             except SupervisorAway:
+                # One that keeps others waiting is asked again later: a project must not blind its environment.
+                if time.monotonic() - begun > SLOW:
+                    self.silent_until[project] = time.monotonic() + LEFT_ALONE
                 continue
             for name, look in looks[project].items():
                 watched = self.watched.setdefault(name, Watched())
