@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from config import env
 from config.env import ROOT
 from config.up.errors import CannotStart
 from config.up.installation import Installation
@@ -53,7 +54,7 @@ def settle(record: Installation, home: Path) -> None:
             "No Python on this machine can be executed by other users, so environments share one user: anyone who can "
             "deploy to any environment here owns this installation."
         )
-    if separated_before and not record.isolated and not os.environ.get(WEAK):
+    if separated_before and not record.isolated and not env.flag(WEAK):
         raise CannotStart(
             f"Here every environment had users of its own, and cannot have them now. {record.isolation_note} "
             f"Mend that, or set {WEAK}=yes to go on with one user for all."

@@ -81,6 +81,13 @@ def test_what_was_separated_is_not_started_together_unless_somebody_says_so(
     assert not record.isolated and "share one user" in record.isolation_note
 
 
+def test_one_that_is_slow_today_is_not_taken_for_one_that_cannot_be_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interpreter, "SLOWEST", 1)
+
+    with pytest.raises(CannotStart, match="try again"):
+        interpreter.runs(Path(sys.executable), "import time; time.sleep(30)", None)
+
+
 def test_it_is_built_again_only_when_something_changed(built: Path) -> None:
     before = (built / "pyvenv.cfg").stat().st_mtime_ns
     base = Path((built / "stamp.json").read_text().split('"')[1])
