@@ -12,7 +12,7 @@ from environments import lifecycle
 from environments.models import Environment, Run, Worker
 from projects.models import Event
 from tests import builders
-from tests.doors.rest import delete, fields, get, is_problem, patch, post
+from tests.doors.rest import ROOT, delete, fields, get, is_problem, patch, post
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +67,21 @@ def test_creating_answers_every_field_and_queues_the_provisioning(client):
     run = Run.objects.get(environment=made["id"])
     assert (str(run.id), run.kind) == (made["provisioning_workflow_id"], "provision")
     assert make(client, "other")["temporal_namespace"] != made["temporal_namespace"]
+
+
+@pytest.mark.parametrize("value", ["[" * 40 + "]" * 40, str(2**64), str(-(2**63) - 1), "1e300", "[{}, 1e20]"])
+def test_what_could_not_be_told_again_is_refused_wherever_it_stands_and_the_list_stays(client, value):
+    made = make(client)
+    for body in (f'{{"metadata": {{"a": {value}}}}}', f'{{"id": {value}}}'):
+        one = client.patch(f"{ROOT}/environments/{made['id']}", body, content_type="application/json")
+        another = client.post(f"{ROOT}/environments", '{"name": "b", ' + body[1:], content_type="application/json")
+        assert is_problem(one, 400) and is_problem(another, 400)
+    assert [one["metadata"] for one in get(client, "/environments").json() if one["id"] == made["id"]] == [{}]
+
+
+def test_numbers_of_64_bits_are_told_as_they_were_sent(client):
+    told = {"a": 2**64 - 1, "b": 1 - 2**63, "c": 1.5e18, "d": 1e-300}
+    assert get(client, f"/environments/{make(client, metadata=told)['id']}").json()["metadata"] == told
 
 
 def test_a_name_is_taken_regardless_of_case(client):

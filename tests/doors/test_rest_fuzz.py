@@ -26,6 +26,8 @@ JUNK = [
     "\u202e'; drop table %s{0}",
     [None],
     {"a": {"b": None}},
+    {"a": 2**64},
+    {"a": -1e20},
     UNKNOWN,
     functools.reduce(lambda inner, _: [inner], range(300), None),
     functools.reduce(lambda inner, _: {"a": inner}, range(300), None),
