@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Max
 
 from environments.models import LogChunk, Run, Worker
@@ -17,6 +17,12 @@ MOST_BYTES = 50 * 1024 * 1024  # a run, over all its attempts
 LONGEST_LINE = 16_000
 MOST_LINES = 5_000  # in one chunk
 STREAMS = ("out", "err", "note")
+FIND = """
+SELECT c."offset" + l.n - 1, l.line ->> 'at', (l.line ->> 'step')::int, l.line ->> 'stream', l.line ->> 'text'
+FROM environments_logchunk c CROSS JOIN LATERAL jsonb_array_elements(c.lines) WITH ORDINALITY AS l (line, n)
+WHERE c.run_id = %(run)s AND c.attempt = %(attempt)s AND strpos(lower(l.line ->> 'text'), lower(%(words)s)) > 0
+ORDER BY c."offset" DESC, l.n DESC LIMIT %(limit)s
+"""
 CUT = "The log ends here: a run keeps 50 MB of it. The run itself goes on."
 
 
@@ -42,7 +48,7 @@ def append(run_id: uuid.UUID, attempt: int, holder: Worker | str, offset: int, l
         raise Invalid.field("lines", f"at most {MOST_LINES} in one chunk")
     with transaction.atomic():
         run = lock(run_id, attempt, holder)
-        stored = _end(run_id, attempt)
+        stored = end(run_id, attempt)
         fresh = [cleaned(line) for line in lines[max(0, stored - offset) :]]
         if not fresh:
             return max(stored, offset)
@@ -93,7 +99,17 @@ def read(run: Run, attempt: int | None = None, from_line: int = 0, limit: int = 
     return found
 
 
-def _end(run_id: uuid.UUID, attempt: int) -> int:
+def find(run: Run, attempt: int, words: str, *, limit: int) -> list[Line]:
+    """The last `limit` lines of an attempt that hold `words`, whatever the case: the database looks for them."""
+    values: dict[str, Any] = {"run": run.pk, "attempt": attempt, "words": words.replace("\0", "\ufffd"), "limit": limit}
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, values)
+        found = [Line(n=n, at=at, step=step, stream=stream, text=text) for n, at, step, stream, text in cursor]
+    return found[::-1]
+
+
+def end(run_id: uuid.UUID, attempt: int) -> int:
+    """How many lines the attempt has written so far."""
     last = LogChunk.objects.filter(run_id=run_id, attempt=attempt).order_by("-offset").values_list("offset", "count")
     row = last.first()
     return row[0] + row[1] if row else 0

@@ -41,6 +41,21 @@ def test_lines_are_read_from_any_line_on() -> None:
     assert texts(run, 1, 12) == []
 
 
+def test_the_last_lines_that_hold_some_words_are_found_whatever_the_case() -> None:
+    run = begun()
+    logs.append(run.pk, 1, "me", 0, [line("100% done"), line("100 pears"), line("An Apple")])
+    logs.append(run.pk, 1, "me", 3, [line("apples", stream="err"), line("a 100% APPLE", step=2)])
+
+    def found(words: str, most: int = 10) -> list[tuple[int, str]]:
+        return [(one["n"], one["text"]) for one in logs.find(run, 1, words, limit=most)]
+
+    assert found("apple") == [(2, "An Apple"), (3, "apples"), (4, "a 100% APPLE")]
+    assert found("APPLE", 2) == [(3, "apples"), (4, "a 100% APPLE")]
+    assert found("100%") == [(0, "100% done"), (4, "a 100% APPLE")]
+    assert found("stream") == found("nul\0") == []
+    assert logs.find(run, 1, "a 100%", limit=1) == logs.read(run, 1, 4)
+
+
 def test_a_repeat_is_ignored_however_it_is_cut() -> None:
     run = begun()
     assert logs.append(run.pk, 1, "me", 0, [line("a"), line("b")]) == 2
