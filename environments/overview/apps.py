@@ -7,8 +7,9 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
 from environments import seen
-from environments.models import Deployment, Endpoint, Environment, Run, RunKind, Slot
+from environments.models import Chain, Deployment, Endpoint, Environment, Run, RunKind, Slot
 from environments.overview import manifest_text, slots
+from environments.planning import stages
 from projects import access, history, lifecycle, narration, scopes
 from projects.access import Actor, Permission
 from projects.models import App, Project, Release
@@ -73,7 +74,9 @@ def project_page(project: Project, actor: Actor, *, chosen: Environment | None =
     found = list(apps)
     live: dict[uuid.UUID, list[Slot]] = {}
     alive = _seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
-    for slot in alive.select_related("environment", "live__release").order_by("environment__name"):
+    chain = stages.applying_chain(project, project.organization)
+    alive = alive.order_by(stages.place(chain, of="environment"), "environment__name")
+    for slot in alive.select_related("environment", "live__release"):
         live.setdefault(slot.app_id, []).append(slot)
     return {
         "project": project,
@@ -98,7 +101,8 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
         releases = releases.filter(serial__lt=before)
     found = list(releases[: PAGE + 1])
     every = slots.told(_seen_slots(actor).filter(app=app, last_number__gt=0)).select_related("environment")
-    placed: list[Any] = list(every.order_by("environment__name"))
+    chain = stages.applying_chain(app.project, actor.organization)
+    placed: list[Any] = list(every.order_by(stages.place(chain, of="environment"), "environment__name"))
     places = [slot for slot in placed if chosen is None or slot.environment_id == chosen.id]
     live = _live_by_release(placed)
     addresses: dict[uuid.UUID, list[dict[str, str]]] = {}
@@ -132,7 +136,9 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
 
 def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
-    places = list(_seen_slots(actor).filter(app=release.app).select_related("environment", "live__release"))
+    chain = stages.applying_chain(release.app.project, actor.organization)
+    placed = _seen_slots(actor).filter(app=release.app).select_related("environment", "live__release")
+    places = list(placed.order_by(stages.place(chain, of="environment"), "environment__name"))
     shown = scopes.rows(actor, project="app__project", environment="environment")
     deployments = Deployment.objects.filter(shown, release=release)
     if chosen is not None:
@@ -144,11 +150,11 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
         "chosen": chosen,
         "live": _live_by_release(places).get(release.id, []),
         "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],
-        "targets": _targets(release, actor, chosen),
+        "targets": _targets(release, actor, chosen, chain),
     }
 
 
-def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list[dict[str, Any]]:
+def _targets(release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
     draft = reverse("plan-draft")
     environments = seen.environments(actor)
@@ -159,7 +165,7 @@ def _targets(release: Release, actor: Actor, chosen: Environment | None) -> list
             "environment": environment,
             "url": f"{draft}?app={release.app_id}&release={release.id}&environment_id={environment.id}",
         }
-        for environment in environments.order_by("places__stage__position", "name")[:PAGE]
+        for environment in environments.order_by(stages.place(chain, of="pk"), "name")[:PAGE]
         if access.allows(
             actor,
             Permission.DEPLOY,

@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 
-from django.db.models import F, Prefetch, Q
+from django.db.models import F, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from environments.models import Chain, Environment, Stage, StageEnvironment
 from projects.access import Actor
 from projects.models import Organization, Project
+
+OUTSIDE = 32_767
 
 
 def applying_chain(project: Project | None, organization: Organization) -> Chain | None:
@@ -45,6 +49,12 @@ def before(stages: Sequence[Stage], environment: Environment) -> Stage | None:
     """The stage a promotion into the environment comes from, `None` for the first stage and outside the chain."""
     index = standing(stages, environment)
     return stages[index - 1] if index else None
+
+
+def place(chain: Chain | None, *, of: str) -> Combinable:
+    """To order rows by where their environment (the column `of`) stands in the chain; others come last."""
+    places = StageEnvironment.objects.filter(chain=chain, environment=OuterRef(of)).values("stage__position")
+    return Coalesce(Subquery(places[:1]), Value(OUTSIDE))
 
 
 def told(environment: Environment, *, to: Actor) -> str:

@@ -58,7 +58,8 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
         "ready": plan is not None and not closed,
         "button": button,
         "danger": kind == DeploymentKind.REMOVAL,
-        "hop": _hop(actor, kind, wish, plan, chain),
+        # Where there is no plan, what is live was not looked at, and nothing is said of it.
+        "hop": _hop(actor, kind, wish, plan, chain) if plan else None,
         "releases": _releases(kind, wish, release),
         "changes": [_change(change) for change in (plan.changes if plan else ())],
         "configuration": plan.configuration_changes if plan else [],
@@ -78,11 +79,10 @@ def _gate(gate: Any) -> dict[str, Any]:
     }
 
 
-def _hop(actor: Actor, kind: DeploymentKind, wish: Wish, plan: Plan | None, chain: Any) -> dict[str, Any]:
+def _hop(actor: Actor, kind: DeploymentKind, wish: Wish, plan: Plan, chain: Any) -> dict[str, Any]:
     """From where to where: two boxes, each with its environment, its version and a line below."""
     environment = wish.environment
-    release = plan.release if plan else wish.release
-    now = plan.from_release if plan else None
+    release, now = plan.release, plan.from_release
     here = {"name": environment.title, "level": _place(chain, environment), "environment": environment}
     replaced = f"replaces {now.version}" if now and release and now.id != release.id else ""
     after = {**here, "version": release.version if release else "Not deployed", "below": replaced or "nothing live now"}

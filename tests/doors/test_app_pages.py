@@ -68,7 +68,7 @@ def test_a_release_says_where_it_is_live_and_where_it_may_go(chain: Line) -> Non
 def test_a_project_lists_its_apps_with_their_newest_release(chain: Line) -> None:
     shown = text(html(signed_in(chain.owner), of(chain.app.project)))
 
-    assert re.search(r"shop 3\.0 now development 2\.0 , production 1\.0 , staging 1\.0 3", shown)
+    assert re.search(r"shop 3\.0 now development 2\.0 , staging 1\.0 , production 1\.0 3", shown)
 
 
 def test_the_environment_chosen_in_the_header_filters_them(chain: Line) -> None:
@@ -324,3 +324,28 @@ def test_the_sample_project_is_loaded_once_by_who_may(house: House) -> None:
     app = App.objects.get(name="greeter", project__key="TRAINING")
     assert Release.objects.filter(app=app).count() == 3
     assert not Slot.objects.filter(app=app).exists()
+
+
+def test_environments_stand_in_the_order_of_the_chain_wherever_an_app_is_told_of() -> None:
+    home = houses.house()
+    named = ("zeta", "alpha", "middle")
+    environments = [home.environment(name) for name in named]
+    home.environment("beside")
+    home.chain(*named)
+    app = home.app("ledger")
+    release = home.release(app, "1.0")
+    for environment in environments:
+        home.live(release, environment)
+    own = lifecycle.create(by=home.owner, key="OWN", name="Own")
+    home.chain("middle", "zeta", project=own)
+    client = signed_in(home.owner)
+
+    def order(path: str, part: str) -> list[str]:
+        text = client.get(path).content.decode()
+        text = text[text.index(part) :]
+        return sorted(named, key=text.index)
+
+    assert order(f"/apps/{app.id}", "Where it runs") == list(named)
+    assert order(f"/projects/{app.project_id}", 'id="h-apps"') == list(named)
+    assert order(f"/releases/{release.id}", "Deploy to") == list(named)
+    assert client.get(f"/releases/{release.id}").content.decode().count('aria-label="Deploy 1.0 to alpha"') == 1

@@ -199,7 +199,9 @@ def test_nothing_to_roll_back_to_is_a_sentence(
 ) -> None:
     house.live(house.release(app, "1.0"), stages[0])
 
-    assert "Nothing was live in development before" in look(client, address("rollback", app, stages[0]))
+    nothing = look(client, address("rollback", app, stages[0]))
+    assert "Nothing was live in development before" in nothing
+    assert "live now" not in nothing, "what was not looked at is not told"
 
 
 def test_a_second_deployment_at_once_reads_whose_is_on_its_way(
