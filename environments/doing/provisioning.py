@@ -96,13 +96,16 @@ def _terminated(environment: Environment, by: Actor) -> None:
 def _came_back(environment: Environment, by: Actor, reason: str) -> None:
     """A termination that failed is nobody's secret: the environment is there again, under another name if need be."""
     reason = f"It could not be terminated: {reason or 'it was given up.'}"
-    try:
-        with transaction.atomic():
-            states.move(environment, State.ERROR, by=by, reason=reason, deleted_at=None)
-    except IntegrityError:
-        environment.refresh_from_db()
-        name = f"{environment.name}-{environment.id.hex[:8]}"
-        states.move(environment, State.ERROR, by=by, reason=reason, deleted_at=None, name=name)
+    name, known = environment.name, environment.id.hex
+    # Nobody can take the last of these by chance, and none of more than 100 characters on purpose.
+    for free in (name, *(f"{name}-{known[:length]}" for length in range(8, len(known) + 1))):
+        try:
+            with transaction.atomic():
+                states.move(environment, State.ERROR, by=by, reason=reason, deleted_at=None, name=free)
+            return
+        except IntegrityError:
+            environment.refresh_from_db()
+    raise RuntimeError(f"Every name that {name} could come back under is taken.")
 
 
 def _locked(run: Run) -> Environment:
