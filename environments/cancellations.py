@@ -19,6 +19,23 @@ class NotCancellable(Conflict):
 @events.operation
 def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
     """Ask the run to stop; refused once it is past the point of no return, or has ended."""
+    plans.check_words(reason)
+    conclusions.locked(run.pk)
+    run.refresh_from_db()
+    check(run, by=by)
+    asked_before = run.cancel_asked_at is not None
+    wishes.ask(run, by=by, reason=reason)
+    if not asked_before:
+        _record("run.cancel_asked", run, by=by, reason=reason)
+    if run.phase == Phase.QUEUED:
+        conclusions.settle(run.pk)
+        run.refresh_from_db()
+    hints.changed(run)
+    return run
+
+
+def check(run: Run, *, by: Actor) -> None:
+    """Raise what stands in the way of stopping it. Judged behind the locks, and told where a page offers it."""
     access.require(
         by,
         Permission.RELEASE if run.kind == RunKind.FETCH else Permission.DEPLOY,
@@ -30,18 +47,7 @@ def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
         raise NotCancellable(
             f"The {run.get_kind_display().lower()} of an environment cannot be cancelled; wait for it, or delete it."
         )
-    plans.check_words(reason)
-    conclusions.locked(run.pk)
-    run.refresh_from_db()
-    asked_before = run.cancel_asked_at is not None
-    wishes.ask(run, by=by, reason=reason)
-    if not asked_before:
-        _record("run.cancel_asked", run, by=by, reason=reason)
-    if run.phase == Phase.QUEUED:
-        conclusions.settle(run.pk)
-        run.refresh_from_db()
-    hints.changed(run)
-    return run
+    wishes.check(run)
 
 
 def _record(kind: str, run: Run, *, by: Actor, reason: str) -> None:

@@ -140,13 +140,18 @@ def fetch_again(artifact: Artifact, *, by: Actor) -> Artifact:
     access.require_own(by, artifact.organization_id)
     artifact = Artifact.objects.select_for_update(no_key=True, of=("self",)).select_related("app").get(pk=artifact.pk)
     access.require(by, Permission.RELEASE, project_id=artifact.app.project_id)
-    apps.check_open(artifact.app)
-    if artifact.status != Artifact.Status.FAILED:
-        raise NotFailed(f"The source is {artifact.get_status_display().lower()}; there is nothing to fetch again.")
+    check_fetch(artifact)
     artifact.status, artifact.reason = Artifact.Status.FETCHING, ""
     artifact.save(update_fields=["status", "reason"])
     _record("artifact.fetching", by, artifact, ref=artifact.git_ref)
     return artifact
+
+
+def check_fetch(artifact: Artifact) -> None:
+    """Raise Archived or NotFailed where a source is not to be fetched again."""
+    apps.check_open(artifact.app)
+    if artifact.status != Artifact.Status.FAILED:
+        raise NotFailed(f"The source is {artifact.get_status_display().lower()}; there is nothing to fetch again.")
 
 
 def path(artifact: Artifact) -> Path:

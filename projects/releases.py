@@ -39,7 +39,6 @@ def cut(
     """A new release of `app`; `manifest` is YAML or JSON text, or what was parsed from it. It never changes again."""
     access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
-    apps.check_open(app)
     checked = manifests.parse(manifest)
     _check(version, commit, notes, link)
     lines = [str(line) for line in changes]
@@ -47,8 +46,9 @@ def cut(
         raise Invalid.field("changes", f"at most {MOST_CHANGES} lines of {LONGEST_CHANGE} characters")
     if artifact is not None and artifact.app_id != app.id:
         raise NotFound("There is no such artifact of this app.")
-    # One cut at a time in an app, so that serials follow the order of cutting.
-    App.objects.select_for_update(no_key=True).get(pk=app.pk)
+    # One cut at a time in an app, so that serials follow the order of cutting, and none after it was archived.
+    app = apps.locked(app)
+    apps.check_open(app)
     serial = Release.objects.filter(app=app).aggregate(last=Max("serial"))["last"] or 0
     try:
         with transaction.atomic():

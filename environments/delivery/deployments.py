@@ -95,11 +95,8 @@ def check_confirmation(confirm: str | None, *, name: str, required: bool) -> Non
         raise Invalid.field("confirm", f"type {name} to confirm.")
 
 
-def check_retry(run: Run) -> None:
-    """A retry is a new attempt of the same run, refused once something newer was deployed there or is on its way."""
-    deployment = run.deployment
-    if deployment is None:
-        return
+def check_retry(deployment: Deployment, *, by: Actor) -> None:
+    """Another attempt is refused once something newer was asked for there, and where a gate is closed by now."""
     newer = (
         Deployment.objects.filter(
             app_id=deployment.app_id, environment_id=deployment.environment_id, number__gt=deployment.number
@@ -114,6 +111,7 @@ def check_retry(run: Run) -> None:
             f"Something newer was asked for in {newer.environment.title} since: {what} by {newer.created_by}; "
             "plan a new deployment instead."
         )
+    plans.check_again(deployment, by=by)
 
 
 def _lift_hold(proposal: Proposal) -> None:

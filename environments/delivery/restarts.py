@@ -18,6 +18,10 @@ class CannotRestart(Conflict):
 @events.operation
 def restart(*, by: Actor, environment: Environment, app: App, service: str, reason: str = "") -> Run:
     """Ask the worker to restart `service`; refused while a deployment or another restart of it is on its way."""
+    plans.check_words(reason)
+    slot = Slot.objects.select_for_update(no_key=True).get(pk=plans.slot_of(app, environment).pk)
+    # Behind the lock: somebody may be protecting it just now.
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     access.require(
         by,
         Permission.DEPLOY,
@@ -25,10 +29,7 @@ def restart(*, by: Actor, environment: Environment, app: App, service: str, reas
         environment_id=environment.id,
         protected=environment.protected,
     )
-    plans.check_words(reason)
-    slot = Slot.objects.select_for_update(no_key=True).get(pk=plans.slot_of(app, environment).pk)
-    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
-    _check(slot, app=app, environment=environment, service=service)
+    check(slot, service=service)
     run = queue.enqueue(
         kind=RunKind.RESTART,
         by=by,
@@ -57,7 +58,9 @@ def restart(*, by: Actor, environment: Environment, app: App, service: str, reas
     return run
 
 
-def _check(slot: Slot, *, app: App, environment: Environment, service: str) -> None:
+def check(slot: Slot, *, service: str) -> None:
+    """Raise why the service cannot be restarted there now."""
+    app, environment = slot.app, slot.environment
     where = environment.title
     release = slot.live.release if slot.live else None
     if release is None:

@@ -36,7 +36,10 @@ class EnvironmentForm(Form):
         'with line breaks or spaces at its ends as NAME="one\\ntwo".',
     )
 
-    def __init__(self, *args: Any, environment: Environment | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, environment: Environment | None = None, protects: bool = True, **kwargs: Any
+    ) -> None:
+        """`protects`: whether who fills it in may protect the environment, or lift its protection."""
         if environment is not None:
             kwargs["initial"] = {
                 "version": lifecycle.version(environment),
@@ -50,6 +53,7 @@ class EnvironmentForm(Form):
             }
         super().__init__(*args, **kwargs)
         self.environment = environment
+        self.fields["protected"].disabled = not protects
         del self.fields["version" if environment is None else "provisioner"]
 
     def clean_description(self) -> str:

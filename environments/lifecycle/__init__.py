@@ -1,14 +1,18 @@
 """Asking for environments: creating, changing, starting, stopping, retrying and deleting them."""
 
-from environments.lifecycle.changes import ChangedMeanwhile, update, version
+from environments.lifecycle.changes import ChangedMeanwhile, can_manage, can_protect, check_manage, update, version
 from environments.lifecycle.creation import begin, create
 from environments.lifecycle.deletion import delete
 from environments.lifecycle.lookup import find, visible
-from environments.lifecycle.wishes import retry, start, stop
+from environments.lifecycle.wishes import check_retry, retry, start, stop
 
 __all__ = [
     "ChangedMeanwhile",
     "begin",
+    "can_manage",
+    "can_protect",
+    "check_manage",
+    "check_retry",
     "create",
     "delete",
     "find",

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,7 +15,7 @@ from environments.lifecycle.lookup import check_own
 from environments.models import Environment
 from projects import access, events
 from projects.access import Actor, Permission
-from projects.errors import Conflict, Invalid
+from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 
 FIXED = {
     "kind": "An environment stays permanent or ephemeral for life.",
@@ -54,7 +55,9 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
     wanted = columns.pop("wanted", None)
     changed = sorted(name for name, value in columns.items() if getattr(environment, name) != value)
     if changed:
-        require_to_manage(environment, by=by)
+        check_manage(environment, by=by)
+        if "protected" in changed:
+            check_protect(environment, by=by)
         if environment.deleted_at:
             raise wishes.Terminating(f"{environment.title} is being terminated; it cannot be changed any more.")
         _write(environment, {name: columns[name] for name in changed})
@@ -83,12 +86,35 @@ def _write(environment: Environment, columns: dict[str, Any]) -> None:
     environment.refresh_from_db()
 
 
-def require_to_manage(environment: Environment, *, by: Actor) -> None:
+def check_manage(environment: Environment, *, by: Actor) -> None:
     """Admins manage environments; operators those that belong to a project of theirs."""
+    ephemeral = environment.kind == Environment.Kind.EPHEMERAL
+    _require(Permission.CREATE_EPHEMERAL if ephemeral else Permission.MANAGE_ENVIRONMENTS, environment, by=by)
+
+
+def can_manage(environment: Environment, *, by: Actor) -> bool:
+    return _can(check_manage, environment, by=by)
+
+
+def check_protect(environment: Environment, *, by: Actor) -> None:
+    """Protecting and lifting the protection are an admin's: it is there for what an operator must not change."""
+    _require(Permission.MANAGE_ENVIRONMENTS, environment, by=by)
+
+
+def can_protect(environment: Environment, *, by: Actor) -> bool:
+    return _can(check_protect, environment, by=by)
+
+
+def _can(check: Callable[..., None], environment: Environment, *, by: Actor) -> bool:
+    try:
+        check(environment, by=by)
+    except (NotAllowed, NotFound):
+        return False
+    return True
+
+
+def _require(permission: Permission, environment: Environment, *, by: Actor) -> None:
     check_own(environment, by=by)
-    permission = Permission.MANAGE_ENVIRONMENTS
-    if environment.kind == Environment.Kind.EPHEMERAL:
-        permission = Permission.CREATE_EPHEMERAL
     access.require(
         by,
         permission,

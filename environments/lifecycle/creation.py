@@ -48,7 +48,9 @@ def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
     if kind == Environment.Kind.PERMANENT:
         raise Invalid.field("project_id", "A permanent environment belongs to the organization, not to a project.")
     project = lifecycle.find(by, project_id)
-    access.require(by, Permission.CREATE_EPHEMERAL, project_id=project.id)
+    # Operators make them, and protection is an admin's.
+    permission = Permission.MANAGE_ENVIRONMENTS if columns.get("protected") else Permission.CREATE_EPHEMERAL
+    access.require(by, permission, project_id=project.id)
     return {"kind": Environment.Kind.EPHEMERAL, "project": project}
 
 

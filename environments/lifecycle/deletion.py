@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from environments import states, tasks
 from environments.doing import conclusions
-from environments.lifecycle.changes import require_to_manage
+from environments.lifecycle.changes import check_manage
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, StageEnvironment, State
@@ -23,8 +23,8 @@ class Kept(Conflict):
 @events.operation
 def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     """From now on its name is free and its workers get no more work; what it has is given back step by step."""
-    require_to_manage(environment, by=by)
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    check_manage(environment, by=by)
     check_deletable(environment)
     if not force:
         check_nothing_in_flight(environment)

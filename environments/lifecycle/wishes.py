@@ -57,8 +57,7 @@ def stop(environment: Environment, *, by: Actor) -> Environment:
 def retry(environment: Environment, *, by: Actor) -> Environment:
     """Continue a failed provisioning at the step that was open; after any other failure make everything sound again."""
     environment = _locked(environment, by)
-    if environment.state != State.ERROR:
-        raise states.WrongState(f"{environment.title} is {environment.get_state_display().lower()}, not in error.")
+    check_retry(environment)
     states.move(environment, State.PROVISIONING, by=by, reason="")
     last = _last_run(environment)
     if last and last.kind == RunKind.PROVISION and last.phase != Phase.SUCCEEDED:
@@ -67,6 +66,12 @@ def retry(environment: Environment, *, by: Actor) -> Environment:
     else:
         enqueue(environment, RunKind.PROVISION, by=by)
     return environment
+
+
+def check_retry(environment: Environment) -> None:
+    """Raise WrongState where nothing has failed."""
+    if environment.state != State.ERROR:
+        raise states.WrongState(f"{environment.title} is {environment.get_state_display().lower()}, not in error.")
 
 
 def check_nothing_in_flight(environment: Environment) -> None:
@@ -91,6 +96,8 @@ def _last_run(environment: Environment) -> Run | None:
 
 def _locked(environment: Environment, by: Actor) -> Environment:
     check_own(environment, by=by)
+    # Behind the lock: somebody may be protecting it just now.
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     access.require(
         by,
         Permission.OPERATE,
@@ -98,7 +105,6 @@ def _locked(environment: Environment, by: Actor) -> Environment:
         environment_id=environment.id,
         protected=environment.protected,
     )
-    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     if environment.deleted_at:
         raise Terminating(f"{environment.title} is being terminated.")
     return environment

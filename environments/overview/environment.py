@@ -37,14 +37,11 @@ def head(environment: Environment, actor: Actor) -> dict[str, Any]:
     places = StageEnvironment.objects.filter(environment=environment, chain__project=None)
     place = places.select_related("stage", "chain").first()
     may_operate = _may(actor, Permission.OPERATE, environment)
-    may_manage = _may(actor, Permission.MANAGE_ENVIRONMENTS, environment)
     return {
         "environment": environment,
         "place": place,
         "level": place.stage.position + 1 if place else 0,
         "actions": _actions(environment, may_operate=may_operate),
-        "may_delete": may_manage and not environment.is_default and environment.state != State.TERMINATING,
-        "may_edit": may_manage and environment.state != State.TERMINATING,
         "may_operate": may_operate,
         "announce": _announced(environment),
     }

@@ -3,21 +3,10 @@
 import uuid
 from typing import Any
 
-from environments.models import (
-    LIFECYCLE_KINDS,
-    UNFINISHED,
-    Environment,
-    LogChunk,
-    Phase,
-    Run,
-    RunKind,
-    RunStep,
-)
-from environments.runs import steps as reports
-from projects import access
-from projects.access import Actor, Permission
+from environments.models import UNFINISHED, Phase, Run, RunStep
+from environments.runs import logs
+from projects.access import Actor
 from projects.errors import NotFound
-from projects.models import Artifact
 
 LINES = 1000
 
@@ -48,42 +37,20 @@ def project_of(run: Run) -> uuid.UUID | None:
     return run.project_id or (run.environment.project_id if run.environment else None)
 
 
-def page(run: Run, actor: Actor, *, attempt: int | None = None, q: str = "") -> dict[str, Any]:
+def page(run: Run, *, attempt: int | None = None, q: str = "") -> dict[str, Any]:
     shown = attempt or run.attempt
-    found = facts(run, actor) | steps(run, attempt=shown) | log(run, attempt=shown, q=q)
+    found = facts(run) | steps(run, attempt=shown) | log(run, attempt=shown, q=q)
     return found | {"attempt_chosen": attempt is not None}
 
 
-def facts(run: Run, actor: Actor) -> dict[str, Any]:
-    may = _may(run, actor)
+def facts(run: Run) -> dict[str, Any]:
     unfinished = run.phase in UNFINISHED
-    why = _why_not_again(run)
     return {
         "run": run,
         "title": title(run),
-        "can_cancel": may and unfinished and run.sealed_at is None and run.cancel_asked_at is None,
-        "can_retry": may and not why,
-        "retry_why": why,
         "cancelling": unfinished and run.cancel_asked_at is not None,
-        "may": may,
         "announce": "" if unfinished else f"Run {run.number}, {title(run)}: {run.get_phase_display()}",
     }
-
-
-RETRIED = (*LIFECYCLE_KINDS, RunKind.DEPLOY, RunKind.RESTART, RunKind.FETCH)
-
-
-def _why_not_again(run: Run) -> str:
-    if run.phase in UNFINISHED:
-        return "Available when the run ends"
-    if run.phase == Phase.SUCCEEDED:
-        return "This run succeeded; there is nothing to retry"
-    if run.kind not in RETRIED:
-        return "It is not retried by itself; ask again for what it was done for"
-    if run.kind == RunKind.FETCH and run.artifact and run.artifact.status != Artifact.Status.FAILED:
-        return "Its source is there; nothing is fetched again"
-    once = reports.begun_once(run)
-    return f"Its step {once.name} must not be repeated; plan a new deployment" if once else ""
 
 
 def title(run: Run) -> str:
@@ -130,26 +97,11 @@ def steps(run: Run, *, attempt: int) -> dict[str, Any]:
 
 def log(run: Run, *, attempt: int, q: str = "") -> dict[str, Any]:
     """The last lines of the attempt's log, numbered from 1; with `q` those that contain it."""
-    chunks = LogChunk.objects.filter(run=run, attempt=attempt).order_by("-offset")
-    total = next((chunk.offset + chunk.count for chunk in chunks[:1]), 0)
-    lines: list[dict[str, Any]] = []
-    for chunk in chunks.iterator(chunk_size=50):
-        numbered = [line | {"n": chunk.offset + index + 1} for index, line in enumerate(chunk.lines)]
-        lines[:0] = [line for line in numbered if q.lower() in line["text"].lower()]
-        if len(lines) >= LINES:
-            break
-    return {"attempt": attempt, "q": q, "lines": lines[-LINES:], "line_count": total}
-
-
-def _may(run: Run, actor: Actor) -> bool:
-    environment: Environment | None = run.environment
-    permission = Permission.DEPLOY if run.app_id else Permission.OPERATE
-    if run.kind == RunKind.FETCH:
-        permission = Permission.RELEASE
-    return access.allows(
-        actor,
-        permission,
-        project_id=project_of(run),
-        environment_id=run.environment_id,
-        protected=bool(environment and environment.protected),
-    )
+    total = logs.end(run.id, attempt)
+    found = logs.find(run, attempt, q, limit=LINES) if q else logs.read(run, attempt, max(0, total - LINES), LINES)
+    return {
+        "attempt": attempt,
+        "q": q,
+        "lines": [{**line, "n": line["n"] + 1} for line in found],
+        "line_count": total,
+    }

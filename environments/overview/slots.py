@@ -87,7 +87,7 @@ def row(slot: Any, environment: Environment, actor: Actor) -> dict[str, Any]:
         "may": may,
         "working": slot.run_phase in UNFINISHED,
         "back": back,
-        "back_url": f"{draft}rollback" if back else "",
+        "back_url": f"{draft}rollback" if back and slot.app.archived_at is None else "",
         "removal_url": f"{draft}removal",
         "ended_at": slot.run_ended_at,
         "announce": _announced(slot, environment),

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from environments.models import Deployment, Environment, Plan, Slot
+from environments.models import Deployment, DeploymentKind, Environment, Plan, Slot
 from environments.planning import comparison, gates, proposals
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
@@ -58,7 +59,7 @@ def propose(
     if app is None:
         raise Invalid.field("app_id", "name the app, or a release.")
     check_words(reason, link)
-    _check_right(by, app, environment, bypass=bypass, reason=reason)
+    _check_right(by, app, environment, kind=kind, bypass=bypass, reason=reason)
     proposal = proposals.of_wish(
         by=by,
         app=app,
@@ -113,9 +114,21 @@ def check(plan: Plan, *, by: Actor) -> Proposal:
     return proposal
 
 
+def check_again(deployment: Deployment, *, by: Actor) -> None:
+    """Raise what stands in the way of another attempt: NotAllowed, or Blocked with the gates as they are now.
+
+    What was bypassed then is bypassed by whoever may; no hold is lifted, since nobody was shown the plan again.
+    """
+    plan, bypass = deployment.plan, deployment.bypass
+    _check_right(by, plan.app, plan.environment, kind=plan.kind, bypass=bypass, reason=deployment.reason)
+    slot = Slot.objects.select_related("live__release", "placement").get(app=plan.app, environment=plan.environment)
+    intended = proposals.of_plan(plan, by=by, slot=slot)
+    refuse_closed(gates.judge(replace(intended, bypass=bypass, lift_hold=False)))
+
+
 def require_right(plan: Plan, *, by: Actor) -> None:
     """NotAllowed for whoever may not do there what the plan says."""
-    _check_right(by, plan.app, plan.environment, bypass=plan.bypass, reason=plan.reason)
+    _check_right(by, plan.app, plan.environment, kind=plan.kind, bypass=plan.bypass, reason=plan.reason)
 
 
 def refuse_closed(judged: list[Gate]) -> None:
@@ -178,13 +191,13 @@ def check_words(reason: str, link: str = "") -> None:
         raise Invalid.field("link", "must be an http:// or https:// address of at most 500 characters.")
 
 
-def _check_right(by: Actor, app: App, environment: Environment, *, bypass: bool, reason: str) -> None:
+def _check_right(by: Actor, app: App, environment: Environment, *, kind: str | None, bypass: bool, reason: str) -> None:
     if environment.deleted_at is not None:
         raise NotFound("There is no such environment.")
     where = {"project_id": app.project_id, "environment_id": environment.id}
     access.require(by, Permission.DEPLOY, protected=environment.protected, **where)
-    if app.archived_at is not None:
-        raise Conflict(f"{app.name} is archived; nothing is deployed of it any more.", code="archived")
+    if app.archived_at is not None and kind != DeploymentKind.REMOVAL:
+        raise Conflict(f"{app.name} is archived; what runs of it can only be removed.", code="archived")
     if bypass:
         access.require(by, Permission.BYPASS, protected=environment.protected, **where)
         if not reason.strip():

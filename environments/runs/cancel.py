@@ -25,11 +25,16 @@ def ask(run: Run, *, by: Actor, reason: str = "") -> None:
         cancel_asked_at=Coalesce("cancel_asked_at", ClockTime()), cancel_asked_by=by.label
     )
     run.refresh_from_db()
-    if noted:
-        return
-    if run.phase in UNFINISHED:
+    if not noted:
+        check(run)
+
+
+def check(run: Run) -> None:
+    """Raise Finished or Sealed where there is nothing left to stop."""
+    if run.phase not in UNFINISHED:
+        raise Finished(f"Run {run} has already {_ENDED[run.phase]}.")
+    if run.sealed_at is not None:
         raise Sealed(f"Run {run} is past the point of no return; it can only go forward now.")
-    raise Finished(f"Run {run} has already {_ENDED[run.phase]}.")
 
 
 _ENDED = {

@@ -58,8 +58,7 @@ def _state(asked: str) -> str:
 @signed_in
 def environment(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    context = overview.page(found, request.actor) | _chosen_log(found, request)
-    return render(request, "environment/page.html", context)
+    return render(request, "environment/page.html", _page(request, found))
 
 
 @require_safe
@@ -117,8 +116,7 @@ def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     command = workers.command(found, by=request.actor, server=request.build_absolute_uri("/").rstrip("/"))["command"]
     if is_fragment(request):
         return render(request, "environment/_command.html", {"environment": found, "command": command})
-    context = overview.page(found, request.actor) | _chosen_log(found, request)
-    return render(request, "environment/page.html", context | {"command": command})
+    return render(request, "environment/page.html", _page(request, found) | {"command": command})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -148,8 +146,9 @@ def new(request: Visit) -> HttpResponse:
 @signed_in
 def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    _require_manage(request, found)
-    form = EnvironmentForm(request.POST or None, environment=found)
+    lifecycle.check_manage(found, by=request.actor)
+    protects = lifecycle.can_protect(found, by=request.actor)
+    form = EnvironmentForm(request.POST or None, environment=found, protects=protects)
     changed_meanwhile = False
     if request.method == "POST" and form.is_valid():
         try:
@@ -175,7 +174,7 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
-    _require_manage(request, found)
+    lifecycle.check_manage(found, by=request.actor)
     refusal, status = "", 200
     if request.method == "POST":
         try:
@@ -205,14 +204,13 @@ def _confirmed(environment: Environment, typed: str) -> None:
         raise Invalid.field("confirm", f"Type {environment.name} exactly as it is written.")
 
 
-def _require_manage(request: Visit, environment: Environment) -> None:
-    access.require(
-        request.actor,
-        Permission.MANAGE_ENVIRONMENTS,
-        project_id=environment.project_id,
-        environment_id=environment.id,
-        protected=environment.protected,
-    )
+def _page(request: Visit, found: Environment) -> dict[str, Any]:
+    return overview.page(found, request.actor) | _chosen_log(found, request) | _offers(request, found)
+
+
+def _offers(request: Visit, found: Environment) -> dict[str, bool]:
+    may = lifecycle.can_manage(found, by=request.actor) and found.state != State.TERMINATING
+    return {"may_edit": may, "may_delete": may and not found.is_default}
 
 
 def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
@@ -221,6 +219,8 @@ def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
 
 def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:
     context = overview.PARTS[part](found, request.actor) | {"environment": found, "refusal": refusal}
+    if part == "head":
+        context |= _offers(request, found)
     if part == "logs":
         context |= _chosen_log(found, request)
     response = render(request, f"environment/_{part}.html", context, status=status)

@@ -1,7 +1,7 @@
 """A run's page: its head, steps and log, and cancelling and retrying it."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -12,7 +12,8 @@ from environments import cancellations, retries
 from environments.models import LogChunk, Run
 from environments.overview import runs as overview
 from environments.views.fragments import conditional
-from projects.errors import NotFound, Refused
+from projects.access import Actor
+from projects.errors import NotAllowed, NotFound, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 
@@ -21,7 +22,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 def run(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     found = overview.find(request.actor, run_id)
     q = request.GET.get("q", "")[:200].replace("\0", "")
-    context = overview.page(found, request.actor, attempt=_attempt(request, found), q=q)
+    context = overview.page(found, attempt=_attempt(request, found), q=q) | _offers(found, request.actor)
     return render(request, "run/page.html", context)
 
 
@@ -31,7 +32,7 @@ def run(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 def part(request: Visit, run_id: uuid.UUID, part: str) -> HttpResponse:
     found = overview.find(request.actor, run_id)
     if part == "head":
-        return render(request, "run/_head.html", overview.facts(found, request.actor))
+        return render(request, "run/_head.html", overview.facts(found) | _offers(found, request.actor))
     if part == "steps":
         attempt = _attempt(request, found) or found.attempt
         return render(request, "run/_steps.html", overview.steps(found, attempt=attempt))
@@ -69,7 +70,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     if not is_fragment(request):
         return redirect("run", run_id)
     again = overview.find(request.actor, run_id)
-    context = overview.facts(again, request.actor) | {"refusal": refusal}
+    context = overview.facts(again) | _offers(again, request.actor) | {"refusal": refusal}
     return render(request, "run/_head.html", context, status=status)
 
 
@@ -78,6 +79,24 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     again = retries.retry(overview.find(request.actor, run_id), by=request.actor)
     return redirect("run", again.pk)
+
+
+def _offers(run: Run, actor: Actor) -> dict[str, str | None]:
+    """What speaks against stopping and repeating it: nothing where one may, `None` where one never may."""
+    return {
+        "cancel_why": _why_not(cancellations.check, run, actor),
+        "retry_why": _why_not(retries.check, run, actor),
+    }
+
+
+def _why_not(check: Callable[..., None], run: Run, actor: Actor) -> str | None:
+    try:
+        check(run, by=actor)
+    except (NotAllowed, NotFound):
+        return None
+    except Refused as refused:
+        return refused.detail
+    return ""
 
 
 def _attempt(request: Visit, run: Run) -> int | None:

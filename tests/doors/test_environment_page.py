@@ -6,10 +6,12 @@ import uuid
 import pytest
 from django.urls import reverse
 
+from environments import lifecycle
 from environments.delivery import holds
 from environments.doing import observing, service_logs
 from environments.models import Deployment, Environment, Hold, Run, ServiceLogChunk, Slot, State
 from environments.overview import environment as overview
+from projects import apps
 from projects.models import App, Event
 from tests.doors.visiting import HTMX, LIVE, actions, html, signed_in, statements, text
 from tests.environments import house as houses
@@ -75,6 +77,36 @@ def test_an_operator_operates_and_does_not_manage(house: House, production: Envi
     assert {"wish", "restarts", "worker-command"} <= actions(shown)
     assert address(production, "deletion") not in shown
     assert address(production, "settings") not in shown
+
+
+def test_an_operator_manages_an_ephemeral_one_of_their_project_and_does_not_protect_it(house: House) -> None:
+    project = house.project("OWN")
+    preview = house.environment("preview", project_id=project.id)
+    client = signed_in(house.person("operator", project=project))
+
+    shown = html(client, address(preview))
+
+    assert address(preview, "settings") in shown and address(preview, "deletion") in shown
+    assert re.search(r'<input[^>]*name="protected"[^>]*disabled', html(client, address(preview, "settings")))
+    given = {"name": "preview", "description": "for the demo", "protected": "on", "version": lifecycle.version(preview)}
+    assert client.post(address(preview, "settings"), given).status_code == 302
+    preview.refresh_from_db()
+    assert (preview.description, preview.protected) == ("for the demo", False)
+    assert client.post(address(preview, "deletion"), {"confirm": "preview"}).status_code == 302
+    assert signed_in(house.person("viewer")).get(address(preview, "settings")).status_code == 403
+
+
+def test_an_archived_app_can_be_removed_and_not_rolled_back(house: House, production: Environment) -> None:
+    first = live(house, production)
+    live(house, production, app=first.app, version="2.0")
+    apps.archive(first.app, by=house.owner)
+
+    shown = html(signed_in(house.owner), address(production))
+
+    assert "Remove shop from" in shown and "Roll back shop" not in shown
+    assert "No earlier release" not in shown
+    sheet = reverse("plan-draft") + f"?app={first.app_id}&environment_id={production.id}&kind="
+    assert 'id="carry-out"' in html(signed_in(house.owner), sheet + "removal")
 
 
 def test_an_operator_acts_in_a_protected_one_only_where_a_grant_names_it(house: House, production: Environment) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from environments import lifecycle
 from environments.delivery import deployments
 from environments.doing import conclusions
 from environments.models import Environment, Run
@@ -127,14 +128,49 @@ def test_a_failed_run_says_why_what_still_runs_and_offers_retry(house: House, ru
 
 def test_what_cannot_be_retried_says_why(house: House, run: Run) -> None:
     client = signed_in(house.owner)
-    assert "Available when the run ends" in html(client, address(run))
+    assert "is still running; wait for it or cancel it first" in html(client, address(run))
     assert client.post(address(run, "retry")).status_code == 409
 
     end(house, run, "succeeded", "")
 
-    assert "there is nothing to retry" in html(client, address(run))
+    assert "there is nothing to repeat" in html(client, address(run))
     for headers in ({}, HTMX):
         assert client.post(address(run, "retry"), headers=headers).status_code == 409
+
+
+def disabled(shown: str, word: str) -> str:
+    """Why the button does nothing."""
+    found = re.search(rf'type="button" aria-disabled="true" title="([^"]*)">(?:(?!</button>).)*{word}', shown, re.S)
+    assert found, f"{word} can be pressed"
+    return found[1]
+
+
+def test_nothing_is_offered_that_would_be_refused(house: House, development: Environment, run: Run) -> None:
+    client = signed_in(house.owner)
+    provision = lifecycle.create(by=house.owner, name="later", provisioner="external").runs.get()
+    assert actions(html(client, address(provision))) == {"retry"}
+    assert client.post(address(provision, "cancellation")).status_code == 409
+    end(house, run)
+    assert "retry" in actions(html(client, address(run)))
+
+    deployment = run.deployment
+    assert deployment is not None
+    newer = house.release(deployment.app, "3.0")
+    house.live(newer, development)
+
+    assert "Something newer was asked for" in disabled(html(client, address(run)), "Retry")
+    assert client.post(address(run, "retry")).status_code == 409
+
+
+def test_a_gate_that_closed_meanwhile_is_told_beside_the_button(
+    house: House, development: Environment, run: Run
+) -> None:
+    end(house, run)
+    Environment.objects.filter(pk=development.pk).update(state="stopped")
+
+    shown = html(signed_in(house.owner), address(run))
+
+    assert disabled(shown, "Retry") == "Development is stopped; start it first."
 
 
 def test_each_attempt_has_its_own_steps_and_log(house: House, run: Run) -> None:

@@ -186,6 +186,19 @@ def test_operators_make_ephemeral_environments_of_their_projects_and_no_permanen
         lifecycle.create(by=people.owner, name="qa", kind="permanent", project_id=str(project.id))
 
 
+def test_an_operator_does_not_protect_what_they_could_then_not_change_any_more(people: Cast) -> None:
+    project = builders.project(people.owner)
+    operator = builders.member(people.organization, Role.OPERATOR, project=project)
+    with pytest.raises(NotAllowed):
+        lifecycle.create(by=operator, name="preview", project_id=project.id, protected=True)
+    preview = lifecycle.create(by=operator, name="preview", project_id=project.id)
+    with pytest.raises(NotAllowed):
+        lifecycle.update(preview, by=operator, protected=True)
+
+    lifecycle.update(preview, by=operator, protected=False, description="as it was")
+    assert lifecycle.update(preview, by=people.admin, protected=True).protected
+
+
 def test_a_stranger_finds_nothing_and_a_grant_shows_only_what_it_names(people: Cast) -> None:
     seen, hidden = created(people, "seen"), created(people, "hidden")
     limited = builders.member(people.organization, Role.VIEWER, environment_id=seen.id)
@@ -287,6 +300,18 @@ def test_a_termination_that_fails_comes_back_under_another_name_if_need_be(peopl
     assert environment.name == f"development-{environment.id.hex[:8]}" and environment.deleted_at is None
     lifecycle.delete(environment, by=people.owner)
     assert carried_out(environment).terminated_at
+
+
+def test_it_comes_back_even_where_the_other_name_is_taken_too(people: Cast) -> None:
+    environment = carried_out(created(people, provisioner="external"))
+    lifecycle.delete(environment, by=people.owner)
+    created(people)
+    created(people, f"Development-{environment.id.hex[:8]}")
+
+    environment = carried_out(environment, "failed", "no luck")
+
+    assert (environment.state, environment.deleted_at) == (State.ERROR, None)
+    assert environment.name == f"development-{environment.id.hex[:9]}"
 
 
 def test_deletion_before_anything_was_made_replaces_the_provisioning(people: Cast) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from environments import lifecycle
+from environments import lifecycle, retries
 from environments.delivery import removals
 from environments.models import Endpoint
 from environments.planning import plans, proposals
-from projects.errors import Invalid
+from projects import apps
+from projects.errors import Conflict, Invalid
 from tests.environments.line import Line, line
 
 pytestmark = pytest.mark.django_db
@@ -75,3 +76,20 @@ def test_a_removal_on_its_way_blocks_a_deploy_and_is_named(road: Line) -> None:
     removals.remove(by=road.owner, app=road.app, environment=road.development)
     with pytest.raises(plans.Blocked, match="shop is being removed from development"):
         road.deploy(road.v2, road.development)
+
+
+def test_what_runs_of_an_archived_app_is_removed_and_nothing_else_is_done_with_it(road: Line) -> None:
+    road.deployed(road.v2, road.development)
+    apps.archive(road.app, by=road.owner)
+    road.app.refresh_from_db()
+    for kind in ("deploy", "redeploy", "rollback"):
+        with pytest.raises(Conflict, match="archived"):
+            plans.propose(by=road.owner, app=road.app, environment=road.development, kind=kind)
+
+    asked = removals.remove(by=road.owner, app=road.app, environment=road.development)
+    road.house.ended(asked, "failed")
+    retries.retry(asked.run, by=road.owner)
+    road.house.ended(asked)
+
+    assert road.slot(road.development).live is None
+    assert not Endpoint.objects.filter(released_at=None).exists()

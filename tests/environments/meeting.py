@@ -1,0 +1,38 @@
+"""Two who meet at a lock: one has changed a row and not committed yet, the other has begun and waits for it."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection, transaction
+
+from projects.errors import Refused
+
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
+
+
+def behind(change: Callable[[], object], act: Callable[[], object]) -> object:
+    """What `act` gets, a result or its refusal, when it has to wait for what `change` holds."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            change()
+            other = pool.submit(_alone, act)
+            until = time.monotonic() + 8
+            while not other.done() and not _waiting() and time.monotonic() < until:
+                time.sleep(0.02)
+        return other.result(30)
+
+
+def _alone(act: Callable[[], object]) -> object:
+    try:
+        return act()
+    except Refused as refusal:
+        return refusal
+    finally:
+        connection.close()
+
+
+def _waiting() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        return bool(cursor.fetchone()[0])
