@@ -19,7 +19,8 @@ from config.env import ROOT
 from config.up import caddy, installation, interpreter, keys, ports, programs, servers, survivors, voice
 from config.up.errors import CannotStart
 from config.up.programs import Program
-from config.up.supervisor import FATAL, RUNNING, UNANSWERED, Supervisor
+from config.up.supervisor import FATAL, RUNNING, Supervisor
+from environments.doing.wire import UNANSWERED
 
 OURS = {"postgres", "valkey", "caddy", "web", "scheduler", "control"}
 # The others need these until their own end.

@@ -12,6 +12,7 @@ from config.up import keys
 from config.up.errors import CannotStart
 from config.up.installation import Installation
 from config.up.survivors import COOKIE
+from environments.doing.wire import LONGEST_SOCKET, SOCKET
 
 # All that a process of the installation learns of the environment in which `make up` was typed.
 PASSED_ON = (
@@ -19,8 +20,6 @@ PASSED_ON = (
     *("TOWPATH_PUBLIC_URL", "TOWPATH_DEBUG", "TOWPATH_ALLOWED_HOSTS", "TOWPATH_PROXIES", "TOWPATH_EGRESS_ALLOW"),
     *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK"),
 )
-SOCKET = "supervisor.sock"
-LONGEST_SOCKET = 100
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

@@ -1,56 +1,19 @@
 """The one supervisor of an installation, spoken to over its socket."""
 
-import base64
-import http.client
-import os
-import socket
 import subprocess
 import sys
 import time
-import xmlrpc.client
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from config.up.errors import CannotStart
-from config.up.programs import LONGEST_SOCKET, SOCKET
+from environments.doing import wire
+from environments.doing.wire import UNANSWERED
 
 RUNNING, STARTING, FATAL = "RUNNING", "STARTING", "FATAL"
 GONE = {"STOPPED", "EXITED", "FATAL"}
-# What comes of asking one that is just going, or that cannot do what it is asked.
-UNANSWERED = (OSError, http.client.HTTPException, xmlrpc.client.Error)
-
-
-class Connection(http.client.HTTPConnection):
-    """HTTP over the supervisor's socket in that directory; one that hangs must not hang its parent."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__("localhost", timeout=10)
-        self.directory = directory
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        path = self.directory / SOCKET
-        if len(os.fsencode(path)) <= LONGEST_SOCKET:
-            self.sock.connect(str(path))
-            return
-        # A longer path does not fit into a socket's address: reach it through its open directory.
-        directory = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self.sock.connect(f"/proc/self/fd/{directory}/{SOCKET}")
-        finally:
-            os.close(directory)
-
-
-class Transport(xmlrpc.client.Transport):
-    def __init__(self, directory: Path, credential: str) -> None:
-        super().__init__(headers=[("Authorization", f"Basic {credential}")])
-        self.directory = directory
-
-    def make_connection(self, host: Any) -> Connection:
-        return Connection(self.directory)
 
 
 class Supervisor:
@@ -64,7 +27,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Run supervisord; in a session of its own, so that Ctrl-C reaches only the parent, which stops in order."""
-        (self.home / "supervisor" / "supervisor.sock").unlink(missing_ok=True)
+        (self.home / "supervisor" / wire.SOCKET).unlink(missing_ok=True)
         with open(self.home / "logs" / "supervisord.start.log", "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.configuration)],
@@ -83,17 +46,14 @@ class Supervisor:
             try:
                 self.rpc().getState()
                 return
-            except (OSError, http.client.HTTPException) as reason:
+            except UNANSWERED as reason:
                 if time.monotonic() > until:
                     raise CannotStart("The supervisor does not answer; see logs/supervisord.log.") from reason
                 time.sleep(0.05)
 
     def rpc(self) -> Any:
-        """Its methods; every use opens a connection of its own, because one that is kept may have gone stale."""
-        password = (self.home / "supervisor" / "password").read_text().strip()
-        credential = base64.b64encode(f"towpath:{password}".encode()).decode()
-        transport = Transport(self.home / "supervisor", credential)
-        return xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport).supervisor
+        """Its methods."""
+        return wire.proxy(self.home / "supervisor").supervisor
 
     def processes(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.rpc().getAllProcessInfo())

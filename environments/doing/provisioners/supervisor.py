@@ -1,22 +1,19 @@
 """The installation's supervisor: programs for environments are added to it, started, stopped and taken away."""
 
-import base64
 import http.client
 import os
 import shlex
-import socket
 import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from environments.doing import wire
 from environments.doing.progress import Progress, StepFailed
 
-TIMEOUT = 10.0
-LONGEST_SOCKET = 100
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING, ALREADY_ADDED, STILL_RUNNING = 10, 60, 70, 90, 91
 UP = {"RUNNING", "STARTING", "BACKOFF"}
 DOWN = {"STOPPED", "EXITED", "FATAL"}
@@ -55,36 +52,6 @@ class Program:
         return f"[program:{self.name}]\n{text}"
 
 
-class Connection(http.client.HTTPConnection):
-    """HTTP over the supervisor's socket, with a timeout: a supervisor that hangs must not hang its callers."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
-        self.path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        if len(os.fsencode(self.path)) <= LONGEST_SOCKET:
-            self.sock.connect(str(self.path))
-            return
-        # A longer path does not fit into a socket's address: reach it through its open directory.
-        directory = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self.sock.connect(f"/proc/self/fd/{directory}/{self.path.name}")
-        finally:
-            os.close(directory)
-
-
-class Transport(xmlrpc.client.Transport):
-    def __init__(self, path: Path, headers: Mapping[str, str]) -> None:
-        super().__init__(headers=list(headers.items()))
-        self.path = path
-
-    def make_connection(self, host: Any) -> Connection:
-        return Connection(self.path)
-
-
 class Supervisor:
     """Every call opens a connection of its own, so threads never wait for each other."""
 
@@ -94,10 +61,7 @@ class Supervisor:
 
     def call(self, method: str, *arguments: Any) -> Any:
         try:
-            password = (self.directory / "password").read_text().strip()
-            credential = base64.b64encode(f"towpath:{password}".encode()).decode()
-            transport = Transport(self.directory / "supervisor.sock", {"Authorization": f"Basic {credential}"})
-            with xmlrpc.client.ServerProxy("http://localhost/RPC2", transport=transport) as proxy:
+            with wire.proxy(self.directory) as proxy:
                 return getattr(proxy, f"supervisor.{method}")(*arguments)
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError) as error:
             raise StepFailed(
