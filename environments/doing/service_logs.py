@@ -1,4 +1,4 @@
-"""The output of live services: taken in once, in order."""
+"""The output of live services: taken in once, in order, and the oldest forgotten as they write on."""
 
 import json
 import uuid
@@ -13,6 +13,8 @@ from projects import bell
 
 MOST_CHUNKS = 100
 MOST_LINES = 2_000  # in one chunk
+BYTES_KEPT = 5 * 1024 * 1024  # of one service of an app in an environment, whichever deployment wrote them
+FORGOTTEN_AT_ONCE = 50  # chunks, while one is stored
 
 
 def take_in(worker: Worker, chunks: Sequence[dict[str, Any]]) -> None:
@@ -38,6 +40,9 @@ def _store(worker: Worker, deployment_id: uuid.UUID, app_id: uuid.UUID, chunk: d
     lines = [_line(line) for line in told[max(0, end - offset) :][:MOST_LINES] if isinstance(line, dict)]
     if not lines:
         return
+    ours = ServiceLogChunk.objects.filter(environment_id=worker.environment_id, app_id=app_id, service=service)
+    size = len(json.dumps(lines))
+    written = size + (ours.order_by("-id").values_list("written", flat=True).first() or 0)
     ServiceLogChunk.objects.bulk_create(
         [
             ServiceLogChunk(
@@ -47,12 +52,15 @@ def _store(worker: Worker, deployment_id: uuid.UUID, app_id: uuid.UUID, chunk: d
                 service=service,
                 offset=max(offset, end),
                 count=len(lines),
-                size=len(json.dumps(lines)),
+                size=size,
+                written=written,
                 lines=lines,
             )
         ],
         ignore_conflicts=True,
     )
+    oldest = ours.order_by("id").values_list("pk", "written")[:FORGOTTEN_AT_ONCE]
+    ours.filter(pk__in=[pk for pk, until in oldest if until <= written - BYTES_KEPT]).delete()
     bell.ring(bell.LOGS, environment=worker.environment_id, app=app_id)
 
 

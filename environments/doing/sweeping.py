@@ -5,18 +5,16 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.db.models import F, Sum, Window
 from django.db.models.functions import Now
 
 from environments.doing import conclusions
-from environments.models import UNFINISHED, Run, Sample, ServiceLogChunk, Worker
+from environments.models import UNFINISHED, Run, Sample, Worker
 from environments.runs import expire, sessions
 from projects import events
 
 logger = logging.getLogger(__name__)
 
 SAMPLES_KEPT = timedelta(hours=24)
-SERVICE_BYTES_KEPT = 5 * 1024 * 1024  # of one service of one deployment
 
 
 def sweep() -> None:
@@ -32,13 +30,8 @@ def settle_runs_of(worker: Worker) -> None:
 
 
 def prune() -> None:
-    """Forget old measurements and the oldest output of services; called every minute or so."""
+    """Forget old measurements; called every minute or so."""
     Sample.objects.filter(at__lt=Now() - SAMPLES_KEPT).delete()
-    summed = ServiceLogChunk.objects.annotate(
-        newer=Window(Sum("size"), partition_by=["deployment", "service"], order_by="-offset") - F("size")
-    )
-    old = list(summed.filter(newer__gte=SERVICE_BYTES_KEPT).values_list("pk", flat=True)[:5000])
-    ServiceLogChunk.objects.filter(pk__in=old).delete()
 
 
 @events.operation

@@ -7,7 +7,7 @@ from environments import worker_tokens
 from environments.doing import conclusions
 from environments.doing.progress import Progress, Step
 from environments.doing.provisioners import driver_of, presence
-from environments.models import UNFINISHED, Environment, Phase, Run
+from environments.models import UNFINISHED, Environment, Phase, Run, ServiceLogChunk
 from environments.runs import sessions
 from projects import access, events
 
@@ -22,6 +22,7 @@ def plan(run: Run) -> Sequence[Step]:
         Step("Services", partial(presence.await_workers_gone, environment), 60),
         Step("Credentials", partial(_revoke, environment), 30),
         Step("Work", partial(_end_work, environment, run), 60),
+        Step("Output", partial(_forget_output, environment), 60),
         *driver_of(environment).terminate(environment),
     ]
 
@@ -48,3 +49,9 @@ def _end_work(environment: Environment, run: Run, progress: Progress) -> None:
         ended += 1
     if not ended:
         progress.say("No run is left.")
+
+
+def _forget_output(environment: Environment, progress: Progress) -> None:
+    """Nobody can read any more what its services wrote."""
+    ServiceLogChunk.objects.filter(environment=environment).delete()
+    progress.say("What its services wrote is deleted.")

@@ -159,7 +159,11 @@ class LogChunk(models.Model):
 
 
 class ServiceLogChunk(models.Model):
-    """Lines a live service wrote, `[{at, stream, text}]`, beginning at line `offset` of that deployment's service."""
+    """Lines a live service wrote, `[{at, stream, text}]`, beginning at line `offset` of that deployment's service.
+
+    `written` counts the bytes that the app's service wrote in the environment so far, these lines included, over all
+    its deployments: by it is known what is too old to be kept.
+    """
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="service_logs")
     app = models.ForeignKey(App, on_delete=models.CASCADE)
@@ -168,6 +172,7 @@ class ServiceLogChunk(models.Model):
     offset = models.PositiveIntegerField()
     count = models.PositiveIntegerField()
     size = models.PositiveIntegerField()
+    written = models.BigIntegerField(default=0)
     lines = models.JSONField()
     at = models.DateTimeField(default=timezone.now)
 

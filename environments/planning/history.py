@@ -10,11 +10,15 @@ from projects.models import App, Release
 
 
 def succeeded(app: App, environment: Environment) -> QuerySet[Deployment]:
-    """The deployments that went live there, oldest first. Removals are left out: they bring nothing live."""
+    """The deployments that went live there, oldest first. Removals are left out: they bring nothing live.
+
+    There may be thousands of them, so each is read without what it pinned and what its release is made of.
+    """
     return (
         Deployment.objects.filter(app=app, environment=environment, run__phase=Phase.SUCCEEDED)
         .exclude(kind=DeploymentKind.REMOVAL)
         .select_related("release")
+        .defer("env_vars", "release__manifest", "release__changes")
         .order_by("number")
     )
 

@@ -9,8 +9,8 @@ import redis
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from environments import workers
-from environments.doing import observing, service_logs
+from environments import lifecycle, workers
+from environments.doing import observing, performing, service_logs, sweeping
 from environments.models import Environment, Run, Sample, ServiceLogChunk, Slot, Worker
 from environments.runs import sessions
 from environments.stream.following import may_hear
@@ -252,21 +252,64 @@ def test_output_of_another_environment_or_app_is_left_out() -> None:
     assert written() == []
 
 
-def test_old_output_and_old_measurements_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    from environments.doing import sweeping
-
+def test_of_what_a_service_wrote_the_oldest_is_forgotten_as_it_writes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     eyes = Eyes()
-    for n in range(5):
+    service_logs.take_in(eyes.worker, [chunk(eyes, 0, "0"), chunk(eyes, 0, "job", service="jobs")])
+    monkeypatch.setattr(service_logs, "BYTES_KEPT", 2 * ServiceLogChunk.objects.first().size)
+
+    for n in range(1, 5):
         service_logs.take_in(eyes.worker, [chunk(eyes, n, str(n))])
-    size = ServiceLogChunk.objects.first().size
-    monkeypatch.setattr(sweeping, "SERVICE_BYTES_KEPT", 2 * size)
+
+    assert written() == ["job", "3", "4"]
+
+
+def test_what_older_deployments_wrote_makes_room_for_what_the_newest_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    eyes = Eyes()
+    service_logs.take_in(eyes.worker, [chunk(eyes, n, f"old {n}") for n in range(3)])
+    monkeypatch.setattr(service_logs, "BYTES_KEPT", 2 * ServiceLogChunk.objects.first().size)
+    newer = str(eyes.yard.deployed(eyes.worker, "2.0").pk)
+
+    for n in range(2):
+        service_logs.take_in(eyes.worker, [chunk(eyes, n, f"new {n}", deployment_id=newer)])
+
+    assert written() == ["new 0", "new 1"]
+
+
+def test_what_is_forgotten_at_once_is_bounded_and_soon_caught_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    eyes = Eyes()
+    service_logs.take_in(eyes.worker, [chunk(eyes, n, f"{n:02}") for n in range(30)])
+    monkeypatch.setattr(service_logs, "BYTES_KEPT", ServiceLogChunk.objects.first().size)
+    monkeypatch.setattr(service_logs, "FORGOTTEN_AT_ONCE", 10)
+    service_logs.take_in(eyes.worker, [chunk(eyes, 30, "30")])
+    assert written() == [f"{n:02}" for n in range(10, 31)]
+    service_logs.take_in(eyes.worker, [chunk(eyes, n, str(n)) for n in range(31, 34)])
+    assert written() == ["33"]
+
+
+def test_what_services_wrote_goes_with_their_environment() -> None:
+    eyes = Eyes()
+    there = eyes.yard.another("staging")
+    worker = there.worker()
+    kept = chunk(eyes, 0, "kept", deployment_id=str(there.deployed(worker, "2.0").pk))
+    service_logs.take_in(eyes.worker, [chunk(eyes, 0, "gone")])
+    service_logs.take_in(worker, [kept])
+    workers.disconnect(eyes.worker, by=eyes.yard.owner)
+
+    lifecycle.delete(eyes.yard.environment, by=eyes.yard.owner)
+    performing.perform(Run.objects.get(environment=eyes.yard.environment, kind="terminate").pk)
+
+    assert Environment.objects.get(pk=eyes.yard.environment.pk).terminated_at is not None
+    assert written() == ["kept"]
+
+
+def test_old_measurements_are_forgotten() -> None:
+    eyes = Eyes()
     eyes.see(service(), resources={"cpu": 1})
     with connection.cursor() as cursor:
         cursor.execute("UPDATE environments_sample SET at = at - interval '2 days'")
 
     sweeping.prune()
 
-    assert written() == ["3", "4"]
     assert Sample.objects.count() == 0
     assert Run.objects.exists()
 
