@@ -1,6 +1,5 @@
 """REST: apps."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,39 +7,14 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from environments.api.schemas.apps import AppChange, AppIn, AppOut
 from projects import apps, events, lifecycle
 from projects.models import App
-from projects.rest.bodies import Answer, Body, Change, actor, created
+from projects.rest.bodies import actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["apps"])
-
-
-class AppIn(Body):
-    project_id: UUID
-    name: str
-    description: str = ""
-    repository_url: str = ""
-
-
-class AppChange(Change):
-    name: str | None = None
-    description: str | None = None
-    repository_url: str | None = None
-
-
-class AppOut(Answer):
-    id: UUID
-    organization_id: UUID
-    project_id: UUID
-    name: str
-    description: str
-    repository_url: str
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-    archived_at: datetime | None
 
 
 def shape(app: App) -> dict[str, Any]:

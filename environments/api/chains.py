@@ -1,54 +1,21 @@
 """REST: promotion chains."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from environments.api.schemas.chains import ChainChange, ChainIn, ChainOut
 from environments.delivery import chains
 from environments.models import Chain, Stage
 from projects import events, lifecycle
 from projects.access import Actor
-from projects.rest.bodies import Answer, Body, Change, actor, created
+from projects.rest.bodies import actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["chains"])
-
-
-class StageIn(Body):
-    name: str
-    environments: list[str]
-
-
-class ChainIn(Body):
-    name: str
-    project_id: UUID | None = None
-    stages: list[StageIn]
-    create_missing: bool = False
-
-
-class ChainChange(Change):
-    name: str | None = None
-    stages: list[StageIn] | None = None
-    create_missing: bool = False
-
-
-class StageOut(Answer):
-    name: str
-    environments: list[str]
-
-
-class ChainOut(Answer):
-    id: UUID
-    name: str
-    project_id: UUID | None
-    stages: list[StageOut]
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
 
 
 def shapes(by: Actor, rows: list[Chain]) -> list[dict[str, Any]]:

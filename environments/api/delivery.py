@@ -8,7 +8,8 @@ from ninja import Query, Router
 from ninja.responses import Status
 
 from environments import lifecycle
-from environments.api.delivery_schemas import (
+from environments.api.runs import shapes as run_shapes
+from environments.api.schemas.delivery import (
     DeploymentIn,
     DeploymentOut,
     DeploymentsOut,
@@ -22,8 +23,7 @@ from environments.api.delivery_schemas import (
     RestartIn,
     RollbackIn,
 )
-from environments.api.runs import PhaseName, RunOut
-from environments.api.runs import shapes as run_shapes
+from environments.api.schemas.runs import PhaseName, RunOut
 from environments.delivery import deployments, holds, promotions, removals, restarts, rollbacks
 from environments.models import Deployment, Environment, Hold, Plan
 from environments.planning import plans

@@ -1,21 +1,27 @@
 """REST: environments."""
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field
 
 from environments import lifecycle, summaries, workers
+from environments.api.schemas.environments import (
+    EnvironmentChange,
+    EnvironmentIn,
+    EnvironmentOut,
+    Filters,
+    WorkerCommandOut,
+)
 from environments.models import Environment
 from projects import events
 from projects import lifecycle as projects
 from projects.access import Actor
-from projects.rest.bodies import Answer, Body, Change, actor, as_json, created, shown_once
+from projects.rest.bodies import actor, created, shown_once
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
+from projects.rest.shapes import as_json
 
 router = Router(tags=["environments"])
 PLAIN = (
@@ -23,101 +29,6 @@ PLAIN = (
     "settings", "tier", "protected", "kind", "project_id", "provisioner", "state", "error_message", "created_by",
     "created_at", "updated_at", "provisioned_at", "expires_at", "resources",
 )  # fmt: skip
-
-
-class ExecutionEnvironment(BaseModel):
-    env_vars: dict[str, Any] | None = None
-    secrets: list[Any] | None = Field(None, description="Must be empty for now.")
-    integration_ids: list[Any] | None = Field(None, description="Must be empty for now.")
-    mcp_servers: dict[str, Any] | None = None
-
-    model_config = ConfigDict(extra="allow")
-
-
-class EnvironmentFields(BaseModel):
-    display_name: str | None = None
-    description: str | None = None
-    tags: list[str] | None = None
-    priority: int | None = Field(None, description="1 to 10, 10 first; 5 unless given.", strict=True)
-    policy_ids: list[Any] | None = Field(None, description="Must be empty for now.")
-    status: str | None = Field(None, description="What is wished for: active or inactive.")
-    configuration: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
-    settings: dict[str, Any] | None = None
-    tier: str | None = Field(None, description="development, staging, production or other; guessed from the name.")
-    protected: bool | None = Field(None, strict=True)
-    kind: str | None = Field(None, description="permanent or ephemeral.")
-    project_id: UUID | None = None
-    provisioner: str | None = Field(None, description="process or external.")
-    execution_environment: ExecutionEnvironment | None = None
-
-
-class EnvironmentIn(EnvironmentFields, Body):
-    name: str
-
-
-class EnvironmentChange(EnvironmentFields, Change):
-    name: str | None = None
-
-
-class EndpointBrief(Answer):
-    name: str
-    url: str
-    app: str
-    service: str
-    status: str
-
-
-class ExecutionEnvironmentOut(Answer):
-    env_vars: dict[str, Any]
-    secrets: list[Any]
-    integration_ids: list[Any]
-    mcp_servers: dict[str, Any]
-
-
-class EnvironmentOut(Answer):
-    id: UUID
-    organization_id: UUID
-    name: str
-    display_name: str
-    description: str
-    tags: list[str]
-    priority: int
-    policy_ids: list[Any]
-    status: Literal["provisioning", "ready", "active", "inactive", "error"]
-    state: str
-    configuration: dict[str, Any]
-    metadata: dict[str, Any]
-    settings: dict[str, Any]
-    tier: str
-    protected: bool
-    kind: str
-    project_id: UUID | None
-    provisioner: str
-    execution_environment: ExecutionEnvironmentOut
-    error_message: str
-    temporal_namespace: str
-    provisioning_workflow_id: UUID | None
-    active_workers: int
-    idle_workers: int
-    busy_workers: int
-    endpoints: list[EndpointBrief]
-    resources: dict[str, Any]
-    metrics: dict[str, Any]
-    created_by: str
-    created_at: datetime
-    updated_at: datetime
-    provisioned_at: datetime | None
-    expires_at: datetime | None
-
-
-class Filters(BaseModel):
-    status_filter: str = ""
-    project: str = ""
-    tag: str = ""
-    kind: Literal["permanent", "ephemeral", ""] = ""
-    tier: Literal["development", "staging", "production", "other", ""] = ""
-    q: str = ""
 
 
 def shapes(by: Actor, rows: list[Environment]) -> list[dict[str, Any]]:
@@ -208,32 +119,15 @@ def delete_environment(request: HttpRequest, id: UUID, force: bool = False) -> N
 
 
 @router.post("/environments/{id}/start", response=EnvironmentOut)
-def start_environment(request: HttpRequest, id: UUID, body: Body | None = None) -> dict[str, Any]:
+def start_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
     by = actor(request)
     return shape(by, lifecycle.start(lifecycle.find(by, id), by=by))
 
 
 @router.post("/environments/{id}/stop", response=EnvironmentOut)
-def stop_environment(request: HttpRequest, id: UUID, body: Body | None = None) -> dict[str, Any]:
+def stop_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
     by = actor(request)
     return shape(by, lifecycle.stop(lifecycle.find(by, id), by=by))
-
-
-class CommandParts(Answer):
-    binary: str
-    subcommand: str
-    flags: dict[str, str]
-
-
-class WorkerCommandOut(Answer):
-    command: str
-    command_parts: CommandParts
-    worker_token: str
-    temporal_namespace: str
-    environment_name: str
-    namespace_status: str
-    can_register: bool
-    provisioning_workflow_id: UUID | None
 
 
 @router.get("/environments/{id}/worker-command", response=WorkerCommandOut)

@@ -13,8 +13,8 @@ from ninja import Router
 from pydantic import ValidationError
 
 from environments import lifecycle
+from environments.api.schemas.working import ClaimIn
 from environments.api.sessions import SessionAuth
-from environments.api.working import ClaimIn
 from environments.doing import assignments
 from environments.models import UNFINISHED, Phase, Run
 from environments.runs import logs, lookup, sessions
@@ -132,6 +132,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def claim(scope: Scope, receive: Receive, send: Send) -> None:
     """`POST /workers/me/claims`: parked here without thread or connection until there is work or something new."""
+    query(scope)
     try:
         said = ClaimIn.model_validate_json(await body(receive))
     except ValidationError as error:

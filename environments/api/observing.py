@@ -1,66 +1,25 @@
 """REST: what happened and what runs: events, addresses and services' logs."""
 
 import re
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime
 
 from environments import lifecycle, service_logs, summaries
+from environments.api.schemas.observing import EndpointOut, EventFilters, EventOut, LogLineOut
 from environments.models import Endpoint
 from projects import apps, history, scopes
 from projects import lifecycle as projects
 from projects.errors import Invalid
 from projects.rest import paging as pages
-from projects.rest.bodies import Answer, actor
+from projects.rest.bodies import actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["events"])
 PLACE = re.compile(r"[0-9]{1,18}-[0-9]{1,9}")
-
-
-class EventOut(Answer):
-    id: str = Field(description="<epoch>-<number>, also what `after` and Last-Event-ID take.")
-    kind: str
-    actor: str
-    object: dict[str, Any]
-    project_id: UUID | None
-    environment_id: UUID | None
-    at: datetime
-    sentence: str
-
-
-class EventFilters(BaseModel):
-    after: str = ""
-    environment: str = ""
-    project: str = ""
-    kind: str = ""
-    actor: str = ""
-
-
-class EndpointOut(Answer):
-    id: UUID
-    environment_id: UUID
-    app_id: UUID
-    app: str
-    service: str
-    name: str
-    url: str
-    port: int
-    status: str
-    created_at: datetime
-
-
-class LogLineOut(Answer):
-    at: datetime | None
-    app_id: UUID
-    service: str
-    deployment_id: UUID
-    stream: str
-    text: str
 
 
 @router.get("/events", response=list[EventOut])

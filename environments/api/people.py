@@ -1,67 +1,20 @@
 """REST: members and access tokens."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import AwareDatetime
 
 from environments import lifecycle as environments
+from environments.api.schemas.people import MemberIn, MemberOut, TokenIn, TokenMade, TokenOut
 from projects import access, lifecycle, memberships, tokens
 from projects.access import Permission
 from projects.models import AccessToken, Membership
-from projects.rest.bodies import Answer, Body, actor, created, shown_once
+from projects.rest.bodies import actor, created, shown_once
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["people"])
-
-
-class MemberIn(Body):
-    username: str
-    password: str = ""
-    role: str
-    project_id: UUID | None = None
-    environment_id: UUID | None = None
-
-
-class GrantOut(Answer):
-    role: str
-    project_id: UUID | None
-    environment_id: UUID | None
-
-
-class MemberOut(Answer):
-    id: UUID
-    username: str
-    grants: list[GrantOut]
-    created_at: datetime
-
-
-class TokenIn(Body):
-    name: str
-    role: str
-    project_ids: list[UUID] = []
-    environment_ids: list[UUID] = []
-    expires_at: AwareDatetime | None = None
-
-
-class TokenOut(Answer):
-    id: UUID
-    name: str
-    role: str
-    project_ids: list[UUID]
-    environment_ids: list[UUID]
-    hint: str
-    owner: str
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-
-
-class TokenMade(TokenOut):
-    token: str
 
 
 def member(membership: Membership) -> dict[str, Any]:

@@ -1,51 +1,22 @@
 """REST: projects."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import Field
 
 from environments import lifecycle as environments
+from environments.api.schemas.projects import ProjectChange, ProjectIn, ProjectOut
 from projects import events, lifecycle
 from projects.access import Actor
 from projects.models import Project
-from projects.rest.bodies import Answer, Body, Change, actor, as_json, created
+from projects.rest.bodies import actor, created
 from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
+from projects.rest.shapes import as_json
 
 router = Router(tags=["projects"])
-
-
-class ProjectIn(Body):
-    key: str
-    name: str
-    description: str = ""
-    restrict_to_environment: str | None = None
-    policy_ids: list[Any] = Field([], max_length=0, description="Must be empty for now.")
-
-
-class ProjectChange(Change):
-    name: str | None = None
-    description: str | None = None
-    restrict_to_environment: str | None = None
-    policy_ids: list[Any] | None = Field(None, max_length=0, description="Must be empty for now.")
-
-
-class ProjectOut(Answer):
-    id: UUID
-    organization_id: UUID
-    key: str
-    name: str
-    description: str
-    restrict_to_environment: UUID | None
-    policy_ids: list[Any]
-    status: str
-    owner: str
-    created_at: datetime
-    updated_at: datetime
 
 
 def shape(project: Project) -> dict[str, Any]:

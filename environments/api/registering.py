@@ -1,52 +1,21 @@
 """REST: a process becomes a worker of the environment that its token decides."""
 
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Schema
-from pydantic import Field
+from ninja import Router
 
 from environments import joining, lifecycle, workers
+from environments.api.schemas.registering import RegistrationIn, RegistrationOut
 from environments.api.sessions import AnyCredential
 from environments.models import Environment, Worker, WorkerToken
 from environments.runs.lease import LEASE_SECONDS, RENEW_SECONDS
 from projects import events
 from projects.errors import NotFound
-from projects.rest.bodies import Body, actor, shown_once
+from projects.rest.bodies import actor, shown_once
 
 router = Router(tags=["workers"])
-
-
-class MachineIn(Body):
-    id: UUID
-    address: str = Field("127.0.0.1", max_length=200)
-    endpoint_first: int = Field(0, ge=0, le=65535)
-    endpoint_count: int = Field(0, ge=0, le=65535)
-
-
-class RegistrationIn(Body):
-    environment_name: str = Field(max_length=200)
-    hostname: str = Field("", max_length=255)
-    version: str = Field("", max_length=40)
-    previous_session: str | None = Field(None, max_length=200)
-    host: MachineIn | None = None
-    worker_metadata: dict[str, Any] = {}
-
-
-class RegistrationOut(Schema):
-    worker_id: UUID
-    session: str
-    environment_id: UUID
-    environment_name: str
-    temporal_namespace: str
-    temporal_host: str
-    organization_id: UUID
-    control_plane_url: str
-    worker_token: str
-    lease_seconds: int
-    renew_seconds: int
 
 
 @router.post("/workers/register", response=RegistrationOut, auth=AnyCredential("tpw_"))

@@ -1,70 +1,22 @@
 """REST: releases and the artifacts they are made of."""
 
-from datetime import datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
-from pydantic import Field
 
 from environments import fetches, liveness
+from environments.api.schemas.releases import ArtifactOut, ReleaseIn, ReleaseOut
 from projects import apps, artifacts, events, lifecycle, releases
 from projects.access import Actor
 from projects.errors import Invalid
 from projects.models import Artifact, Release
-from projects.rest.bodies import Answer, Body, actor, created
+from projects.rest.bodies import actor, created
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["releases"])
-
-
-class GitIn(Body):
-    url: str
-    ref: str
-
-
-class ReleaseIn(Body):
-    version: str
-    manifest: dict[str, Any] | str = Field(description="The manifest as an object, or as YAML text.")
-    commit: str = ""
-    notes: str = ""
-    changes: list[str] = []
-    link: str = ""
-    artifact_id: UUID | None = None
-    git: GitIn | None = None
-
-
-class ArtifactOut(Answer):
-    id: UUID
-    app_id: UUID
-    kind: str
-    status: str
-    filename: str
-    sha256: str
-    size: int
-    git_url: str
-    git_ref: str
-    git_commit: str
-    reason: str
-    created_by: str
-    created_at: datetime
-
-
-class ReleaseOut(Answer):
-    id: UUID
-    app_id: UUID
-    version: str
-    commit: str
-    notes: str
-    changes: list[str]
-    link: str
-    artifact: ArtifactOut | None
-    manifest: dict[str, Any]
-    created_by: str
-    created_at: datetime
-    live_in: list[UUID] = Field(description="The environments in which it is live.")
 
 
 def artifact_shape(artifact: Artifact) -> dict[str, Any]:

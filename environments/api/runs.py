@@ -1,70 +1,21 @@
 """REST: runs, their logs, and cancelling and retrying them."""
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
 
 from environments import cancellations, lifecycle, retries
+from environments.api.schemas.runs import KindName, LineOut, PhaseName, RunOut, StepOut, Why
 from environments.models import Run, RunStep
 from environments.runs import logs, lookup
 from projects import apps
 from projects.errors import Invalid
-from projects.rest.bodies import Body, actor
+from projects.rest.bodies import actor
 from projects.rest.paging import Paging, link, page
 
 router = Router(tags=["runs"])
-
-PhaseName = Literal["queued", "running", "succeeded", "failed", "errored", "cancelled"]
-KindName = Literal["provision", "start", "stop", "terminate", "prepare", "deploy", "restart", "fetch"]
-
-
-class StepOut(Schema):
-    n: int
-    name: str
-    phase: Literal["pending", "running", "succeeded", "failed", "skipped", "cancelled"]
-    detail: str
-    exit_code: int | None
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class RunOut(Schema):
-    id: UUID
-    number: int
-    kind: KindName
-    phase: PhaseName
-    environment_id: UUID | None
-    app_id: UUID | None
-    deployment_id: UUID | None
-    worker_id: UUID | None
-    service: str
-    attempt: int
-    max_attempts: int
-    steps: list[StepOut] = Field(description="The steps of the latest attempt.")
-    reason: str
-    last_lines: list[str]
-    cancel_asked_at: datetime | None
-    sealed_at: datetime | None
-    created_by: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-
-
-class LineOut(Schema):
-    n: int = Field(description="The line's number within the attempt, from 0.")
-    at: str
-    step: int
-    stream: Literal["out", "err", "note"]
-    text: str
-
-
-class Why(Body):
-    reason: str = ""
 
 
 def shapes(rows: list[Run]) -> list[dict[str, Any]]:

@@ -1,56 +1,23 @@
 """REST: workers say that they live, and leave; people see them; artifacts are handed to those who deploy them."""
 
-from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.http import FileResponse, HttpRequest
-from ninja import Query, Router, Schema
-from pydantic import Field
+from ninja import Query, Router
 
 from environments import lifecycle, workers
+from environments.api.schemas.workers import FarewellIn, HeartbeatIn, WorkerOut
 from environments.api.sessions import AnyCredential, credential_of, worker_of
 from environments.models import Deployment, Phase, Run, Worker
 from environments.runs import sessions
 from projects import artifacts
 from projects.errors import Invalid, NotFound
 from projects.models import Artifact
-from projects.rest.bodies import Body, actor
+from projects.rest.bodies import actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["workers"])
-
-
-class WorkerOut(Schema):
-    id: UUID
-    environment_id: UUID
-    hostname: str
-    version: str
-    kind: Literal["builtin", "joined"]
-    state: Literal["idle", "busy", "lost", "disconnected"]
-    load: int = Field(description="How many runs it carries out now.")
-    current_run_id: UUID | None
-    tasks_processed: int
-    system_info: dict[str, Any]
-    registered_at: datetime
-    last_heartbeat_at: datetime
-
-
-class HeartbeatIn(Body):
-    worker_id: UUID | None = None
-    environment_name: str | None = None
-    status: Literal["idle", "busy", "active"] | None = None
-    tasks_processed: int | None = Field(None, ge=0, lt=2**31)
-    current_task_id: str | None = None
-    worker_metadata: dict[str, Any] | None = None
-    system_info: dict[str, Any] | None = None
-    logs: list[Any] | None = None
-
-
-class FarewellIn(Body):
-    reason: str = ""
-    exit_code: int = Field(0, ge=-(2**31), lt=2**31)
-    error_message: str | None = None
 
 
 @router.post("/workers/heartbeat", response=WorkerOut, auth=AnyCredential("tps_"))

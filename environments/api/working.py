@@ -1,13 +1,23 @@
 """The worker's own doors (docs/worker-protocol.md): claim, renew, report, log, seal, conclude; desired and observed."""
 
 import time
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Router, Schema
-from pydantic import ConfigDict, Field
+from ninja import Router
 
+from environments.api.schemas.working import (
+    ClaimIn,
+    ConclusionIn,
+    LogChunkIn,
+    ObservationsIn,
+    RenewalsIn,
+    ReportIn,
+    Said,
+    SealIn,
+    ServiceLogsIn,
+)
 from environments.api.sessions import SessionAuth, worker_of
 from environments.doing import assignments, conclusions, observing, service_logs
 from environments.models import Phase, Run, Worker
@@ -20,69 +30,6 @@ router = Router(tags=["worker protocol"])
 WORKING, ENDING = SessionAuth(), SessionAuth(ending=True)
 LONGEST_WAIT = 2.0  # of this door; the live hub's own door parks for as long as asked
 LOOK_EVERY = 0.5
-
-
-class Said(Schema):
-    """What workers say may grow: fields that are not known yet are ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class ClaimIn(Said):
-    claim_key: str = Field(min_length=1, max_length=100)
-    wait: float = Field(0, ge=0, le=60)
-
-
-class HeldRun(Said):
-    id: UUID
-    attempt: int
-
-
-class RenewalsIn(Said):
-    runs: list[HeldRun] = Field([], max_length=200)
-    status: Literal["idle", "busy"] = "idle"
-    system_info: dict[str, Any] = {}
-
-
-class StepIn(Said):
-    n: int
-    name: str
-    phase: str
-    detail: str | None = ""
-    exit_code: int | None = Field(None, ge=-(2**31), lt=2**31)
-    took: float = 0
-
-
-class ReportIn(Said):
-    attempt: int
-    step: StepIn
-
-
-class LogChunkIn(Said):
-    attempt: int
-    offset: int = Field(ge=0, lt=2**31)
-    lines: list[dict[str, Any]]
-
-
-class SealIn(Said):
-    attempt: int
-
-
-class ConclusionIn(Said):
-    attempt: int
-    outcome: Literal["succeeded", "failed", "errored", "cancelled"]
-    reason: str | None = ""
-    last_lines: list[str] = []
-
-
-class ObservationsIn(Said):
-    slots: list[dict[str, Any]] = []
-    resources: dict[str, Any] = {}
-    missing: list[str] = []
-
-
-class ServiceLogsIn(Said):
-    chunks: list[dict[str, Any]]
 
 
 @router.post("/workers/me/claims", auth=WORKING)
@@ -152,7 +99,7 @@ def conclude(request: HttpRequest, id: UUID, body: ConclusionIn) -> dict[str, st
 
 
 @router.post("/workers/me/desired", auth=WORKING)
-def desired(request: HttpRequest) -> dict[str, Any]:
+def desired(request: HttpRequest, body: Said | None = None) -> dict[str, Any]:
     return assignments.desired(worker_of(request))
 
 

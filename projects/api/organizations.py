@@ -1,23 +1,17 @@
 """REST: the organizations one belongs to."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router
 
 from projects import organizations
+from projects.api.schemas import OrganizationOut
 from projects.models import Organization
-from projects.rest.bodies import Answer, actor
+from projects.rest.bodies import actor
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["people"])
-
-
-class OrganizationOut(Answer):
-    id: UUID
-    name: str
-    created_at: datetime
 
 
 @router.get("/organizations", response=list[OrganizationOut])

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
+import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja.operation import Operation
 
 from projects.errors import Invalid, Refused
 from projects.rest import conditional, idempotency
+from projects.rest.problems import Unreadable
 
 Run = Callable[..., HttpResponse]
 
@@ -24,6 +26,7 @@ def conventional(run: Run) -> Run:
     """Wrap one operation's `run`; who asks is looked at before what they ask."""
     operation: Operation = run.__self__  # type: ignore[attr-defined]
     known = frozenset(_names(operation, "query"))
+    form = frozenset((*_names(operation, "form"), *_names(operation, "file")))
     has_body = any(_source(model) == "body" for model in operation.models)
 
     @wraps(run)
@@ -33,8 +36,12 @@ def conventional(run: Run) -> Run:
             if refused is not None:
                 return refused
             _check_parameters(request, known)
-            if has_body:
+            if form:
+                _check_form(request, form)
+            elif has_body:
                 _check_media_type(request)
+            else:
+                _check_no_body(request)
             key = request.headers.get("Idempotency-Key")
             if key is None or request.method != "POST":
                 response = run(request, **kwargs)
@@ -71,6 +78,29 @@ def _check_parameters(request: HttpRequest, known: frozenset[str]) -> None:
         raise Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
 
 
+def _check_form(request: HttpRequest, known: frozenset[str]) -> None:
+    if wrong := [name for name in (*request.POST, *request.FILES) if name not in known]:
+        raise _not_known(wrong)
+
+
+def _check_no_body(request: HttpRequest) -> None:
+    """Of what takes no body nothing may be asked in one, or it would be ignored."""
+    if not request.body:
+        return
+    _check_media_type(request)
+    try:
+        sent = orjson.loads(request.body)
+    except ValueError:
+        raise Unreadable("The body is not valid JSON.") from None
+    if sent not in ({}, None):
+        raise _not_known(list(sent) if isinstance(sent, dict) else ["body"])
+
+
+def _not_known(names: list[str]) -> Invalid:
+    errors = [{"field": name, "message": "is not known here"} for name in names]
+    return Invalid(f"{names[0]} is not known here.", errors=errors)
+
+
 def _check_media_type(request: HttpRequest) -> None:
     given = request.content_type or ""
     if given not in {"", "application/json"} and not given.endswith("+json") and request.body:
@@ -80,7 +110,7 @@ def _check_media_type(request: HttpRequest) -> None:
 def _names(operation: Operation, source: str) -> Iterator[str]:
     for model in operation.models:
         if _source(model) == source:
-            yield from model.__ninja_flatten_map__
+            yield from getattr(model, "__ninja_flatten_map__", model.model_fields)
 
 
 def _source(model: Any) -> str:

@@ -1,8 +1,5 @@
 """Lists read page by page: a total order, and a cursor that stays right while rows come and go."""
 
-import base64
-import binascii
-import json
 import uuid
 from datetime import datetime
 from typing import Any, TypeVar
@@ -12,7 +9,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from pydantic import BaseModel, Field
 
-from projects.errors import Invalid
+from projects import marks
 
 M = TypeVar("M", bound=Model)
 
@@ -31,7 +28,7 @@ def page(
     """At most `paging.limit` rows ordered by (`at`, id). The next page's address goes into the Link header."""
     rows = rows.order_by(f"-{at}", "-pk") if newest_first else rows.order_by(at, "pk")
     if paging.cursor:
-        moment, ident = _read(paging.cursor)
+        moment, ident = marks.read(paging.cursor, datetime, uuid.UUID)
         word = "lt" if newest_first else "gt"
         rows = rows.filter(
             Q(**{f"{at}__{word}e": moment}), Q(**{f"{at}__{word}": moment}) | Q(**{at: moment, f"pk__{word}": ident})
@@ -39,7 +36,7 @@ def page(
     found = list(rows[paging.skip : paging.skip + paging.limit + 1])
     if len(found) > paging.limit:
         found = found[: paging.limit]
-        link(request, _write(getattr(found[-1], at), found[-1].pk))
+        link(request, marks.write(getattr(found[-1], at), found[-1].pk))
     return found
 
 
@@ -51,17 +48,3 @@ def link(request: HttpRequest, cursor: str) -> None:
     address = settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     setattr(request, "link_next", f"{address}{request.path}?{query.urlencode()}")  # noqa: B010
 
-
-def _write(moment: datetime, ident: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([moment.isoformat(), str(ident)]).encode()).decode().rstrip("=")
-
-
-def _read(cursor: str) -> tuple[datetime, uuid.UUID]:
-    try:
-        moment, ident = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        at = datetime.fromisoformat(moment)
-        if at.tzinfo is None:
-            raise ValueError
-        return at, uuid.UUID(ident)
-    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
-        raise Invalid.field("cursor", "is not one of ours; begin with the first page") from None

@@ -7,8 +7,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import Field
 
-from environments.api.runs import PhaseName
-from projects.rest.bodies import Body
+from environments.api.schemas.runs import PhaseName
+from projects.rest.shapes import Body
 
 KindName = Literal["deploy", "promotion", "rollback", "redeploy", "removal"]
 CONFIRM = "The environment's name (with environment_ids the stage's); required where it is protected."

@@ -1,0 +1,1 @@
+"""The shapes of REST: what requests carry and answers tell. They know no record."""
