@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
-from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
 from projects.authentication import NotAuthenticated
-from projects.errors import Conflict, Invalid, Refused
+from projects.errors import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -83,24 +82,20 @@ class Refusals:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, refusals.AWAY):
             return self.away(request, exception)
-        if isinstance(exception, IntegrityError):
-            logger.warning("Refused by the database: %s", exception.__cause__)
-            exception = Conflict(refusals.OVERTAKEN_SENTENCE)
-        if isinstance(exception, DataError):
-            exception = Invalid(refusals.RANGE_SENTENCE)
-        if not isinstance(exception, Refused):
+        refusal = refusals.of(exception)
+        if refusal is None:
             return None
         if request.path.startswith("/api/"):
             response: HttpResponse = JsonResponse(
-                refusals.problem(exception),
-                status=refusals.status(exception),
+                refusals.problem(refusal),
+                status=refusals.status(refusal),
                 content_type="application/problem+json",
             )
-        elif isinstance(exception, NotAuthenticated):
+        elif isinstance(refusal, NotAuthenticated):
             response = self.to_sign_in(request)
         else:
-            response = self.page(request, exception)
-        for name, value in refusals.headers(exception).items():
+            response = self.page(request, refusal)
+        for name, value in refusals.headers(refusal).items():
             response.headers.setdefault(name, value)
         return response
 

@@ -1,12 +1,16 @@
 """The one table that says how each kind of refusal is told over HTTP."""
 
+import logging
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 
 from projects import errors
 from projects.authentication import NotAuthenticated
 from projects.limits import TooMany
+
+logger = logging.getLogger(__name__)
 
 # The first kind in this order that the refusal is an instance of decides.
 STATUS: tuple[tuple[type[errors.Refused], int], ...] = (
@@ -42,6 +46,21 @@ AWAY_SENTENCE = "The database does not answer at the moment; try again in a few 
 AWAY_SECONDS = 5
 RANGE_SENTENCE = "A value is out of range."
 OVERTAKEN_SENTENCE = "Something else was changed at the same moment; look again and repeat it."
+MISSING_SENTENCE = "It is not there any more; look again."
+
+
+def of(exception: Exception) -> errors.Refused | None:
+    """The refusal that an exception is, or that the database's answer comes to; None where something is broken."""
+    if isinstance(exception, errors.Refused):
+        return exception
+    if isinstance(exception, ObjectDoesNotExist):  # found a moment ago, and gone behind the lock
+        return errors.NotFound(MISSING_SENTENCE)
+    if isinstance(exception, DataError):
+        return errors.Invalid(RANGE_SENTENCE)
+    if isinstance(exception, IntegrityError):
+        logger.warning("Refused by the database: %s", exception.__cause__)
+        return errors.Conflict(OVERTAKEN_SENTENCE)
+    return None
 
 
 def status(refusal: errors.Refused) -> int:

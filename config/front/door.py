@@ -10,14 +10,13 @@ from functools import lru_cache
 
 import orjson
 from django.conf import settings
-from django.db import DataError
 from django.http.request import split_domain_port, validate_host
 
 from config import refusals
 from config.front import bodies, pool
 from config.front.bodies import Limit
 from environments.stream.asgi import Application, Headers, Malformed, Message, Receive, Scope, Send, answer, header
-from projects.errors import Invalid, Refused
+from projects.errors import Refused
 
 logger = logging.getLogger(__name__)
 
@@ -89,21 +88,19 @@ class FrontDoor:
 
         try:
             await self._let_in(scope, receive, tell)
-        except Refused as refusal:
-            if not told:
-                await _refuse(refusal, scope, tell)
         except refusals.AWAY as error:
             logger.warning("The database does not answer: %s", type(error.__cause__ or error).__name__)
             if not told:
                 await _refuse(Away(refusals.AWAY_SENTENCE), scope, tell)
-        except DataError:
+        except Exception as error:
+            refusal = refusals.of(error)
+            if refusal is None:
+                logger.exception("Request %s failed", request_id)
+                if told:
+                    raise
+                refusal = Broken(f"Something went wrong here; it is logged as request {request_id}.")
             if not told:
-                await _refuse(Invalid(refusals.RANGE_SENTENCE), scope, tell)
-        except Exception:
-            logger.exception("Request %s failed", request_id)
-            if told:
-                raise
-            await _refuse(Broken(f"Something went wrong here; it is logged as request {request_id}."), scope, tell)
+                await _refuse(refusal, scope, tell)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _host_allowed(header(scope, b"host")):

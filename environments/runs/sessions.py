@@ -108,8 +108,9 @@ def beat(worker: Worker, **said: Any) -> None:
 
 def end(worker: Worker, *, reason: str, by: Actor) -> bool:
     """Close the session; False where it had ended before."""
+    reason = reason[:200]
     ended = Worker.objects.filter(pk=worker.pk, ended_at=None).update(
-        ended_at=ClockTime(), end_reason=reason[:200], status="idle"
+        ended_at=ClockTime(), end_reason=reason, status="idle"
     )
     if ended:
         worker.refresh_from_db(fields=["ended_at", "end_reason"])

@@ -238,6 +238,16 @@ def test_what_cannot_be_kept_is_refused_by_the_async_doors_too(server: Web) -> N
     assert (stream.status_code, claim.status_code) == (422, 422)
 
 
+def test_the_async_doors_name_an_unknown_query_parameter_too(server: Web) -> None:
+    here = yard()
+    claim = httpx.post(
+        f"{server.url}/api/v1/workers/me/claims?colour=red",
+        json={"claim_key": "key"},
+        headers={"authorization": f"Bearer {here.session(here.worker())}"},
+    )
+    assert (claim.status_code, claim.json()["errors"][0]["field"]) == (422, "colour")
+
+
 def test_forty_requests_at_once_are_all_answered(server: Web) -> None:
     statuses: list[int] = []
 

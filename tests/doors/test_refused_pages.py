@@ -10,6 +10,7 @@ from django.urls import path
 
 from config import refusals, urls
 from config.middleware import POLICY
+from environments.models import Chain
 from projects import errors
 from projects.authentication import NotAuthenticated
 from projects.limits import TooMany
@@ -27,11 +28,15 @@ KINDS = {
     "many": TooMany(17),
     "nobody": NotAuthenticated("Sign in."),
     "range": DataError("integer out of range"),
+    "missing": Chain.DoesNotExist("Chain matching query does not exist."),
     "away": OperationalError("connection refused, password=secret"),
 }
 STATUSES = {
     "found": 404, "allowed": 403, "invalid": 422, "conflict": 409, "exhausted": 409, "gone": 410, "refused": 400,
-    "many": 429, "range": 422, "away": 503,
+    "many": 429, "range": 422, "missing": 404, "away": 503,
+}  # fmt: skip
+SENTENCES = {
+    "away": refusals.AWAY_SENTENCE, "range": refusals.RANGE_SENTENCE, "missing": refusals.MISSING_SENTENCE
 }  # fmt: skip
 
 
@@ -54,7 +59,7 @@ def test_each_kind_has_its_status_and_its_sentence(browser, kind):
     for headers in ({}, {"HX-Request": "true"}):
         response = browser.get(f"/raising/{kind}", headers=headers)
         assert response.status_code == STATUSES[kind]
-        told = {"away": refusals.AWAY_SENTENCE, "range": refusals.RANGE_SENTENCE}.get(kind, str(KINDS[kind]))
+        told = SENTENCES.get(kind, str(KINDS[kind]))
         assert told in response.content.decode()
         assert "password=secret" not in response.content.decode()
 

@@ -34,6 +34,11 @@ def get(client: Client, path: str, **query: Any) -> Any:
     return client.get(f"/api/v1{path}", query)
 
 
+def wrong(answer: Any) -> str:
+    assert answer.status_code == 422, answer.content
+    return str(answer.json()["errors"][0]["field"])
+
+
 def ids(**things: Any) -> dict[str, str]:
     return {f"{name}_id": str(thing.id) for name, thing in things.items()}
 
@@ -116,6 +121,8 @@ class TestPromotions:
         answer = post(client, "/promotions", **ids(app=road.app, environment=road.staging), dry_run=True)
         assert (answer.status_code, answer.json()["kind"], "gates" in answer.json()) == (200, "promotion", True)
         assert not Deployment.objects.filter(environment=road.staging).exists()
+        wish = ids(app=road.app, environment=road.staging)
+        assert wrong(post(client, "/promotions", **wish, dry_run=True, confirm="production")) == "confirm"
         again = post(client, "/deployments", plan_id=answer.json()["id"])
         assert again.status_code == 201
 
@@ -136,6 +143,7 @@ class TestPromotions:
         assert post(client, "/promotions", **wish).status_code == 422
         planned = post(client, "/promotions", **wish, dry_run=True)
         assert (planned.status_code, len(planned.json()["plans"])) == (200, 2)
+        assert wrong(post(client, "/promotions", **wish, dry_run=True, confirm="production")) == "confirm"
         answer = post(client, "/promotions", **wish, confirm="Stage 2")
         assert answer.status_code == 201
         assert {each["environment_id"] for each in answer.json()["deployments"]} == {
@@ -196,11 +204,15 @@ class TestRollbacksAndRemovals:
         road.deployed(road.v2, road.development)
         answer = post(client, "/rollbacks", **ids(app=road.app, environment=road.development), dry_run=True)
         assert (answer.status_code, answer.json()["version"], answer.json()["from_version"]) == (200, "1.0", "2.0")
+        wish = ids(app=road.app, environment=road.development)
+        assert wrong(post(client, "/rollbacks", **wish, dry_run=True, confirm="staging")) == "confirm"
 
     def test_a_removal(self, road: Line, client: Client) -> None:
         road.deployed(road.v1, road.development)
         wish = ids(app=road.app, environment=road.development)
         assert post(client, "/removals", **wish, dry_run=True).json()["kind"] == "removal"
+        assert post(client, "/removals", **wish, dry_run=True, confirm="development").status_code == 200
+        assert wrong(post(client, "/removals", **wish, dry_run=True, confirm="staging")) == "confirm"
         answer = post(client, "/removals", **wish)
         assert (answer.status_code, answer.json()["kind"], answer.json()["release_id"]) == (201, "removal", None)
 
@@ -245,6 +257,7 @@ class TestRestarts:
         assert (answer.status_code, answer.json()["kind"], answer.json()["service"]) == (200, "restart", "web")
         assert post(client, path, app_id=str(road.app.id), service="web").status_code == 409
         assert post(client, path, app_id=str(road.app.id), service="nonsense").status_code == 422
+        assert wrong(post(client, path, app_id=str(road.app.id), service="web", reason="x" * 5_000)) == "reason"
 
     def test_while_a_deployment_is_in_flight_it_is_409(self, road: Line, client: Client) -> None:
         road.deployed(road.v1, road.development)

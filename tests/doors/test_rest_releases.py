@@ -83,6 +83,31 @@ def test_another_digest_is_422_and_a_large_file_413(client, app, settings, tmp_p
     assert not Artifact.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("media_type", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=", b"x"),
+        (
+            "multipart/form-data; boundary=b",
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n'
+            b"Content-Transfer-Encoding: base64\r\n\r\n%%%%%\r\n--b--\r\n",
+        ),
+    ],
+)
+def test_a_form_that_cannot_be_read_is_400(client, app, media_type, body):
+    for headers in ({}, {"Idempotency-Key": "k"}):
+        answer = client.generic("POST", f"{ROOT}/apps/{app.id}/artifacts", body, media_type, headers=headers)
+        assert is_problem(answer, 400, "malformed")
+
+
+def test_an_unknown_field_of_a_form_is_named(client, app, settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path
+    sent = {"file": SimpleUploadedFile("a.tgz", archive()), "colour": "red", "other": SimpleUploadedFile("b", b"x")}
+    assert fields(client.post(f"{ROOT}/apps/{app.id}/artifacts", sent)) == {"colour", "other"}
+    assert not Artifact.objects.exists()
+
+
 def test_an_upload_may_be_repeated_with_its_key(client, app, settings, tmp_path):
     settings.TOWPATH_HOME = tmp_path
     path = f"{ROOT}/apps/{app.id}/artifacts"

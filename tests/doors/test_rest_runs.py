@@ -11,7 +11,7 @@ from environments.doing import conclusions
 from environments.models import Phase, Run
 from environments.runs import claim, logs, queue, steps
 from tests import builders
-from tests.doors.rest import get, is_problem, post
+from tests.doors.rest import fields, get, is_problem, post
 from tests.environments.yard import Yard, yard
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +90,7 @@ def test_logs_are_read_page_by_page() -> None:
     second = get(client, following)
     assert [one["text"] for one in second.json()] == [f"line {n}" for n in range(20, 25)]
     assert "Link" not in second
+    assert [one["n"] for one in get(client, f"{following}&skip=3").json()] == [23, 24]
     assert is_problem(get(client, f"/runs/{run.pk}/logs?cursor=x"), 422)
     assert get(client, f"/runs/{run.pk}/logs?attempt=2").json() == []
 
@@ -117,6 +118,8 @@ def test_cancelling_and_retrying_answer_the_run() -> None:
     run = here.deploy("1.0").run
     client = builders.rest(here.owner)
 
+    for act in ("cancellation", "retry"):
+        assert fields(post(client, f"/runs/{run.pk}/{act}", {"reason": "x" * 5_000})) == {"reason"}
     assert post(client, f"/runs/{run.pk}/cancellation", {"reason": "not now"}).json()["phase"] == "cancelled"
     assert is_problem(post(client, f"/runs/{run.pk}/cancellation"), 409, "finished")
     assert post(client, f"/runs/{run.pk}/retry").json()["phase"] == "queued"

@@ -15,6 +15,7 @@ from environments import worker_tokens
 from environments.api import sessions
 from environments.models import Environment, Host, Phase, Run, State, Worker
 from projects import artifacts
+from projects.models import Event
 from tests import builders
 from tests.environments.yard import Yard, silent, steps_of, yard
 
@@ -298,6 +299,37 @@ def test_a_token_of_another_environment_is_404() -> None:
     token = worker_tokens.give(here.environment).reveal()
     Speaker(token).post("/workers/register", introduction(there), expect=404)
     Speaker("tpw_invented").post("/workers/register", introduction(here), expect=404)
+
+
+def test_bad_tokens_from_one_address_keep_no_right_worker_token_out() -> None:
+    here = yard()
+    address = builders.name("address")
+    wrong = Client(headers={"Authorization": "Bearer tpw_invented"}, REMOTE_ADDR=address)
+    answers = {
+        wrong.post("/api/v1/workers/register", json.dumps(introduction(here)), content_type="application/json")
+        for _ in range(61)
+    }
+    assert {answer.status_code for answer in answers} == {404, 429}
+
+    right = Speaker(worker_tokens.give(here.environment).reveal())
+    right.client.defaults["REMOTE_ADDR"] = address
+    right.post("/workers/register", introduction(here))
+
+
+def test_what_a_worker_says_beyond_what_is_known_is_ignored_and_rubbish_is_not() -> None:
+    here = yard()
+    speaker = Speaker(here.session(here.worker()))
+    speaker.post("/workers/me/desired", {"since": 4})
+    answer = speaker.client.post("/api/v1/workers/me/desired", "rubbish", content_type="application/json")
+    assert answer.status_code == 400
+
+
+def test_a_farewell_is_kept_as_far_as_anybody_reads_it() -> None:
+    here = yard()
+    speaker, answer = registered(here)
+    speaker.post(f"/workers/{answer['worker_id']}/disconnect", {"reason": "x" * 500_000})
+    told = Event.objects.filter(kind="worker.disconnected").get()
+    assert told.data["reason"] == "x" * 200
 
 
 def test_registering_with_an_access_token_needs_the_right_to_read_the_worker_command() -> None:
