@@ -1,8 +1,5 @@
 """The environments list: filtered, counted and paged by keyset, the same number of statements at ten and at 100,000."""
 
-import base64
-import binascii
-import json
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +13,8 @@ from django.utils.html import format_html
 
 from environments import drawing, seen
 from environments.models import Environment, State
+from projects import marks
 from projects.access import Actor
-from projects.errors import Invalid
 
 PAGE = 50
 COUNTED = 1000
@@ -60,7 +57,7 @@ def page(actor: Actor, filters: Filters) -> dict[str, Any]:
         "filters": filters,
         "rows": [_row(environment, facts[environment.id], filters) for environment in environments],
         "counts": _counts(actor, filters),
-        "next": filters.query(cursor=_cursor(environments[-1])) if more else "",
+        "next": filters.query(cursor=_mark(environments[-1])) if more else "",
         "first": filters.query() if filters.cursor else "",
         "filtered": bool(filters.q or filters.status or filters.project or filters.tag or filters.environment),
     }
@@ -178,20 +175,13 @@ def _capped(found: QuerySet[Environment]) -> tuple[str, tuple[Any, ...]]:
     return f"(SELECT count(*) FROM ({sql}) AS counted)", bound
 
 
-def _cursor(environment: Environment) -> str:
-    mark = [environment.priority, environment.name.lower(), str(environment.id)]
-    return base64.urlsafe_b64encode(json.dumps(mark).encode()).decode().rstrip("=")
+def _mark(environment: Environment) -> str:
+    return marks.write(environment.priority, environment.name.lower(), environment.id)
 
 
 def _after(found: QuerySet[Environment], cursor: str) -> QuerySet[Environment]:
-    try:
-        priority, name, ident = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        mark = (int(priority), str(name), uuid.UUID(ident))
-        if "\0" in mark[1] or not mark[1].encode():
-            raise ValueError
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError, binascii.Error):
-        raise Invalid.field("cursor", "This page mark is not one of ours; begin with the first page.") from None
+    priority, name, ident = marks.read(cursor, int, str, uuid.UUID)
     return found.alias(lower_name=Lower(F("name"))).filter(
-        Q(priority__lte=mark[0]),
-        Q(priority__lt=mark[0]) | Q(lower_name__gt=mark[1]) | Q(lower_name=mark[1], id__gt=mark[2]),
+        Q(priority__lte=priority),
+        Q(priority__lt=priority) | Q(lower_name__gt=name) | Q(lower_name=name, id__gt=ident),
     )

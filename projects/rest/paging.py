@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from django.conf import settings
 from django.db.models import Model, Q, QuerySet
@@ -47,4 +47,3 @@ def link(request: HttpRequest, cursor: str) -> None:
     query["cursor"] = cursor
     address = settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
     setattr(request, "link_next", f"{address}{request.path}?{query.urlencode()}")  # noqa: B010
-

@@ -8,6 +8,7 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from projects import marks
 from projects.models import AccessToken, Project
 from tests import builders
 from tests.doors.rest import ROOT, delete, fields, get, is_problem, patch, post
@@ -68,6 +69,18 @@ def test_a_later_issues_field_is_as_unknown_as_any():
     assert fields(post(client, "/projects", {"key": "AB", "name": "x", "goals": ""})) == {"goals"}
     assert is_problem(get(client, "/teams"), 404)
     assert is_problem(get(client, "/secrets"), 404)
+
+
+def test_what_takes_no_body_ignores_none():
+    cast = builders.cast()
+    client, path = builders.rest(cast.owner), f"{ROOT}/apps/{builders.app(cast.owner).id}"
+    json = {"content_type": "application/json"}
+    assert fields(client.delete(path, '{"force": true, "why": 1}', **json)) == {"force", "why"}
+    assert fields(client.generic("GET", path, "[1]", **json)) == {"body"}
+    assert is_problem(client.delete(path, "rubbish", **json), 400, "malformed")
+    assert is_problem(client.delete(path, "force=true", content_type="application/x-www-form-urlencoded"), 415)
+    assert get(client, f"/apps/{path[-36:]}").json()["archived_at"] is None
+    assert client.delete(path, "{}", **json).status_code == 204
 
 
 def test_a_malformed_id_is_404():
@@ -207,7 +220,11 @@ def test_a_limit_that_is_none_is_refused(query):
     assert get(builders.rest(builders.cast().owner), f"/projects?{query}").status_code == 422
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "eyJhIjoxfQ", "WyIyMDI2LTAxLTAxIiwgIngiXQ", "%00", "ä"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "W10", "eyJhIjoxfQ", "WyIyMDI2LTAxLTAxIiwgIngiXQ", "%00", "ä",
+     *(marks.write(moment, uuid.uuid4()) for moment in ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"))],
+)  # fmt: skip
 def test_a_cursor_that_is_not_ours_is_refused(cursor):
     client = builders.rest(builders.cast().owner)
     assert fields(get(client, f"/projects?cursor={cursor}")) == {"cursor"}
