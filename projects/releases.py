@@ -47,8 +47,7 @@ def cut(
     if artifact is not None and artifact.app_id != app.id:
         raise NotFound("There is no such artifact of this app.")
     # One cut at a time in an app, so that serials follow the order of cutting, and none after it was archived.
-    app = apps.locked(app)
-    apps.check_open(app)
+    apps.check_open(apps.locked(app))
     serial = Release.objects.filter(app=app).aggregate(last=Max("serial"))["last"] or 0
     try:
         with transaction.atomic():

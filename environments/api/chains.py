@@ -16,6 +16,7 @@ from projects.rest.conditional import require_match
 from projects.rest.paging import Paging, page
 
 router = Router(tags=["chains"])
+EMPTY: dict[str, Any] = {"name": "", "stages": []}
 
 
 def shapes(by: Actor, rows: list[Chain]) -> list[dict[str, Any]]:
@@ -85,7 +86,9 @@ def update_chain(request: HttpRequest, id: UUID, body: ChainChange) -> dict[str,
     chain = Chain.objects.select_for_update(no_key=True, of=("self",)).get(pk=chains.find(by, id).pk)
     current = shapes(by, [chain])[0]
     require_match(request, current)
-    return shapes(by, [chains.update(chain, by=by, **body.given(current))])[0]
+    # A cleared field is an empty one, which the room does not take.
+    fields = {name: EMPTY[name] if value is None else value for name, value in body.given(current).items()}
+    return shapes(by, [chains.update(chain, by=by, **fields)])[0]
 
 
 @router.delete("/chains/{id}", response={204: None})

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from environments import hosts, lifecycle
 from environments.models import Chain, Environment, Stage, StageEnvironment
-from environments.planning.stages import stages_of
+from environments.planning.stages import environments_of, stages_of
 from projects import access, events, names
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
@@ -23,6 +23,10 @@ PROTECTED = "production"
 
 class ChainExists(Conflict):
     code = "chain-exists"
+
+
+class ChangedMeanwhile(Conflict):
+    code = "changed-meanwhile"
 
 
 @events.operation
@@ -83,25 +87,47 @@ def update(
     name: str | None = None,
     stages: Sequence[Mapping[str, Any]] | None = None,
     create_missing: bool = False,
+    seen: str | None = None,
 ) -> Chain:
-    """Change what is given; `stages` replaces all of them. Nothing that runs is touched by it."""
+    """Change what is given; `stages` replaces all of them. Nothing that runs is touched by it.
+
+    With `seen`, the version that the one who asks has looked at, nothing newer is overwritten.
+    """
     access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
-    chain = Chain.objects.select_for_update(no_key=True).get(pk=chain.pk)
-    if name is not None:
-        chain.name = _name(name, "name")
+    chain = _locked(chain)
+    if seen is not None:
+        check_seen(chain, seen)
+    before = chain.name, [(stage.name, environments_of(stage)) for stage in stages_of(chain)]
+    chain.name = chain.name if name is None else _name(name, "name")
+    places = before[1] if stages is None else _checked(stages, by=by, create_missing=create_missing)
+    if (chain.name, places) == before:
+        return chain
     chain.save(update_fields=["name", "updated_at"])
-    if stages is not None:
-        places = _checked(stages, by=by, create_missing=create_missing)
+    if places != before[1]:
         chain.stages.all().delete()
         _write(chain, places)
     _record("chain.updated", chain, by=by)
     return chain
 
 
+def version(chain: Chain) -> str:
+    """Another one as soon as anybody changes the stages."""
+    return ",".join(str(stage.id) for stage in stages_of(chain))
+
+
+def check_seen(chain: Chain, seen: str) -> None:
+    """Raise ChangedMeanwhile where the stages are not those any more that somebody has looked at."""
+    if seen != version(chain):
+        raise ChangedMeanwhile(
+            "Somebody changed this chain meanwhile. Here it is as it stands now; repeat your change."
+        )
+
+
 @events.operation
 def delete(chain: Chain, *, by: Actor) -> None:
     """The environments stay; the apps follow the organization's default chain, if there is one."""
     access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
+    chain = _locked(chain)
     _record("chain.deleted", chain, by=by)
     Chain.objects.filter(pk=chain.pk).delete()
 
@@ -123,6 +149,14 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Chain:
     if len(found) != 1:
         raise NotFound("There is no such chain.")
     return found[0]
+
+
+def _locked(chain: Chain) -> Chain:
+    """The chain as it is now, held until the operation ends; NotFound where it was deleted meanwhile."""
+    found = Chain.objects.select_for_update(no_key=True).filter(pk=chain.pk).first()
+    if found is None:
+        raise NotFound("There is no such chain any more.")
+    return found
 
 
 def _checked(

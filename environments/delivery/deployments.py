@@ -33,8 +33,10 @@ class Superseded(Conflict):
 
 
 @events.operation
-def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None, reason: str = "", link: str = "") -> Deployment:
-    """Make the planned deployment; `reason` and `link` where they differ from the plan's.
+def carry_out(
+    plan: Plan, *, by: Actor, seen: str | None = None, confirm: str | None = None, reason: str = "", link: str = ""
+) -> Deployment:
+    """Make the planned deployment; `reason` and `link` where they differ from the plan's, `seen` as in `plans.check`.
 
     Raises Invalid for a wrong or missing `confirm`, Blocked and Stale with the gates.
     Everything is read again under the locks of slot and environment (in this order), so that of two people who carry
@@ -44,7 +46,7 @@ def carry_out(plan: Plan, *, by: Actor, confirm: str | None = None, reason: str 
     plan = locked(plan)
     plans.require_right(plan, by=by)
     check_confirmation(confirm, name=plan.environment.name, required=plan.environment.protected)
-    proposal = plans.check(plan, by=by)
+    proposal = plans.check(plan, by=by, seen=seen)
     slot = proposal.slot
     # Nowhere yet, where workers join by command and none has: the first claim then decides, and gives the addresses.
     host = addresses.host_for(plan.environment, slot)

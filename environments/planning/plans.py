@@ -95,8 +95,10 @@ def propose(
     )
 
 
-def check(plan: Plan, *, by: Actor) -> Proposal:
+def check(plan: Plan, *, by: Actor, seen: str | None = None) -> Proposal:
     """The proposal as it is now, if it may be carried out: Blocked names what stands in the way, Stale what changed.
+
+    `seen` is the digest of the plan that was looked at, where it was made anew for carrying it out.
 
     Who carries a plan out holds the lock on its slot; whoever only looks learns what was true a moment ago.
     """
@@ -109,6 +111,9 @@ def check(plan: Plan, *, by: Actor) -> Proposal:
     refuse_closed(judged)
     if plan.expires_at <= timezone.now():
         raise Stale("This plan is older than an hour; plan again.", errors=[gate.as_dict() for gate in judged])
+    if seen is not None and seen != plan.digest:
+        sentence = "Something has changed since you opened this plan. Here it is as it stands now."
+        raise Stale(sentence, errors=[gate.as_dict() for gate in judged])
     if digest(proposal, judged) != plan.digest:
         raise Stale(_what_changed(plan, proposal), errors=[gate.as_dict() for gate in judged])
     return proposal

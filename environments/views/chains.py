@@ -86,19 +86,19 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
     adding = act == "add"
     form = StageForm(request.POST if adding else None, choices=_choices(request, found))
     written = _written(found)
-    if request.POST.get("seen", "") != _seen(found):
-        changed = "Somebody changed this chain meanwhile. Here it is as it stands now; repeat your change."
-        return _page(request, found, form, refusal=changed, status=409)
-    if adding and not form.is_valid():
-        return _page(request, found, form, status=422)
-    if adding:
-        written.append({"name": form.cleaned_data["name"], "environments": form.named})
-    else:
-        _rearrange(written, act, which)
+    seen = request.POST.get("seen", "")
     try:
-        chains.update(found, by=request.actor, stages=written, create_missing=adding)
-    except (Conflict, Invalid) as refusal:
+        # Looked at first, so that a place is not sought in another chain, and judged again behind the lock.
+        chains.check_seen(found, seen)
+        if adding and not form.is_valid():
+            return _page(request, found, form, status=422)
         if adding:
+            written.append({"name": form.cleaned_data["name"], "environments": form.named})
+        else:
+            _rearrange(written, act, which)
+        chains.update(found, by=request.actor, stages=written, create_missing=adding, seen=seen)
+    except (Conflict, Invalid) as refusal:
+        if adding and not isinstance(refusal, chains.ChangedMeanwhile):
             form.refuse(refusal)
             return _page(request, found, form, status=422)
         return _page(request, found, form, refusal=sentence(refusal), status=409)
@@ -147,7 +147,7 @@ def _page(
     context = {
         "chain": chain,
         "stages": [_shown(request, stage, place) for place, stage in enumerate(found, 1)],
-        "seen": _seen(chain) if chain else "",
+        "seen": chains.version(chain) if chain else "",
         "form": form or StageForm(choices=_choices(request, chain)),
         "begin": begin
         or ChainForm(choices=_choices(request, None), projects=lifecycle.visible(request.actor).exclude(pk__in=taken)),
@@ -173,10 +173,6 @@ def _written(chain: Chain | None) -> list[dict[str, Any]]:
         {"name": stage.name, "environments": [each.name for each in planning.environments_of(stage)]}
         for stage in (planning.stages_of(chain) if chain else [])
     ]
-
-
-def _seen(chain: Chain) -> str:
-    return ",".join(str(stage.id) for stage in planning.stages_of(chain))
 
 
 def _choices(request: Visit, chain: Chain | None) -> list[str]:

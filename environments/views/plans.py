@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from environments.delivery import deployments
 from environments.models import Deployment, DeploymentKind, Plan
-from environments.planning import plans
 from environments.views.board_words import link
 from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
 from environments.views.shell import query
+from projects import events
 from projects.errors import Conflict, Invalid, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
@@ -42,8 +42,7 @@ def carry_out(request: Visit) -> HttpResponse:
     wish = wish_of(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()
     try:
-        _check_seen(seen, _look(request, wish))
-        deployment = deployments.carry_out(wish.propose(request), by=request.actor, confirm=confirm or None)
+        deployment = _carried_out(request, wish, seen=seen, confirm=confirm or None)
     except (Conflict, Invalid) as refusal:
         try:
             plan = _look(request, wish)
@@ -57,11 +56,10 @@ def carry_out(request: Visit) -> HttpResponse:
     return redirect((link("run", deployment.run.id) or reverse("board")) + query(request))
 
 
-def _check_seen(seen: str, plan: Plan) -> None:
-    if seen == plan.digest:
-        return
-    closed = next((gate["sentence"] for gate in plan.gates if not gate["passed"]), "Here it is as it stands now.")
-    raise plans.Stale(f"Something has changed since you opened this plan. {closed}")
+@events.operation
+def _carried_out(request: Visit, wish: Wish, *, seen: str, confirm: str | None) -> Deployment:
+    """Plan and deployment, or neither of them."""
+    return deployments.carry_out(wish.propose(request), by=request.actor, seen=seen, confirm=confirm)
 
 
 def _look(request: Visit, wish: Wish) -> Plan:

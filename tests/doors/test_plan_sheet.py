@@ -118,6 +118,7 @@ def test_a_protected_environment_wants_its_name_typed(
     assert wrong.status_code == 422
     assert "Type production to confirm." in wrong.content.decode()
     assert not Deployment.objects.filter(environment=stages[2]).exists()
+    assert not Plan.objects.filter(environment=stages[2]).exists()
 
     client.post(reverse("plans"), form(shown) | {"confirm": "production"})
     assert Deployment.objects.filter(environment=stages[2]).exists()

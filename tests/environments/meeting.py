@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -11,7 +12,7 @@ from projects.errors import Refused
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
 
 
-def behind(change: Callable[[], object], act: Callable[[], object]) -> object:
+def behind(change: Callable[[], object], act: Callable[[], Any]) -> Any:
     """What `act` gets, a result or its refusal, when it has to wait for what `change` holds."""
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
@@ -23,7 +24,7 @@ def behind(change: Callable[[], object], act: Callable[[], object]) -> object:
         return other.result(30)
 
 
-def _alone(act: Callable[[], object]) -> object:
+def _alone(act: Callable[[], Any]) -> Any:
     try:
         return act()
     except Refused as refusal:

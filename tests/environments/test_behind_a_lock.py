@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 import pytest
+from django.urls import reverse
 
 from environments import cancellations, lifecycle, retries
-from environments.delivery import restarts
-from environments.models import Run
+from environments.delivery import chains, restarts
+from environments.models import Chain, Run, Slot, Stage
 from projects import apps, releases
-from projects.errors import Conflict, NotAllowed
+from projects.errors import Conflict, NotAllowed, NotFound
 from projects.models import App, Release, Role
+from tests.doors import visiting
+from tests.doors.test_plan_sheet import form
 from tests.environments.house import MANIFEST
 from tests.environments.line import Line, line
 from tests.environments.meeting import behind
@@ -45,6 +48,40 @@ def test_an_environment_that_is_being_protected_is_left_alone_by_whom_no_grant_n
         lambda: cancellations.cancel(queued, by=operator),
     )
     assert isinstance(protecting, NotAllowed)
+
+
+def test_a_chain_that_is_being_changed_is_not_overwritten_by_whom_saw_it_before(road: Line) -> None:
+    chain = Chain.objects.get()
+    page = visiting.signed_in(road.owner)
+    saw = chains.version(chain)
+    turned = [{"name": name, "environments": [name]} for name in ("production", "staging", "development")]
+
+    answer = behind(
+        lambda: chains.update(chain, by=road.owner, stages=turned),
+        lambda: page.post(reverse("chain-stages", args=[chain.id]), {"seen": saw, "act": "remove:0"}),
+    )
+
+    assert answer.status_code == 409 and "Somebody changed this chain meanwhile" in answer.content.decode()
+    assert list(Stage.objects.order_by("position").values_list("name", flat=True)) == [
+        stage["name"] for stage in turned
+    ]
+    gone = behind(lambda: chains.delete(chain, by=road.owner), lambda: chains.update(chain, by=road.owner, name="Main"))
+    assert isinstance(gone, NotFound)
+
+
+def test_a_plan_is_not_carried_out_on_values_that_are_being_changed(road: Line) -> None:
+    draft = f"{reverse('plan-draft')}?app={road.app.id}&environment_id={road.development.id}&release={road.v2.id}"
+    page = visiting.signed_in(road.owner)
+    sent = form(page.get(draft).content.decode())
+
+    def change() -> None:
+        list(Slot.objects.select_for_update(no_key=True).filter(environment=road.development))
+        lifecycle.update(road.development, by=road.owner, execution_environment={"env_vars": {"MODE": "new"}})
+
+    answer = behind(change, lambda: page.post(reverse("plans"), sent))
+
+    assert answer.status_code == 409
+    assert road.slot(road.development).last_number == 1
 
 
 def test_an_app_that_is_being_archived_takes_no_release(road: Line) -> None:

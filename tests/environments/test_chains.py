@@ -173,6 +173,20 @@ class TestChanging:
             chains.update(chain, by=home.owner, stages=[{"name": "A", "environments": ["nowhere"]}])
         assert written(chain) == [("Stage 1", ["dev"])]
 
+    def test_nothing_changed_writes_nothing(self, home: House) -> None:
+        made(home, "dev", "qa")
+        chain = home.chain(["dev", "qa"])
+        before = chain.updated_at
+        same = [{"name": "Stage 1", "environments": ["DEV", "qa"]}]
+        for fields in ({}, {"name": "Chain"}, {"stages": same}, {"name": "Chain", "stages": same}):
+            chains.update(chain, by=home.owner, **fields)
+        chain.refresh_from_db()
+        assert chain.updated_at == before
+        assert not Event.objects.filter(kind="chain.updated").exists()
+
+        chains.update(chain, by=home.owner, stages=[{"name": "Stage 1", "environments": ["qa", "dev"]}])
+        assert written(chain) == [("Stage 1", ["qa", "dev"])]
+
     def test_deleting_leaves_the_environments(self, home: House) -> None:
         made(home, "dev")
         chains.delete(home.chain("dev"), by=home.owner)

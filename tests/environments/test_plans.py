@@ -198,6 +198,15 @@ class TestStale:
         with pytest.raises(plans.Stale):
             deployments.carry_out(plan, by=road.owner)
 
+    def test_a_new_plan_is_not_carried_out_for_who_has_seen_another_one(self, road: Line) -> None:
+        seen = plans.propose(by=road.owner, release=road.v1, environment=road.development)
+        lifecycle.update(road.development, by=road.owner, execution_environment={"env_vars": {"MODE": "new"}})
+        road.development.refresh_from_db()
+        fresh = plans.propose(by=road.owner, release=road.v1, environment=road.development)
+        with pytest.raises(plans.Stale, match="since you opened this plan"):
+            deployments.carry_out(fresh, by=road.owner, seen=seen.digest)
+        assert deployments.carry_out(fresh, by=road.owner, seen=fresh.digest).env_vars == {"MODE": "new"}
+
     def test_a_plan_lives_an_hour(self, road: Line) -> None:
         plan = plans.propose(by=road.owner, release=road.v1, environment=road.development)
         Plan.objects.filter(pk=plan.pk).update(expires_at=timezone.now())
