@@ -11,7 +11,7 @@ def environments_of(releases: Iterable[Release]) -> dict[uuid.UUID, list[uuid.UU
     """Release id -> ids of the environments it is live in, in one query."""
     found: dict[uuid.UUID, list[uuid.UUID]] = {}
     rows = (
-        Slot.objects.filter(live__release__in=[release.pk for release in releases])
+        Slot.objects.filter(live__release__in=[release.pk for release in releases], environment__deleted_at=None)
         .exclude(live__kind="removal")
         .order_by("created_at", "id")
         .values_list("live__release_id", "environment_id")

@@ -44,8 +44,8 @@ def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
 
 
 def visible(actor: Actor) -> QuerySet[Hold]:
-    """The holds that stand, oldest first."""
-    found = Hold.objects.filter(organization=actor.organization, lifted_at=None)
+    """The holds that stand, oldest first; none in environments that were deleted."""
+    found = Hold.objects.filter(organization=actor.organization, lifted_at=None, slot__environment__deleted_at=None)
     found = found.filter(scopes.rows(actor, project="slot__app__project", environment="slot__environment"))
     return found.select_related("slot__app", "slot__environment").order_by("created_at", "id")
 

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from environments import lifecycle
 from environments.doing.service_logs import take_in
 from environments.models import ServiceLogChunk, Slot, Worker
 from environments.workers import read_token
@@ -47,6 +48,8 @@ def test_a_release_tells_where_it_is_live(place):
     assert shown == {"1.0": [str(place.environment.id)], "2.0": []}
     place.house.live(newer, place.environment)
     assert get(place.client, f"/releases/{place.release.id}").json()["live_in"] == []
+    lifecycle.delete(place.environment, by=place.house.owner)
+    assert get(place.client, f"/releases/{newer.id}").json()["live_in"] == []
 
 
 def test_an_address_tells_what_was_last_seen_behind_it(place):

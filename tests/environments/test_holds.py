@@ -2,6 +2,7 @@
 
 import pytest
 
+from environments import lifecycle
 from environments.delivery import deployments, holds, removals
 from environments.models import Hold
 from environments.planning import plans
@@ -83,6 +84,16 @@ def test_lifting_is_for_those_who_deploy_and_happens_once(road: Line) -> None:
     holds.lift(hold, by=road.owner)
     with pytest.raises(holds.AlreadyLifted):
         holds.lift(hold, by=road.owner)
+    with pytest.raises(NotFound):
+        holds.find(road.owner, hold.id)
+
+
+def test_it_is_not_told_of_where_the_environment_is_gone(road: Line) -> None:
+    elsewhere = road.house.environment("elsewhere")
+    hold = holds.place(road.app, elsewhere, by=road.owner, reason="look first")
+    assert hold in holds.visible(road.owner)
+    lifecycle.delete(elsewhere, by=road.owner)
+    assert hold not in holds.visible(road.owner)
     with pytest.raises(NotFound):
         holds.find(road.owner, hold.id)
 
