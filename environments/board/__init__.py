@@ -1,7 +1,5 @@
 """The board: which release is where, how far apart the stages are, in a constant number of statements."""
 
-import base64
-import binascii
 import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +10,7 @@ from django.db import connection
 
 from environments.board import cells, statements
 from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row, SlotRow
-from projects import scopes
+from projects import marks, scopes
 from projects.access import Actor
 from projects.errors import Invalid
 
@@ -133,22 +131,14 @@ def _pattern(text: str) -> str | None:
 
 
 def _cursor(app: Mapping[str, Any]) -> str:
-    key = [app["project_sort"], str(app["project_id"]), app["app_sort"], str(app["id"])]
-    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+    return marks.write(app["project_sort"], app["project_id"], app["app_sort"], app["id"])
 
 
-def _after(cursor: str) -> dict[str, str | None]:
+def _after(cursor: str) -> dict[str, Any]:
     names = ("after_project", "after_project_id", "after_app", "after_app_id")
     if not cursor:
         return dict.fromkeys(names)
-    try:
-        project, project_id, app, app_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        key = str(project), str(uuid.UUID(project_id)), str(app), str(uuid.UUID(app_id))
-        if b"\0" in "".join(key).encode():
-            raise ValueError
-    except (binascii.Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise Invalid.field("cursor", "is not one this list gave out.") from error
-    return dict(zip(names, key, strict=True))
+    return dict(zip(names, marks.read(cursor, str, uuid.UUID, str, uuid.UUID), strict=True))
 
 
 def _fetch(statement: str, **values: Any) -> list[dict[str, Any]]:
