@@ -4,7 +4,6 @@ import itertools
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +20,7 @@ import psutil
 
 from config.env import ROOT
 from config.up import ports, survivors
-from config.up.installation import UID_REGISTER
+from tests.journeys.installation import take_back
 
 STARTS = itertools.count(1)
 # What tells the programs of an installation apart in their command lines; a shell has $PORT where a service has digits.
@@ -89,14 +88,8 @@ class Running:
             self.process.wait()
         if not (self.home / "installation.json").exists():
             return
-        identity = self.record["id"]
-        survivors.end(identity, gentle=0)
-        with suppress(OSError):
-            register = UID_REGISTER / str(self.record["uid_first"])
-            if register.read_text() == identity:
-                register.unlink()
-        if identity in self.record["environments_root"]:
-            shutil.rmtree(self.record["environments_root"], ignore_errors=True)
+        survivors.end(self.record["id"], gentle=0)
+        take_back(self.home)
 
     @property
     def record(self) -> dict:

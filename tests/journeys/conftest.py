@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.journeys.installation import Installation
+from tests.journeys.installation import Installation, take_back
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +15,4 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield running
     finally:
         running.stop()
+        take_back(running.home)

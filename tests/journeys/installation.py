@@ -3,12 +3,14 @@
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +20,7 @@ import httpx
 
 from config.env import ROOT
 from config.up import ports
+from config.up.installation import UID_REGISTER
 
 READY_WITHIN = 120
 
@@ -80,6 +83,19 @@ class Installation:
     def client(self) -> httpx.Client:
         token = self.owner["access_token"]
         return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+
+def take_back(home: Path) -> None:
+    """What an installation that is stopped for good has outside of its home: its range of uids and its environments."""
+    if not (home / "installation.json").exists():
+        return
+    record = json.loads((home / "installation.json").read_text())
+    register = UID_REGISTER / str(record["uid_first"])
+    with suppress(OSError):
+        if register.read_text() == record["id"]:
+            register.unlink()
+    if record["id"] in record["environments_root"]:
+        shutil.rmtree(record["environments_root"], ignore_errors=True)
 
 
 def wait_until(true: Callable[[], Any], seconds: float, what: str) -> Any:
