@@ -40,7 +40,8 @@ def create(
     name = name.strip()
     if not 1 <= len(name) <= 100:
         raise Invalid.field("name", "give a name of 1 to 100 characters")
-    expires_at = _end(expires_at, by=by)
+    maker = _maker(by)
+    expires_at = _end(expires_at, maker)
     projects, environments = frozenset(project_ids), frozenset(environment_ids)
     if not _within(by, given, projects, environments):
         raise NotAllowed("A token cannot have more rights than its maker; choose a lower role or fewer places.")
@@ -53,6 +54,7 @@ def create(
             token = AccessToken.objects.create(
                 organization=by.organization,
                 owner=by.user,
+                made_by=maker,
                 name=name,
                 role=given,
                 # A token's own token keeps its limits too: they are part of `_within` above.
@@ -70,11 +72,21 @@ def create(
     return token, secret
 
 
-def _end(expires_at: datetime | None, *, by: Actor) -> datetime | None:
+def _maker(by: Actor) -> AccessToken | None:
+    """The token that acts, held until the operation ends: what it makes as it is revoked would not end with it."""
+    if by.token is None:
+        return None
+    found = AccessToken.objects.select_for_update(no_key=True).filter(pk=by.token.pk, revoked_at=None).first()
+    if found is None:
+        raise NotAllowed("The token that asks was revoked; it makes no other.")
+    return found
+
+
+def _end(expires_at: datetime | None, maker: AccessToken | None) -> datetime | None:
     """When it ends: in the time that can be told, and never after the token that makes it."""
     if expires_at is not None and not timezone.now() < expires_at < timezone.now() + LONGEST:
         raise Invalid.field("expires_at", f"must lie in the future, at most {LONGEST.days // 365} years from now")
-    last = by.token.expires_at if by.token else None
+    last = maker.expires_at if maker else None
     if last and (expires_at is None or expires_at > last):
         raise Invalid.field(
             "expires_at", f"must be {last.isoformat()} or earlier, as the token that makes it ends then"
@@ -97,7 +109,7 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
 
 @events.operation
 def revoke(token: AccessToken, *, by: Actor) -> None:
-    """End a token now; its name becomes free."""
+    """End a token now, and what was made with it; their names become free."""
     access.require_own(by, token.organization_id)
     access.require(by, Permission.MANAGE_TOKENS)
     if RANK[Role(token.role)] >= RANK[Role.OWNER]:
@@ -105,6 +117,8 @@ def revoke(token: AccessToken, *, by: Actor) -> None:
     if not AccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
         return
     events.record("token.revoked", by=by, object={"kind": "token", "id": token.id, "name": token.name})
+    for made in token.made.filter(revoked_at=None):
+        revoke(made, by=by)
 
 
 def visible(actor: Actor) -> QuerySet[AccessToken]:

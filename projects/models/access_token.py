@@ -13,11 +13,12 @@ from projects.models.user import User
 
 
 class AccessToken(models.Model):
-    """`project_ids` and `environment_ids` narrow the token; empty means all."""
+    """`project_ids` and `environment_ids` narrow the token; empty means all. `made_by`: no person, but their token."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="tokens")
     owner = models.ForeignKey(User, on_delete=models.PROTECT, related_name="tokens")
+    made_by = models.ForeignKey("self", on_delete=models.PROTECT, related_name="made", null=True, blank=True)
     name = models.CharField(max_length=100)
     role = models.CharField(max_length=10, choices=Role.choices)
     project_ids = ArrayField(models.UUIDField(), default=list, blank=True)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from projects import apps, lifecycle, memberships, tokens
-from projects.errors import Conflict, Refused
-from projects.models import App, Event, Membership, Project, Release, User
+from projects import access, apps, lifecycle, memberships, tokens
+from projects.errors import Conflict, NotAllowed, Refused
+from projects.models import AccessToken, App, Event, Membership, Project, Release, User
 from tests import builders
+from tests.environments.meeting import behind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,6 +84,17 @@ def test_an_app_that_comes_while_its_project_is_deleted_leaves_one_of_both():
         there = Project.objects.filter(pk=project.pk).exists()
         assert there == App.objects.filter(project=project).exists()
         assert sum(isinstance(answer, Refused) for answer in answers) == 1
+
+
+def test_a_token_that_is_revoked_at_this_moment_makes_none_that_stays():
+    cast = builders.cast()
+    leaked, _ = tokens.create(by=cast.admin, name="leaked", role="admin")
+    refusal = behind(
+        lambda: tokens.revoke(leaked, by=cast.owner),
+        lambda: tokens.create(by=access.of_token(leaked), name="child", role="viewer"),
+    )
+    assert isinstance(refusal, NotAllowed)
+    assert not AccessToken.objects.filter(revoked_at=None).exists()
 
 
 def test_a_user_name_is_taken_by_one_of_them_whatever_its_case():

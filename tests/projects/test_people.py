@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from projects import access, authentication, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Grant, Role, User
+from projects.models import AccessToken, Event, Grant, Role, User
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -192,6 +192,21 @@ def test_a_header_without_a_token_is_nobody(header):
 def test_an_expiry_in_the_past_is_refused():
     with pytest.raises(Invalid):
         tokens.create(by=builders.cast().admin, name="late", role="viewer", expires_at=timezone.now())
+
+
+def test_what_a_token_has_made_ends_with_it():
+    cast = builders.cast()
+    leaked, _ = tokens.create(by=cast.admin, name="leaked", role="admin")
+    child = authentication.actor_of_bearer(f"Bearer {builders.token(access.of_token(leaked), 'admin')}")
+    grandchild = f"Bearer {builders.token(child, 'viewer')}"
+    mine = f"Bearer {builders.token(cast.admin, 'viewer')}"
+
+    tokens.revoke(leaked, by=cast.owner)
+
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.actor_of_bearer(grandchild)
+    assert authentication.actor_of_bearer(mine)
+    assert Event.objects.filter(kind="token.revoked").count() == 3
 
 
 def test_a_revoked_tokens_name_is_free_again():
