@@ -10,7 +10,8 @@ from django.test import Client
 from environments import lifecycle
 from projects.models import Event
 from tests import builders
-from tests.doors.rest import get, patch, post
+from tests.doors.rest import delete, get, is_problem, patch, post
+from tests.environments.meeting import behind
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,3 +39,15 @@ def test_of_changes_with_one_tag_exactly_one_is_made(family):
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(change, range(4))) == [200, 412, 412, 412]
     assert Event.objects.filter(kind=f"{family[:-1]}.updated").count() == 1
+
+
+@pytest.mark.parametrize("family", ["projects", "chains"])
+def test_a_change_of_what_is_deleted_at_this_moment_finds_nothing(family):
+    owner = builders.cast().owner
+    client, other = builders.rest(owner), builders.rest(owner)
+    lifecycle.create(by=owner, name="qa", provisioner="external")
+    body = {"key": "AB", "name": "x"}
+    if family == "chains":
+        body = {"name": "x", "stages": [{"name": "One", "environments": ["qa"]}]}
+    path = f"/{family}/{post(client, f'/{family}', body).json()['id']}"
+    assert is_problem(behind(lambda: delete(client, path), lambda: patch(other, path, {"name": "y"})), 404)
