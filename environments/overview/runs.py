@@ -1,40 +1,11 @@
 """A run's page: facts, attempts, steps and the log of one attempt."""
 
-import uuid
 from typing import Any
 
 from environments.models import UNFINISHED, Phase, Run, RunStep
 from environments.runs import logs
-from projects.access import Actor
-from projects.errors import NotFound
 
 LINES = 1000
-
-
-def find(actor: Actor, ident: uuid.UUID) -> Run:
-    """The run, if the actor may see its environment and project; NotFound otherwise."""
-    run = (
-        Run.objects.filter(organization=actor.organization, pk=ident)
-        .select_related(
-            "environment",
-            "app",
-            "project",
-            "deployment__release",
-            "deployment__previous_release",
-            "worker",
-            "artifact",
-        )
-        .first()
-    )
-    if run is None or not actor.sees(project_id=project_of(run), environment_id=run.environment_id):
-        raise NotFound("There is no such run, or you may not see it.")
-    return run
-
-
-def project_of(run: Run) -> uuid.UUID | None:
-    if run.app:
-        return run.app.project_id
-    return run.project_id or (run.environment.project_id if run.environment else None)
 
 
 def page(run: Run, *, attempt: int | None = None, q: str = "") -> dict[str, Any]:

@@ -20,7 +20,9 @@ def visible(actor: Actor) -> QuerySet[Run]:
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> Run:
+    """The run with all that its page tells of it; NotFound where there is none that the actor sees."""
+    whole = visible(actor).select_related("project", "deployment__previous_release", "worker", "artifact")
     try:
-        return visible(actor).get(pk=uuid.UUID(str(ident)))
+        return whole.get(pk=uuid.UUID(str(ident)))
     except (ValueError, Run.DoesNotExist):
         raise NotFound("There is no such run, or you may not see it.") from None

@@ -9,8 +9,7 @@ from django.template.loader import render_to_string
 
 from environments import seen
 from environments.models import UNFINISHED, Run, ServiceLogChunk
-from environments.overview import runs
-from environments.runs import logs
+from environments.runs import logs, lookup
 from environments.stream.asgi import Receive, Scope, Send, header, query
 from environments.stream.crossing import across
 from environments.stream.cursors import Cursor
@@ -72,7 +71,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 
     def look() -> Actor:
         actor = of_session(scope)
-        runs.find(actor, run_id)
+        lookup.find(actor, run_id)
         return actor
 
     def read(place: str) -> Piece:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from environments import cancellations, retries
 from environments.models import LogChunk, Run
 from environments.overview import runs as overview
+from environments.runs import lookup
 from environments.views.fragments import conditional
 from projects.access import Actor
 from projects.errors import NotAllowed, NotFound, Refused
@@ -20,7 +21,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 @require_safe
 @signed_in
 def run(request: Visit, run_id: uuid.UUID) -> HttpResponse:
-    found = overview.find(request.actor, run_id)
+    found = lookup.find(request.actor, run_id)
     q = request.GET.get("q", "")[:200].replace("\0", "")
     context = overview.page(found, attempt=_attempt(request, found), q=q) | _offers(found, request.actor)
     return render(request, "run/page.html", context)
@@ -30,7 +31,7 @@ def run(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 @signed_in
 @conditional
 def part(request: Visit, run_id: uuid.UUID, part: str) -> HttpResponse:
-    found = overview.find(request.actor, run_id)
+    found = lookup.find(request.actor, run_id)
     if part == "head":
         return render(request, "run/_head.html", overview.facts(found) | _offers(found, request.actor))
     if part == "steps":
@@ -43,7 +44,7 @@ def part(request: Visit, run_id: uuid.UUID, part: str) -> HttpResponse:
 @signed_in
 def log(request: Visit, run_id: uuid.UUID) -> HttpResponseBase:
     """One attempt's whole log as text."""
-    found = overview.find(request.actor, run_id)
+    found = lookup.find(request.actor, run_id)
     attempt = _attempt(request, found) or found.attempt
     response = StreamingHttpResponse(_text(found, attempt), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{found.number}-attempt-{attempt}.log"'
@@ -59,7 +60,7 @@ def _text(run: Run, attempt: int) -> Iterator[str]:
 @require_POST
 @signed_in
 def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
-    found = overview.find(request.actor, run_id)
+    found = lookup.find(request.actor, run_id)
     refusal, status = "", 200
     try:
         cancellations.cancel(found, by=request.actor)
@@ -69,7 +70,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
         refusal, status = refused.detail, 409
     if not is_fragment(request):
         return redirect("run", run_id)
-    again = overview.find(request.actor, run_id)
+    again = lookup.find(request.actor, run_id)
     context = overview.facts(again) | _offers(again, request.actor) | {"refusal": refusal}
     return render(request, "run/_head.html", context, status=status)
 
@@ -77,7 +78,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
-    again = retries.retry(overview.find(request.actor, run_id), by=request.actor)
+    again = retries.retry(lookup.find(request.actor, run_id), by=request.actor)
     return redirect("run", again.pk)
 
 
