@@ -6,12 +6,13 @@ from django.http import HttpRequest
 from ninja.security import HttpBearer
 
 from environments import workers
-from environments.models import Worker
+from environments.models import Worker, WorkerToken
 from environments.runs import sessions
 from projects import access, authentication, limits
 from projects.authentication import NotAuthenticated
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
+from projects.rest.bodies import ApiRequest
 
 PROTOCOLS = {"", "1"}  # the present number and the one before; absent means the present one
 REQUESTS = 3000
@@ -24,8 +25,9 @@ class UnknownProtocol(Refused):
     http_status = 400
 
 
-class WorkerRequest(HttpRequest):
+class WorkerRequest(ApiRequest):
     worker: Worker
+    worker_token: WorkerToken
 
 
 class SessionAuth(HttpBearer):
@@ -47,8 +49,8 @@ class SessionAuth(HttpBearer):
         check_protocol(request)
         bounded(credential)
         worker = sessions.of(credential, ending=self.ending)
-        setattr(request, "worker", worker)  # noqa: B010
-        setattr(request, "actor", sessions.actor_of(worker))  # noqa: B010
+        asked = cast(WorkerRequest, request)
+        asked.worker, asked.actor = worker, sessions.actor_of(worker)
         return worker
 
     def authenticate(self, request: HttpRequest, token: str) -> Worker:
@@ -74,8 +76,8 @@ class AnyCredential(HttpBearer):
             raise NotFound("There is no such thing here, or you may not see it.")
         if getattr(request, "actor", None) is None:
             header = request.headers.get("Authorization", "")
-            known = authentication.actor_of_bearer(header, address=request.META.get("REMOTE_ADDR", ""))
-            setattr(request, "actor", known)  # noqa: B010
+            address = request.META.get("REMOTE_ADDR", "")
+            cast(WorkerRequest, request).actor = authentication.actor_of_bearer(header, address=address)
         return credential
 
     def authenticate(self, request: HttpRequest, token: str) -> str:
@@ -115,5 +117,6 @@ def _recognise_token(request: HttpRequest, credential: str) -> None:
         limits.count(address, seconds=authentication.WINDOW)
         raise
     environment = token.environment
-    setattr(request, "worker_token", token)  # noqa: B010
-    setattr(request, "actor", access.Actor(f"worker-token:{environment.name}", environment.organization))  # noqa: B010
+    asked = cast(WorkerRequest, request)
+    asked.worker_token = token
+    asked.actor = access.Actor(f"worker-token:{environment.name}", environment.organization)

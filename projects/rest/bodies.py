@@ -1,7 +1,7 @@
 """What operations know of who asks, and say of what they made."""
 
 import uuid
-from typing import Any, cast
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 
@@ -11,11 +11,11 @@ ROOT = "/api/v1"
 
 
 class ApiRequest(HttpRequest):
-    """A request whose credential was accepted."""
+    """A request with what is noted on its way: who asks, the next page, whether its one operation may be repeated."""
 
     actor: Actor
-    auth: Any
     link_next: str
+    idempotent: bool
 
 
 def created(response: HttpResponse, *path: str | uuid.UUID) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +11,7 @@ from ninja.operation import Operation
 
 from projects.errors import Invalid, Refused
 from projects.rest import conditional, idempotency
+from projects.rest.bodies import ApiRequest
 from projects.rest.problems import Unreadable
 
 Run = Callable[..., HttpResponse]
@@ -46,7 +47,7 @@ def conventional(run: Run) -> Run:
             if key is None or request.method != "POST":
                 response = run(request, **kwargs)
             else:
-                setattr(request, "idempotent", True)  # noqa: B010
+                cast(ApiRequest, request).idempotent = True
                 response = idempotency.once(request, key, lambda: run(request, **kwargs))
         except Exception as exception:
             return operation.api.on_exception(request, exception)

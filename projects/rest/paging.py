@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from django.conf import settings
 from django.db.models import Model, Q, QuerySet
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from pydantic import BaseModel, Field
 
 from projects import marks
+from projects.rest.bodies import ApiRequest
 
 M = TypeVar("M", bound=Model)
 
@@ -46,4 +47,4 @@ def link(request: HttpRequest, cursor: str) -> None:
     query.pop("skip", None)
     query["cursor"] = cursor
     address = settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-    setattr(request, "link_next", f"{address}{request.path}?{query.urlencode()}")  # noqa: B010
+    cast(ApiRequest, request).link_next = f"{address}{request.path}?{query.urlencode()}"

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
@@ -15,6 +15,7 @@ from ninja.errors import HttpError, ValidationError
 from psycopg import errors as postgres
 
 from projects.errors import Conflict, Invalid, NotFound, Refused
+from projects.rest.bodies import ApiRequest
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -120,7 +121,7 @@ def away(request: HttpRequest, exception: Exception) -> Refused:
     """A deadlock inside a request with an Idempotency-Key goes up, so that its one operation is tried again."""
     deadlock = isinstance(exception.__cause__, postgres.DeadlockDetected | postgres.SerializationFailure)
     if deadlock and getattr(request, "idempotent", False):
-        setattr(request, "idempotent", False)  # noqa: B010
+        cast(ApiRequest, request).idempotent = False
         raise exception
     logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
     return Away("The database does not answer at the moment; try again in a few seconds.")
