@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 import uuid
 
 from celery import shared_task
@@ -12,19 +11,18 @@ from kombu import Connection
 
 from environments.doing import performing
 from environments.models import Run
+from projects import broker
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "towpath"
-TIMEOUT = 0.2
-REST = 5.0
 # A broker that is dead or frozen must never keep a request that has committed.
 IMPATIENT = {
-    "socket_timeout": TIMEOUT,
-    "socket_connect_timeout": TIMEOUT,
+    "socket_timeout": broker.TIMEOUT,
+    "socket_connect_timeout": broker.TIMEOUT,
     "retry_on_timeout": False,
     "max_retries": 0,
-    "connect_retries_timeout": TIMEOUT,
+    "connect_retries_timeout": broker.TIMEOUT,
 }
 
 
@@ -41,24 +39,24 @@ def ring(run: Run) -> None:
 
 
 class _Bell:
-    """After a failure it rests some seconds, so that a dead broker costs one short timeout and not one for each run."""
+    """It keeps its connection; after a failure it rests with all that asks the broker."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._silent_until = 0.0
 
     def ring(self, run_id: uuid.UUID) -> None:
         # Who finds it ringing already does not wait: what is not rung for is found by looking.
-        if time.monotonic() < self._silent_until or not self._lock.acquire(timeout=TIMEOUT):
+        if broker.rests() or not self._lock.acquire(timeout=broker.TIMEOUT):
             return
         try:
             if self._connection is None:
-                self._connection = Connection(settings.REDIS_URL, transport_options=IMPATIENT, connect_timeout=TIMEOUT)
+                self._connection = Connection(
+                    settings.REDIS_URL, transport_options=IMPATIENT, connect_timeout=broker.TIMEOUT
+                )
             carry.apply_async((str(run_id),), connection=self._connection, queue=QUEUE, retry=False)
         except Exception as error:  # whatever the broker's library raises: the row is written
-            self._silent_until = time.monotonic() + REST
-            logger.warning("The broker cannot be reached (%s); work is found by looking.", type(error).__name__)
+            broker.leave_alone(error)
             self._forget()
         finally:
             self._lock.release()
@@ -67,7 +65,7 @@ class _Bell:
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
-                connection.collect(socket_timeout=TIMEOUT)
+                connection.collect(socket_timeout=broker.TIMEOUT)
             except Exception as error:
                 logger.debug("The broken connection could not be closed: %r", error)
 

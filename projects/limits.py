@@ -4,16 +4,12 @@ import threading
 import time
 
 import redis
-from django.conf import settings
 
+from projects import broker
 from projects.errors import Exhausted
 
-_TIMEOUT = 0.2
-_REST = 5.0
 _lock = threading.Lock()
 _counts: dict[str, tuple[int, float]] = {}
-_client: redis.Redis | None = None
-_silent_until = 0.0
 
 
 class TooMany(Exhausted):
@@ -43,46 +39,29 @@ def _window(name: str, seconds: int) -> str:
 
 
 def _read(key: str) -> int:
-    client = _broker()
-    if client is not None:
-        try:
-            return max(int(client.get(key) or 0), _counts.get(key, (0, 0.0))[0])
-        except (redis.RedisError, OSError):
-            _rest()
-    return _counts.get(key, (0, 0.0))[0]
+    counted = _counts.get(key, (0, 0.0))[0]
+    try:
+        return max(broker.ask(lambda client: int(client.get(key) or 0)), counted)
+    except broker.Silent:
+        return counted
 
 
 def _raise(key: str, seconds: int) -> None:
-    client = _broker()
-    if client is not None:
-        try:
-            with client.pipeline() as pipeline:
-                pipeline.incr(key)
-                pipeline.expire(key, seconds + 1)
-                pipeline.execute()
-            return
-        except (redis.RedisError, OSError):
-            _rest()
+    def counted(client: redis.Redis) -> None:
+        with client.pipeline() as pipeline:
+            pipeline.incr(key)
+            pipeline.expire(key, seconds + 1)
+            pipeline.execute()
+
+    try:
+        broker.ask(counted)
+    except broker.Silent:
+        _count_here(key, seconds)
+
+
+def _count_here(key: str, seconds: int) -> None:
     now = time.time()
     with _lock:
         for old in [name for name, (_, until) in _counts.items() if until < now]:
             del _counts[old]
         _counts[key] = (_counts.get(key, (0, 0.0))[0] + 1, now + seconds)
-
-
-def _broker() -> redis.Redis | None:
-    global _client
-    if time.monotonic() < _silent_until:
-        return None
-    with _lock:
-        if _client is None:
-            _client = redis.Redis.from_url(
-                settings.REDIS_URL, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=None
-            )
-    return _client
-
-
-def _rest() -> None:
-    """A silent broker costs one short timeout, then nothing for some seconds."""
-    global _silent_until
-    _silent_until = time.monotonic() + _REST

@@ -3,25 +3,23 @@
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import redis
 from django.conf import settings
+from redis.client import Pipeline
 
 from environments.stream.crossing import across
+from projects import broker
 from projects.limits import TooMany
 
 # A seat that is not claimed again for so long belongs to a process that is no more.
 KEPT = 30.0
 REFRESH = 8.0
-_TIMEOUT = 0.2
-_REST = 5.0
 
 _taken: Counter[uuid.UUID] = Counter()
 _seats: dict[str, str] = {}
-_client: redis.Redis | None = None
-_silent_until = 0.0
 
 
 class TooManyStreams(TooMany):
@@ -58,22 +56,25 @@ async def seat(user_id: uuid.UUID) -> AsyncIterator[None]:
 
 def keep() -> None:
     """Claim this process' seats again; the hub calls it every few seconds."""
-    if not _seats:
-        return
-    with _pipeline() as pipeline:
-        for name, key in list(_seats.items()):
+    held = list(_seats.items())
+
+    def claim(pipeline: Pipeline) -> None:
+        for name, key in held:
             pipeline.zadd(key, {name: time.time() + KEPT})
             pipeline.expire(key, int(2 * KEPT))
-        _answers(pipeline)
+
+    if held:
+        _ask(claim)
 
 
 def _take(key: str, name: str, most: int) -> bool:
-    with _pipeline() as pipeline:
+    def take(pipeline: Pipeline) -> None:
         pipeline.zremrangebyscore(key, 0, time.time())
         pipeline.zadd(key, {name: time.time() + KEPT})
         pipeline.expire(key, int(2 * KEPT))
         pipeline.zcard(key)
-        answers = _answers(pipeline)
+
+    answers = _ask(take)
     if answers and answers[-1] > most:
         _leave(key, name)
         return False
@@ -81,28 +82,18 @@ def _take(key: str, name: str, most: int) -> bool:
 
 
 def _leave(key: str, name: str) -> None:
-    with _pipeline() as pipeline:
-        pipeline.zrem(key, name)
-        _answers(pipeline)
+    _ask(lambda pipeline: pipeline.zrem(key, name))
 
 
-def _pipeline() -> redis.client.Pipeline:
-    global _client
-    if _client is None:
-        _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=None
-        )
-    return _client.pipeline()
+def _ask(said: Callable[[Pipeline], object]) -> list[int]:
+    """The answers to all that is said at once; nothing where the broker does not answer."""
 
+    def question(client: redis.Redis) -> list[int]:
+        with client.pipeline() as pipeline:
+            said(pipeline)
+            return list(pipeline.execute())
 
-def _answers(pipeline: redis.client.Pipeline) -> list[int]:
-    """Nothing where the broker does not answer, which is then left alone for some seconds."""
-    global _silent_until
-    if time.monotonic() < _silent_until:
-        return []
     try:
-        found: list[int] = pipeline.execute()
-        return found
-    except (redis.RedisError, OSError):
-        _silent_until = time.monotonic() + _REST
+        return broker.ask(question)
+    except broker.Silent:
         return []

@@ -16,7 +16,7 @@ from django.test import Client
 
 from environments import lifecycle, tasks
 from environments.models import Environment, Run, State
-from projects import bell
+from projects.broker import forget
 from tests import builders
 from tests.environments.site import until
 
@@ -34,8 +34,7 @@ def rested() -> Iterator[None]:
 
 def _forget() -> None:
     tasks._BELL._forget()
-    tasks._BELL._silent_until = 0.0
-    bell._silent_until, bell._client = 0.0, None
+    forget()
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_a_broker_that_has_thawed_is_rung_again(client: Client, broker: psutil.P
         posts(client, 1)
     finally:
         broker.send_signal(signal.SIGCONT)
-    tasks._BELL._silent_until = 0.0
+    forget()
     begun = waiting()
     client.post("/api/v1/environments", {"name": "after"}, content_type="application/json")
     assert waiting() == begun + 1

@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
-from projects import access, authentication, limits, memberships, organizations, tokens
+from projects import access, authentication, broker, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import AccessToken, Event, Grant, Role, User
 from tests import builders
@@ -243,18 +243,16 @@ def test_after_ten_failures_the_guesser_must_wait_and_others_need_not():
     assert authentication.sign_in(username=person.username, password=builders.PASSWORD, address=elsewhere) == person
 
 
-def test_the_limit_holds_without_a_broker(settings, monkeypatch):
+def test_the_limit_holds_without_a_broker(settings):
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(limits, "_client", None)
-    monkeypatch.setattr(limits, "_silent_until", 0.0)
+    broker.forget()
     name = builders.name("limit")
     for _ in range(3):
         limits.check(name, most=3, seconds=60)
         limits.count(name, seconds=60)
     with pytest.raises(limits.TooMany):
         limits.check(name, most=3, seconds=60)
-    monkeypatch.setattr(limits, "_client", None)
-    monkeypatch.setattr(limits, "_silent_until", 0.0)
+    broker.forget()
 
 
 def test_a_session_acts_in_the_organization_it_chose():
