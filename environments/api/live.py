@@ -18,7 +18,7 @@ from environments.api.sessions import SessionAuth
 from environments.doing import assignments
 from environments.models import UNFINISHED, Phase, Run
 from environments.runs import logs, lookup, sessions
-from environments.stream.asgi import Receive, Scope, Send, answer_json, body, header, query
+from environments.stream.asgi import Malformed, Receive, Scope, Send, answer_json, body, header, query
 from environments.stream.crossing import across
 from environments.stream.cursors import Cursor
 from environments.stream.following import follow
@@ -136,6 +136,8 @@ async def claim(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         said = ClaimIn.model_validate_json(await body(receive))
     except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Malformed("The body is not valid JSON.") from None
         wrong = [{"field": ".".join(map(str, one["loc"])) or "body", "message": one["msg"]} for one in error.errors()]
         raise Invalid(f"{wrong[0]['field']}: {wrong[0]['message']}.", errors=wrong) from None
     credential = header(scope, b"authorization").partition(" ")[2].strip()

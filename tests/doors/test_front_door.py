@@ -248,6 +248,14 @@ def test_the_async_doors_name_an_unknown_query_parameter_too(server: Web) -> Non
     assert (claim.status_code, claim.json()["errors"][0]["field"]) == (422, "colour")
 
 
+def test_what_is_no_json_is_malformed_at_the_async_doors_too(server: Web) -> None:
+    here = yard()
+    headers = {"authorization": f"Bearer {here.session(here.worker())}"}
+    for content in (b"{", b"\xff\xfe", b'{"claim_key": ' + b"[" * 300):
+        claim = httpx.post(f"{server.url}/api/v1/workers/me/claims", content=content, headers=headers)
+        assert (claim.status_code, claim.json()["code"]) == (400, "malformed")
+
+
 def test_forty_requests_at_once_are_all_answered(server: Web) -> None:
     statuses: list[int] = []
 
