@@ -53,8 +53,7 @@ def register(
     if kind == Kind.BUILTIN:
         # There is one place for it: whoever comes later, placed by the control plane, takes it.
         replaced += [one for one in _open(environment).filter(kind=Kind.BUILTIN) if one not in replaced]
-    for worker in replaced:
-        sweeping.settle_runs_of(worker)
+    sweeping.settle_runs_of(*replaced)
     for worker in replaced:
         sessions.end(worker, reason=sessions.SUPERSEDED, by=sessions.actor_of(worker))
     try:

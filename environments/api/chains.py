@@ -83,7 +83,7 @@ def get_chain(request: HttpRequest, id: UUID) -> dict[str, Any]:
 @events.operation
 def update_chain(request: HttpRequest, id: UUID, body: ChainChange) -> dict[str, Any]:
     by = actor(request)
-    chain = Chain.objects.select_for_update(no_key=True, of=("self",)).get(pk=chains.find(by, id).pk)
+    chain = chains.locked(chains.find(by, id))
     current = shapes(by, [chain])[0]
     require_match(request, current)
     # A cleared field is an empty one, which the room does not take.

@@ -34,8 +34,7 @@ def begin(*, by: Actor) -> Chain:
     """The first chain in one click: development, staging, and a production that is protected."""
     access.require(by, Permission.MANAGE_CHAINS)
     for title, name in FIRST:
-        found = lifecycle.visible(by).filter(names.same("name", name)).first()
-        if found is None:
+        if not lifecycle.visible(by).filter(names.same("name", name)).exists():
             lifecycle.create(
                 by=by,
                 name=name,
@@ -44,11 +43,13 @@ def begin(*, by: Actor) -> Chain:
                 protected=name == PROTECTED,
                 provisioner=hosts.usual_provisioner(),
             )
-        elif name == PROTECTED and not found.protected:
-            # What stood there before is protected too, or nothing is begun: that is what the click has promised.
-            lifecycle.update(found, by=by, protected=True)
     stages = [{"name": title, "environments": [name]} for title, name in FIRST]
-    return create(by=by, name="Default", stages=stages)
+    chain = create(by=by, name="Default", stages=stages)
+    # What stood there before is protected too, or nothing is begun: that is what the click has promised. Not sooner:
+    # by now the chain has locked all three in their order.
+    for found in lifecycle.visible(by).filter(names.same("name", PROTECTED), protected=False):
+        lifecycle.update(found, by=by, protected=True)
+    return chain
 
 
 @events.operation
@@ -94,7 +95,7 @@ def update(
     With `seen`, the version that the one who asks has looked at, nothing newer is overwritten.
     """
     access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
-    chain = _locked(chain)
+    chain = locked(chain)
     if seen is not None:
         check_seen(chain, seen)
     before = chain.name, [(stage.name, environments_of(stage)) for stage in stages_of(chain)]
@@ -127,7 +128,7 @@ def check_seen(chain: Chain, seen: str) -> None:
 def delete(chain: Chain, *, by: Actor) -> None:
     """The environments stay; the apps follow the organization's default chain, if there is one."""
     access.require(by, Permission.MANAGE_CHAINS, project_id=chain.project_id)
-    chain = _locked(chain)
+    chain = locked(chain)
     _record("chain.deleted", chain, by=by)
     Chain.objects.filter(pk=chain.pk).delete()
 
@@ -151,7 +152,7 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Chain:
     return found[0]
 
 
-def _locked(chain: Chain) -> Chain:
+def locked(chain: Chain) -> Chain:
     """The chain as it is now, held until the operation ends; NotFound where it was deleted meanwhile."""
     found = Chain.objects.select_for_update(no_key=True).filter(pk=chain.pk).first()
     if found is None:
@@ -185,7 +186,19 @@ def _checked(
                 raise Invalid.field(field, f"{environment.title} stands in this chain twice.")
             seen.add(environment.id)
         checked.append((title, found))
+    _hold(checked)
     return checked
+
+
+def _hold(checked: Sequence[tuple[str, Sequence[Environment]]]) -> None:
+    """A deletion locks the row too and then looks for chains: one of the two comes first and the other is refused."""
+    named = [environment.id for _, found in checked for environment in found]
+    rows = Environment.objects.select_for_update(no_key=True).filter(pk__in=named).order_by("id")
+    gone = {environment.id for environment in rows if environment.deleted_at is not None}
+    for index, (_, found) in enumerate(checked):
+        for environment in found:
+            if environment.id in gone:
+                raise Invalid.field(f"stages.{index}.environments", f"{environment.title} is being deleted.")
 
 
 def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> Environment:
@@ -200,10 +213,6 @@ def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> 
             raise Invalid.field(field, f"{ident}: {refusal.detail}") from None
     if environment.kind != Environment.Kind.PERMANENT:
         raise Invalid.field(field, f"{environment.title} is ephemeral; a stage holds permanent environments.")
-    # A deletion locks the row too and then looks for chains: one of the two comes first and the other is refused.
-    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
-    if environment.deleted_at is not None:
-        raise Invalid.field(field, f"{environment.title} is being deleted.")
     return environment
 
 

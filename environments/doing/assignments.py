@@ -32,22 +32,29 @@ from projects.models import App, Artifact, Release
 AT_REST = (State.SLEEPING, State.HIBERNATING, State.STOPPING, State.STOPPED)
 
 
-@events.operation
 def take(worker: Worker, claim_key: str) -> dict[str, Any]:
     """Claim the next run for a worker: `{"run": specification | None, "desired_version": int}`."""
+    run, answer, refusal = _claimed(worker, claim_key)
+    if run is not None and refusal:
+        # The run ends here, or it would block those behind it; by an operation that locks its environment before it.
+        conclusions.finish(run.id, run.attempt, worker, Phase.FAILED, refusal)
+    return {"run": answer, "desired_version": desires.version(worker.environment_id)}
+
+
+@events.operation
+def _claimed(worker: Worker, claim_key: str) -> tuple[Run | None, dict[str, Any] | None, str]:
+    """The run with what the worker is told of it, or why it cannot be carried out."""
     run = claim.by_worker(worker, claim_key)
     if run is None:
-        return {"run": None, "desired_version": desires.version(worker.environment_id)}
+        return None, None, ""
     if run.deployment_id and run.host_id:
         try:
             _give_addresses(run)
-        except Exhausted as refusal:
-            # Only now is it known on which host the app lives. The run ends here, or it would block those behind it.
-            conclusions.finish(run.id, run.attempt, worker, Phase.FAILED, refusal.detail)
-            return {"run": None, "desired_version": desires.version(worker.environment_id)}
+        except Exhausted as refusal:  # only now is it known on which host the app lives
+            return run, None, refusal.detail
     answer = specification(run)
     steps.lay_out(run, _page_steps(answer))
-    return {"run": answer, "desired_version": desires.version(worker.environment_id)}
+    return run, answer, ""
 
 
 def specification(run: Run) -> dict[str, Any]:

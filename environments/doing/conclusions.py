@@ -1,7 +1,7 @@
 """A run's end and what it means, in one transaction."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from django.db.models import F, Q
 
@@ -102,13 +102,20 @@ def _conclude(run: Run) -> None:
 
 
 def locked(run_id: uuid.UUID) -> Run:
-    """The run, locked after what it is about: slots, environment, run, in the order the whole house keeps."""
-    about = list(Run.objects.filter(pk=run_id) | Run.objects.filter(after_id=run_id, phase=Phase.QUEUED))
+    """The run, locked after what it is about."""
+    lock([run_id])
+    return Run.objects.get(pk=run_id)
+
+
+def lock(run_ids: Collection[uuid.UUID]) -> None:
+    """Lock these runs after what they are about: slots, environments, runs, in the order the whole house keeps."""
+    about = list(Run.objects.filter(Q(pk__in=run_ids) | Q(after__in=run_ids, phase=Phase.QUEUED)))
     named = Q(pk__in=[])
     for one in about:
         if one.environment_id and one.app_id:
             named |= Q(environment_id=one.environment_id, app_id=one.app_id)
     list(Slot.objects.select_for_update(no_key=True).filter(named).order_by("id"))
-    # Its end raises the version of what the environment's workers should fetch, or changes its state.
-    Environment.objects.select_for_update(no_key=True).filter(runs=run_id).first()
-    return Run.objects.select_for_update(no_key=True).get(pk=run_id)
+    # A run's end raises the version of what its environment's workers should fetch, or changes its state.
+    places = {one.environment_id for one in about if one.environment_id}
+    list(Environment.objects.select_for_update(no_key=True).filter(pk__in=places).order_by("id"))
+    list(Run.objects.select_for_update(no_key=True).filter(pk__in=run_ids).order_by("id"))

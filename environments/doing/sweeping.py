@@ -23,9 +23,12 @@ def sweep() -> None:
     _each(sessions.lost(), _note_lost)
 
 
-def settle_runs_of(worker: Worker) -> None:
-    """The worker's process is gone for certain: its runs need not wait for their leases."""
-    for run_id in Run.objects.filter(worker=worker, phase__in=UNFINISHED).values_list("pk", flat=True):
+def settle_runs_of(*workers: Worker) -> None:
+    """The workers' processes are gone for certain: their runs need not wait for their leases."""
+    theirs = list(Run.objects.filter(worker__in=workers, phase__in=UNFINISHED).values_list("pk", flat=True))
+    # All at first: one after the other, the second one's slot would be locked after the first one's environment.
+    conclusions.lock(theirs)
+    for run_id in theirs:
         conclusions.settle(run_id, lost=True)
 
 

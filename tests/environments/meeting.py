@@ -12,8 +12,13 @@ from projects.errors import Refused
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
 
 
-def behind(change: Callable[[], object], act: Callable[[], Any]) -> Any:
-    """What `act` gets, a result or its refusal, when it has to wait for what `change` holds."""
+def behind(
+    change: Callable[[], object], act: Callable[[], Any], *, meanwhile: Callable[[], object] = lambda: None
+) -> Any:
+    """What `act` gets, a result or its refusal, when it has to wait for what `change` holds.
+
+    `meanwhile` is done by the one who holds it: what `act` must not have locked yet.
+    """
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             change()
@@ -21,6 +26,7 @@ def behind(change: Callable[[], object], act: Callable[[], Any]) -> Any:
             until = time.monotonic() + 8
             while not other.done() and not _waiting() and time.monotonic() < until:
                 time.sleep(0.02)
+            meanwhile()
         return other.result(30)
 
 

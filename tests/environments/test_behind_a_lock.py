@@ -3,17 +3,19 @@
 from collections.abc import Callable
 
 import pytest
+from django.db.models import Model
 from django.urls import reverse
 
-from environments import cancellations, lifecycle, retries
-from environments.delivery import chains, restarts
-from environments.models import Chain, Run, Slot, Stage
+from environments import cancellations, lifecycle, retries, workers
+from environments.delivery import chains, promotions, restarts
+from environments.doing import assignments
+from environments.models import Chain, Endpoint, Environment, Run, Slot, Stage
 from projects import apps, releases
 from projects.errors import Conflict, NotAllowed, NotFound
 from projects.models import App, Release, Role
 from tests.doors import visiting
 from tests.doors.test_plan_sheet import form
-from tests.environments.house import MANIFEST
+from tests.environments.house import MANIFEST, house
 from tests.environments.line import Line, line
 from tests.environments.meeting import behind
 
@@ -82,6 +84,69 @@ def test_a_plan_is_not_carried_out_on_values_that_are_being_changed(road: Line) 
 
     assert answer.status_code == 409
     assert road.slot(road.development).last_number == 1
+
+
+def held(*rows: Model) -> Callable[[], object]:
+    """Lock them, in this order; who would have to wait for one learns of it at once."""
+    return lambda: [type(row).objects.select_for_update(no_key=True, nowait=True).get(pk=row.pk) for row in rows]
+
+
+class TestLocksAreTakenInOneOrder:
+    """Slots, environments, runs, and several of a kind by their ids: nobody then waits in a circle."""
+
+    def test_a_worker_that_leaves_gives_back_the_runs_of_several_apps(self, road: Line) -> None:
+        other = road.house.app("other", project=road.app.project)
+        running = [
+            road.deploy(road.v2, road.development),
+            road.deploy(road.house.release(other, "1"), road.development),
+        ]
+        first, second = Slot.objects.filter(environment=road.development).order_by("id")
+        worker = road.house.workers[road.development.id]
+        for slot in (first, second):
+            for asked in running:
+                road.house.claimed(asked)
+            runs = Run.objects.filter(environment=road.development, kind="deploy").exclude(phase="succeeded")
+            behind(
+                held(slot),
+                lambda: workers.disconnect(worker, by=road.owner, reason="bye"),
+                meanwhile=held(road.development, *runs),
+            )
+            assert set(runs.values_list("phase", flat=True)) == {"queued"}
+
+    def test_a_claim_that_finds_no_address_left_ends_the_run_without_holding_it(self) -> None:
+        home = house()
+        place = home.environment("two-hosts")
+        full = home.worker(place, addresses=0)
+        asked = promotions.promote(by=home.owner, environment=place, release=home.release(home.app(), "1"))
+        Endpoint.objects.filter(app=asked.app).delete()
+        Run.objects.filter(deployment=asked).update(host=None)
+        Slot.objects.filter(app=asked.app).update(placement=None)
+
+        told = behind(
+            held(place),
+            lambda: assignments.take(full, "one"),
+            meanwhile=held(Run.objects.get(deployment=asked)),
+        )
+
+        assert told["run"] is None and Run.objects.get(deployment=asked).phase == "failed"
+
+    def test_a_chain_is_written_of_environments_named_in_any_order(self, road: Line) -> None:
+        places = sorted((road.development, road.staging, road.production), key=lambda place: place.id)
+        named = [{"name": f"Stage {place.name}", "environments": [place.name]} for place in reversed(places)]
+        behind(
+            held(places[0]),
+            lambda: chains.update(Chain.objects.get(), by=road.owner, stages=named),
+            meanwhile=held(*places[1:]),
+        )
+        assert list(Stage.objects.order_by("position").values_list("name", flat=True)) == [
+            stage["name"] for stage in named
+        ]
+
+    def test_a_first_chain_is_begun_where_its_environments_are_already(self) -> None:
+        home = house()
+        places = sorted((home.environment(name) for name in ("development", "production")), key=lambda each: each.id)
+        behind(held(places[0]), lambda: chains.begin(by=home.owner), meanwhile=held(places[1]))
+        assert Environment.objects.get(name="production").protected
 
 
 def test_an_app_that_is_being_archived_takes_no_release(road: Line) -> None:
