@@ -26,8 +26,9 @@ _OF_WORKERS = """
 """
 _OF_CONTROL = """
       AND r.carried_by = 'control' AND (%(run)s::uuid IS NULL OR r.id = %(run)s)
-      AND (%(host)s::uuid IS NULL OR r.host_id IS NULL OR r.host_id = %(host)s)
 """
+# Who has no host leaves all that lives on one.
+_WITHIN_REACH = " AND (r.host_id IS NULL OR r.host_id = %(host)s)"
 _BEST_FIRST = " ORDER BY r.priority DESC, r.created_at, r.id LIMIT %(limit)s"
 _TAKE = """
 WITH chosen AS MATERIALIZED (SELECT r.id {claimable} FOR NO KEY UPDATE OF r SKIP LOCKED)
@@ -71,18 +72,16 @@ def by_worker(worker: Worker, claim_key: str) -> Run | None:
 def by_control(claimant: str, run_id: uuid.UUID | None = None, *, host_id: uuid.UUID | None = None) -> Run | None:
     """The next run the control plane carries itself, or that one run if it can be claimed now.
 
-    `claimant` names one attempt's carrier (a process and thread); `host_id` leaves out what lives on other hosts.
+    `claimant` names one attempt's carrier (a process and thread); what lives on other hosts than `host_id` is left out.
     """
     with transaction.atomic():
-        return _take(_OF_CONTROL, run=run_id, host=host_id, claimant=claimant, key="", worker=None)
+        return _take(_OF_CONTROL + _WITHIN_REACH, run=run_id, host=host_id, claimant=claimant, key="", worker=None)
 
 
-def waiting_for_control(*, limit: int = 50, host_id: uuid.UUID | None = None) -> list[uuid.UUID]:
-    """Ids of the runs `by_control` would find, best first: what couriers are sent for again."""
+def waiting_for_control(*, limit: int = 50) -> list[uuid.UUID]:
+    """Ids of the runs `by_control` would find on whichever host, best first: what couriers are sent for again."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT r.id {_CLAIMABLE}{_OF_CONTROL}{_BEST_FIRST}", {"run": None, "host": host_id, "limit": limit}
-        )
+        cursor.execute(f"SELECT r.id {_CLAIMABLE}{_OF_CONTROL}{_BEST_FIRST}", {"run": None, "limit": limit})
         return [row[0] for row in cursor.fetchall()]
 
 

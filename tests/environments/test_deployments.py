@@ -204,7 +204,7 @@ def _on_this_host(road: Line) -> Host:
 
 
 def _end_control_run(run: Run, *, outcome: str = "succeeded", reason: str = "") -> None:
-    claimed = claim.by_control("test", run.id)
+    claimed = claim.by_control("test", run.id, host_id=run.host_id)
     assert claimed is not None
     conclusions.finish(claimed.id, claimed.attempt, "test", outcome, reason)
 

@@ -209,6 +209,8 @@ def test_a_control_worker_leaves_what_lives_on_another_host() -> None:
     (run,) = work(here, host=there.host)
 
     assert claim.by_control("c", host_id=uuid.uuid4()) is None
+    assert claim.by_control("c") is None and claim.by_control("c", run.pk) is None, "one without a host has no hands"
+    assert claim.waiting_for_control() == [run.pk]
     assert claim.by_control("c", run.pk, host_id=there.host_id).pk == run.pk
 
 
