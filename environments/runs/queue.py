@@ -68,11 +68,10 @@ def enqueue(
     return run
 
 
-def requeue(run: Run, *, attempts: int | None = None) -> None:
+def requeue(run: Run) -> None:
     """Put a finished run back into the queue: the same run, a new attempt, nothing left of the old end."""
-    granted = attempts or ATTEMPTS[RunKind(run.kind)]
     run.phase = Phase.QUEUED
-    run.max_attempts = run.attempt + granted
+    run.max_attempts = run.attempt + ATTEMPTS[RunKind(run.kind)]
     run.claimant = run.claim_key = run.cancel_asked_by = run.reason = ""
     run.worker = None
     run.lease_until = run.cancel_asked_at = run.sealed_at = run.deadline_at = None

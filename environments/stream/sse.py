@@ -56,9 +56,6 @@ class Stream:
     def ending(self) -> bool:
         return self._left or self._hub.closing
 
-    def wake(self) -> None:
-        self._wake.set()
-
     async def sleep(self, seconds: float) -> bool:
         """Until something is rung (True) or the time is over (False); Gone when there is nobody to tell."""
         rung = False

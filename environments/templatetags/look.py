@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django import template
-from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from environments import drawing, statuses
@@ -71,9 +70,3 @@ def level(place: int | None) -> SafeString:
 def ago(moment: datetime | None) -> SafeString:
     """`<time>` with a short age and the exact moment as its title."""
     return drawing.ago(moment)
-
-
-@register.simple_tag
-def lasted(start: datetime | None, end: datetime | None = None) -> str:
-    """How long something took, or has been taking until now."""
-    return statuses.duration(((end or timezone.now()) - start).total_seconds()) if start else ""

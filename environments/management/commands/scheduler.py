@@ -51,10 +51,10 @@ class Command(BaseCommand):
             threading.Thread(target=_bring_up_to_date, name="bringing up to date", daemon=True).start()
         minute = time.monotonic()
         while not ended.is_set():
-            hourly = time.monotonic() >= minute
-            if hourly:
+            also_seldom = time.monotonic() >= minute
+            if also_seldom:
                 minute = time.monotonic() + MINUTE
-            work(also_seldom=hourly)
+            work(also_seldom=also_seldom)
             if options["once"]:
                 return
             ended.wait(EVERY)
