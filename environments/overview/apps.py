@@ -114,11 +114,8 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
         "app": app,
         "places": [
             {
+                **slots.row(slot, slot.environment, actor),
                 "slot": slot,
-                "status": slots.status(slot),
-                "note": slots.note(slot),
-                "tried": slots.tried(slot),
-                "run_url": reverse("run", args=[slot.run_id]) if slot.run_id else "",
                 "endpoints": addresses.get(slot.environment_id, []),
             }
             for slot in places
@@ -156,6 +153,8 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
 
 def _targets(release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
+    if release.app.archived_at is not None:
+        return []
     draft = reverse("plan-draft")
     environments = seen.environments(actor)
     if chosen is not None:

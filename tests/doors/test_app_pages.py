@@ -11,7 +11,7 @@ from django.urls import reverse
 from environments import lifecycle as environments
 from environments.models import Environment, Run, Slot
 from environments.overview import manifest_text
-from projects import lifecycle, manifests
+from projects import apps, lifecycle, manifests
 from projects.models import App, Artifact, Project, Release
 from tests.doors.visiting import HTMX, LIVE, actions, html, signed_in, statements, text
 from tests.environments import house as houses
@@ -63,6 +63,19 @@ def test_a_release_says_where_it_is_live_and_where_it_may_go(chain: Line) -> Non
     assert "Live in staging" in words and "Live in production" in words
     assert "Live in development" not in words
     assert "Deploy 1.0 to development" in shown
+
+
+def test_an_archived_app_offers_to_remove_what_runs_of_it_and_nothing_else(chain: Line) -> None:
+    apps.archive(chain.app, by=chain.owner)
+    client = signed_in(chain.owner)
+
+    shown = html(client, of(chain.app))
+    assert [f"Remove shop from {name}" in shown for name in ("development", "staging", "production")] == [True] * 3
+    sheet = re.search(r'href="([^"]*kind=removal)" hx-get', shown)
+    assert sheet and 'id="carry-out"' in html(client, sheet[1].replace("&amp;", "&"))
+    released = html(client, of(chain.v3))
+    assert "Deploy 3.0 to" not in released and "shop is archived" in text(released)
+    assert "Remove shop from" not in html(signed_in(chain.house.person("viewer")), of(chain.app))
 
 
 def test_a_project_lists_its_apps_with_their_newest_release(chain: Line) -> None:
