@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -11,6 +12,7 @@ import pytest
 from tests.towpath.conftest import Site, deployment, eventually
 from tests.towpath.test_crashes import listeners
 from towpath.worker.layout import read_json
+from towpath.worker.preparing import prepare_project
 
 
 @pytest.fixture
@@ -73,3 +75,20 @@ def test_its_supervisor_and_proxy_are_started_again_when_they_die(joined, contro
     os.kill(int((joined.layout.root / "proxy" / "caddy.pid").read_text()), signal.SIGKILL)
 
     eventually(lambda: get(port) == "1.0" and len(listeners(joined, app)) == 1, 30)
+
+
+def test_a_silent_supervisor_keeps_the_others_observations_waiting_once(joined, control_plane):
+    app = str(uuid.uuid4())
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    prepare_project(joined.layout.root, project="OTHER")
+    pidfile = joined.layout.project("OTHER").run / "supervisord.pid"
+    eventually(lambda: alive(pidfile))
+    os.kill(int(pidfile.read_text()), signal.SIGSTOP)
+    try:
+        time.sleep(8)  # until it has been waited for once
+        control_plane.observations.clear()
+        begun = time.monotonic()
+        eventually(lambda: len(control_plane.observations) >= 3, 60)
+        assert time.monotonic() - begun < 25
+    finally:
+        os.kill(int(pidfile.read_text()), signal.SIGCONT)

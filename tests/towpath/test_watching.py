@@ -9,7 +9,8 @@ import pytest
 
 from tests.towpath.conftest import deployment, eventually, web
 from tests.towpath.test_reconciling import states
-from towpath.worker.watching import Watched, judge
+from towpath.worker import messages
+from towpath.worker.watching import Watched, judge, shortened
 
 
 @pytest.fixture
@@ -79,6 +80,35 @@ def test_a_project_whose_supervisor_is_frozen_blinds_nobody_else(site, control_p
         assert states(control_plane, app) == ["running"]
     finally:
         os.kill(other.pid, signal.SIGCONT)
+
+
+def test_a_supervisor_that_is_silent_for_a_moment_costs_its_services_neither_address_nor_state(
+    site, control_plane, app
+):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    eventually(lambda: states(control_plane, app) == ["running"])
+    os.kill(site.supervisor.pid, signal.SIGSTOP)
+    try:
+        until = time.monotonic() + 12
+        while time.monotonic() < until:
+            assert site.get(app) == "1.0"
+            assert states(control_plane, app) == ["running"]
+            time.sleep(0.5)
+    finally:
+        os.kill(site.supervisor.pid, signal.SIGCONT)
+
+
+def test_many_services_that_said_much_still_fit_into_one_observation():
+    service = {"name": "web", "state": "running", "line": "\U0001f600" * 2000, "trouble": "x" * 20_000}
+    slots = [{"app_id": str(n), "services": [dict(service) for _ in range(20)]} for n in range(20)]
+
+    told = shortened({"slots": slots, "missing": []})
+
+    assert len(messages.encoded(told)) <= messages.MOST
+    said = told["slots"][19]["services"][19]
+    assert said["line"].startswith("\U0001f600") and said["trouble"].startswith("x")
+    few = {"slots": [{"services": [dict(service)]}]}
+    assert shortened(few)["slots"][0]["services"][0] == service
 
 
 def test_service_lines_arrive_once_over_a_restart_of_the_worker(site, control_plane, app):

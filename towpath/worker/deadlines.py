@@ -13,9 +13,13 @@ class Deadline:
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
         self._line: socket.socket | None = None
+        self._over = False
 
     def watch(self, line: socket.socket | None) -> None:
+        """The line to cut; one that begins when the time is over, by being asked again, is cut at once."""
         self._line = line
+        if self._over:
+            self._cut()
 
     def __enter__(self) -> "Deadline":
         self._timer.start()
@@ -27,6 +31,7 @@ class Deadline:
         self._timer.cancel()
 
     def _cut(self) -> None:
+        self._over = True
         if self._line is not None:
             with suppress(OSError):
                 self._line.shutdown(socket.SHUT_RDWR)

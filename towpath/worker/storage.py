@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import suppress
 
 from towpath.worker import programs
 from towpath.worker.lines import output_of
@@ -32,19 +33,17 @@ class Storage:
     def _weigh(self, supervisors: dict[str, Supervisor]) -> None:
         try:
             for project, supervisor in supervisors.items():
-                paths = [str(supervisor.layout.releases), str(supervisor.layout.logs)]
-                program = Program(programs.helper("measure", project), {"kind": "measure", "paths": paths})
-                found: list[str] = []
-                output = output_of(supervisor.layout, program.name)["out"]
-                programs.run_job(
-                    supervisor,
-                    program,
-                    timeout=60,
-                    at_end=lambda: found.extend(output.read()),  # noqa: B023
-                )
-                if found:
-                    self.weights[project] = int(json.loads(found[-1])["bytes"])
-        except (SupervisorAway, OSError, ValueError, KeyError, TypeError):
-            return
+                # One project's trouble leaves the others their turn.
+                with suppress(SupervisorAway, OSError, ValueError, KeyError, TypeError):
+                    self.weights[project] = weigh(project, supervisor)
         finally:
             self.busy = False
+
+
+def weigh(project: str, supervisor: Supervisor) -> int:
+    paths = [str(supervisor.layout.releases), str(supervisor.layout.logs)]
+    program = Program(programs.helper("measure", project), {"kind": "measure", "paths": paths})
+    output = output_of(supervisor.layout, program.name)["out"]
+    found = [""]
+    programs.run_job(supervisor, program, timeout=60, at_end=lambda: found.extend(output.read()))
+    return int(json.loads(found[-1])["bytes"])

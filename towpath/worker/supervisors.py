@@ -15,7 +15,7 @@ from towpath.worker.layout import ProjectLayout
 
 ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
 ANSWER_LIMIT = 4 << 20
-LOOK_WITHIN = 5.0
+LOOK_WITHIN = 5.0  # seconds
 HARMLESS = {ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED}
 
 
@@ -47,8 +47,8 @@ class Connection(http.client.HTTPConnection):
         try:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
-            self.end.watch(self.sock)
             self.sock.connect(f"/proc/self/fd/{directory}/supervisor.sock")
+            self.end.watch(self.sock)  # now that it can be cut; connecting ends by the socket's own timeout
         finally:
             os.close(directory)
         _, uid, _ = struct.unpack("3i", self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))

@@ -1,13 +1,15 @@
 """Watch what runs: states from the supervisors, health by asking, use from the processes; tell the control plane."""
 
 import time
+from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from towpath.worker import health, processes, programs
+from towpath.worker import health, messages, processes, programs
 from towpath.worker.journal import say
 from towpath.worker.reconciling import Reconciler
 from towpath.worker.routes import Instance
@@ -20,9 +22,20 @@ LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
 PROBE_EVERY = 5.0
 COMMAND_EVERY = 15.0
-SLOW, LEFT_ALONE = 3.0, 15.0
+# A supervisor that has kept us waiting in vain is left alone for a while. What it said last is believed for as long as
+# a machine with much to do may take: silence alone costs no service its address.
+SLOW, LEFT_ALONE, BELIEVED = 3.0, 15.0, 30.0
 CRASH_LOOP_EXITS, CRASH_LOOP_SECONDS = 3, 300.0
 UNHEALTHY_AFTER = 60.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a project's supervisor said last."""
+
+    supervisor: Supervisor
+    look: dict[str, dict[str, Any]]
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -79,9 +92,11 @@ class Watcher:
         self.worksite = standing.worksite
         self.watched: dict[str, Watched] = {}
         self.silent_until: dict[str, float] = {}
+        self.heard: dict[str, Heard] = {}
         self.logs = ServiceLogs(self.worksite)
         self.storage = Storage(self.worksite)
-        self.pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="probe")
+        # One for each project: those whose answers take long hold up no other's.
+        self.pools = defaultdict[str, ThreadPoolExecutor](partial(ThreadPoolExecutor, 4, thread_name_prefix="probe"))
 
     def loop(self) -> None:
         told_at, told = 0.0, None
@@ -103,19 +118,10 @@ class Watcher:
         supervisors: dict[str, Supervisor] = {}
         cpu, memory = 0.0, 0
         for project in self.worksite.present_projects():
-            if self.silent_until.get(project, 0.0) > time.monotonic():
+            heard = self._hear(project)
+            if heard is None:
                 continue
-            begun = time.monotonic()
-            supervisor = self.worksite.answering(project)
-            if supervisor is None:
-                continue
-            try:
-                looks[project], supervisors[project] = supervisor.look(), supervisor
-            except SupervisorAway:
-                # One that keeps others waiting is asked again later: a project must not blind its environment.
-                if time.monotonic() - begun > SLOW:
-                    self.silent_until[project] = time.monotonic() + LEFT_ALONE
-                continue
+            looks[project], supervisors[project] = heard.look, heard.supervisor
             for name, look in looks[project].items():
                 watched = self.watched.setdefault(name, Watched())
                 watched.use(look)
@@ -132,6 +138,21 @@ class Watcher:
                 slots.append(self._slot(supervisors.get(current.project), current, looks.get(current.project, {})))
         resources = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
         return {"slots": slots, "resources": resources, "missing": list(self.reconciler.missing)}
+
+    def _hear(self, project: str) -> Heard | None:
+        """What the project's supervisor says, and who says it. No project may blind its environment by being silent."""
+        begun = time.monotonic()
+        if self.silent_until.get(project, 0.0) <= begun:
+            with suppress(SupervisorAway):
+                supervisor = self.worksite.answering(project, within=1)
+                if supervisor is not None:
+                    self.heard[project] = Heard(supervisor, supervisor.look())
+                    return self.heard[project]
+            if time.monotonic() - begun <= SLOW:
+                return None  # it is not there, and so nothing of it is
+            self.silent_until[project] = time.monotonic() + LEFT_ALONE
+        last = self.heard.get(project)
+        return last if last is not None and time.monotonic() - last.at < BELIEVED else None
 
     def _slot(
         self, supervisor: Supervisor | None, current: Instance, look: dict[str, dict[str, Any]]
@@ -189,7 +210,8 @@ class Watcher:
         every = COMMAND_EVERY if wanted and wanted["kind"] == "command" else PROBE_EVERY
         if clock - watched.probed_at >= (every if watched.trouble is None else min(every, 2.0)):
             watched.probed_at = clock
-            watched.probing = self.pool.submit(health.probe, supervisor, current, name, look)
+            pool = self.pools[current.project]
+            watched.probing = pool.submit(health.probe, supervisor, current, name, look)
 
     def _guard_address(self, current: Instance, name: str, port: int | None, look: dict[str, Any] | None) -> None:
         """The address must never lead to somebody else's process that took the port."""
@@ -201,7 +223,18 @@ class Watcher:
             self.worksite.routes.point(current, name, None)
 
     def _tell(self, observed: dict[str, Any]) -> None:
-        self.standing.notice_version(self.standing.session.call("/workers/me/observations", observed))
+        self.standing.notice_version(self.standing.session.call("/workers/me/observations", shortened(observed)))
+
+
+def shortened(observed: dict[str, Any]) -> dict[str, Any]:
+    """What services said last is cut shorter where all of it together would not fit into one message."""
+    longest = messages.LONGEST
+    while len(messages.encoded(observed)) > messages.MOST and longest > 1:
+        longest //= 2
+        for slot in observed["slots"]:
+            for service in slot["services"]:
+                service |= {said: messages.cut(service[said] or "", longest) or None for said in ("line", "trouble")}
+    return observed
 
 
 def essence(observed: dict[str, Any]) -> list[Any]:

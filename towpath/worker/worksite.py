@@ -56,13 +56,13 @@ class Worksite:
         """Projects whose directories are ready: those that have (or are about to have) a supervisor."""
         return sorted(path.name for path in self.layout.projects.iterdir() if (path / "run").is_dir())
 
-    def answering(self, project: str) -> Supervisor | None:
+    def answering(self, project: str, *, within: float = 10) -> Supervisor | None:
         """The project's supervisor if it answers at once; where others start it, asking it is left to the caller."""
         if self.host.builtin:
             with self._lock:
                 return self._supervisors.setdefault(project, Supervisor(self.layout.project(project)))
         try:
-            return self.supervisor(project, within=10)
+            return self.supervisor(project, within=within)
         except (SupervisorAway, OSError):
             return None
 
