@@ -28,6 +28,7 @@ class ControlPlane:
         self.lease = 30.0
         self.terminated = False
         self.refuse_sessions = False
+        self.gone = ""  # the code of a 410 that answers everything
         self.break_after: dict[str, int] = {}  # path part -> how many answers are lost although the request was heard
         self.hold = ""  # a path's end, or a step's name: its request is heard and never answered
         self.held = 0
@@ -161,8 +162,8 @@ class ControlPlane:
             session = self.sessions.get(credential)
             if self.refuse_sessions or session is None:
                 return 401, {"code": "unauthorized", "detail": "unknown session"}
-            if self.terminated:
-                return 410, {"code": "environment-terminated", "detail": "gone"}
+            if self.terminated or self.gone:
+                return 410, {"code": self.gone or "environment-terminated", "detail": "gone for now"}
             if session["closed"]:
                 return 409, {"code": "superseded", "detail": "another process"}
             named = body.get("step", {})

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import resource
 import tarfile
 import uuid
 
@@ -64,6 +66,17 @@ def test_an_artifact_that_reaches_outside_fails_with_a_sentence(site, control_pl
     assert record["phase"] == "failed"
     assert "leads outside" in record["conclusion"]["reason"]
     assert directories(site, record["specification"]["app"]["id"]) == []
+
+
+def test_an_artifact_that_this_machine_cannot_keep_ends_the_run_with_a_sentence(site, control_plane):
+    kept = resource.prlimit(site.worker.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+    try:
+        record = submitted(control_plane, os.urandom(200_000))
+    finally:
+        resource.prlimit(site.worker.pid, resource.RLIMIT_FSIZE, kept)
+
+    assert (record["phase"], record["attempt"]) == ("errored", 1)
+    assert "could not be kept on this machine: File too large" in record["conclusion"]["reason"]
 
 
 def test_an_artifact_that_is_no_archive_fails_with_a_sentence(site, control_plane):

@@ -78,6 +78,17 @@ def test_a_terminated_environment_stops_its_services(site, control_plane, app):
     assert not list(site.layout.project("SHOP").specs.iterdir())
 
 
+def test_any_other_410_stops_nothing(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+
+    control_plane.gone = "moved-away"
+    eventually(lambda: site.said().count("refused: gone for now") > 3)
+    control_plane.gone = ""
+
+    assert site.get(app) == "1.0"
+    assert control_plane.wait(control_plane.submit(deployment(app, "2.0")))["phase"] == "succeeded"
+
+
 def test_a_clone_of_a_worker_makes_the_first_one_leave(site, control_plane, tmp_path):
     eventually(lambda: len(control_plane.sessions) == 1)
     clone = Site(tmp_path / "clone", control_plane)

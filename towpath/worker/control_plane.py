@@ -78,7 +78,7 @@ class ControlPlane:
             except (OSError, http.client.HTTPException) as error:
                 raise Unreachable(f"The artifact could not be fetched: {error}") from error
             if response.status != 200:
-                read_answer(response, response.read(ANSWER_LIMIT))
+                read_answer(response, read_on(response))
                 raise Unreachable(f"The artifact's address answered {response.status}")
             digest, received = hashlib.sha256(), 0
             with open(into, "xb") as file:

@@ -22,10 +22,10 @@ def delete_from_spec(spec: dict[str, Any]) -> int:
         left = [path for path in paths if os.path.lexists(path)]
         if not left:
             return 0
-        done = subprocess.run([*command, "--", *left], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run([*command, "--", *left], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     left = [path for path in paths if os.path.lexists(path)]
     if left:
-        print(done.stdout[-4000:])
+        print(done.stdout[-4000:].decode(errors="replace"))
     return 1 if left else 0
 
 

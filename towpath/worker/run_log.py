@@ -10,7 +10,9 @@ from towpath.worker.control_plane import NotWelcome, Refused, Unreachable
 from towpath.worker.session import Session
 
 CHUNK_LINES = 400
-FULL = 20_000  # lines not yet sent: whoever reads a step's output waits, the output itself lies on disk
+# What is not sent yet. Whoever reads a step's output waits then; the output itself lies on disk.
+FULL, FULL_TEXT = 20_000, 16 << 20  # lines, characters
+LONGEST = 20_000  # characters; the control plane cuts at fewer
 
 
 class RunLog:
@@ -24,14 +26,20 @@ class RunLog:
         self._closed = False
 
     def add(self, *, step: int, stream: str, text: str) -> None:
-        line = {"at": datetime.now(UTC).isoformat(), "step": step, "stream": stream, "text": text}
+        line = {
+            "at": datetime.now(UTC).isoformat(),
+            "step": step,
+            "stream": stream,
+            "text": messages.cut(text, LONGEST),
+        }
         with self._lock:
             if not self._closed:
                 self._lines.append(line)
 
     @property
     def is_full(self) -> bool:
-        return len(self._lines) >= FULL
+        with self._lock:
+            return len(self._lines) >= FULL or sum(len(line["text"]) for line in self._lines) >= FULL_TEXT
 
     def send(self, session: Session) -> bool:
         """Send one chunk; true when there may be more. A repeat is harmless: the offset says where it belongs."""
