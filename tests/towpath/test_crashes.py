@@ -134,6 +134,24 @@ def test_services_come_back_once_when_their_supervisor_is_killed(site, control_p
     assert len(listeners(site, app)) == 1
 
 
+def test_half_a_file_left_by_a_power_cut_keeps_no_supervisor_from_starting(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    site.kill_worker()
+    site.supervisor.kill()
+    site.supervisor.wait()
+    [program] = site.layout.project("SHOP").specs.glob("*/program.conf")
+    program.write_text(program.read_text()[:8])
+    (program.parent.parent / "empty").mkdir()
+    assert site.start_supervisor().wait(20) != 0, "this is what it is about"
+
+    site.start_worker()
+    eventually(lambda: not program.exists())
+    site.start_supervisor()
+
+    eventually(lambda: site.get(app) == "1.0")
+    assert not (program.parent.parent / "empty").exists()
+
+
 def test_a_port_taken_by_somebody_else_gets_no_traffic(site, control_plane, app):
     services = [web(run="if [ -f gone ]; then sleep 600; else touch gone; exec python3 app.py; fi")]
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=services)))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from towpath.worker.layout import safe_name, sync_directory
+from towpath.worker.layout import ProjectLayout, safe_name, sync_directory
 from towpath.worker.preparing import program_line
 from towpath.worker.supervisors import Supervisor
 
@@ -20,6 +20,7 @@ STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40
 ENDED = {STOPPED, EXITED, FATAL}
 ALIVE = {STARTING, RUNNING, STOPPING}
 
+# By its last line a whole file is known from half of one.
 PROGRAM = """[program:{name}]
 command = {command}
 autostart = {autostart}
@@ -69,10 +70,26 @@ def write(supervisor: Supervisor, program: Program) -> Path:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+    sync_directory(fresh)
     shutil.rmtree(directory, ignore_errors=True)
     fresh.rename(directory)
     sync_directory(directory.parent)
     return directory
+
+
+def drop_halves(layout: ProjectLayout) -> None:
+    """Take away programs of which only a part is written: half a file keeps a supervisor from starting.
+
+    For the start of the only worker, while nothing else writes here. What is desired is written anew.
+    """
+    for directory in layout.specs.iterdir():
+        try:
+            json.loads((directory / "spec.json").read_text(encoding="utf-8"))
+            whole = (directory / "program.conf").read_text(encoding="utf-8").endswith(PROGRAM[-30:])
+        except (OSError, ValueError):
+            whole = False
+        if not whole:
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def configuration(program: Program) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
+from towpath.worker import programs
 from towpath.worker.control_plane import ControlPlane
 from towpath.worker.host import recognise
 from towpath.worker.journal import say
@@ -85,6 +86,8 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
     if os.geteuid() == 0 and not host.builtin:
         say("running as root: so does everything that is deployed here; an ordinary user would do")
     worksite = Worksite.at(layout, host)
+    for project in worksite.present_projects():
+        programs.drop_halves(layout.project(project))
     worker = Worker(Session(ControlPlane(server), layout, host, environment, address), worksite)
 
     def told_to_stop(number: int, frame: FrameType | None) -> None:
