@@ -166,6 +166,26 @@ def test_a_project_is_prepared_and_its_release_serves_and_goes(place: tuple[Site
     assert not link.is_symlink()
 
 
+def test_an_environment_goes_however_deep_a_step_has_dug(place: tuple[Site, str]) -> None:
+    site, driver = place
+    if driver == "external":
+        pytest.skip("it has no directory here")
+    environment = made(place)
+    carry_out(driver_of(environment).provision(environment, rest=True))
+    environment.refresh_from_db()
+    deepest = os.open(environment.directory, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=deepest)
+        below = os.open("d", os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        deepest = below
+    os.close(deepest)
+
+    carry_out(driver_of(environment).terminate(environment))
+
+    assert_nothing_is_left(site, environment)
+
+
 def test_what_was_restored_with_nothing_but_its_rows_runs_again(site: Site) -> None:
     environment = site.environment()
     worker = Worker.objects.get(environment=environment, ended_at=None)

@@ -1,5 +1,6 @@
 """The `process` provisioner: an environment is a directory, users and programs on this installation's own machine."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -264,7 +265,16 @@ def _remove_directories(environment: Environment, progress: Progress) -> None:
     if directory.is_symlink() or directory.resolve().parent != root:
         raise StepFailed(f"{directory} does not lie in {root}; remove it by hand.")
     # By a program that goes as deep as any step has, and that ends with this step.
-    progress.run(["rm", "-rf", "--one-file-system", "--", str(directory)], environment={"PATH": PATH})
+    run = partial(progress.run, environment={"PATH": PATH})
+    take_away = partial(run, ["rm", "-rf", "--one-file-system", "--", str(directory)])
+    try:
+        take_away()
+    except StepFailed:
+        if os.geteuid() == 0:
+            raise
+        # Where users are not separated, a step can have taken away our own right to look into its directories.
+        run(["chmod", "-R", "u+rwX", "--", str(directory)])
+        take_away()
     progress.say(f"Removed {directory}.")
 
 
