@@ -115,6 +115,17 @@ def test_a_step_that_fails_after_long_lines_has_failed_once(site, control_plane,
     assert all(len(line) <= messages.LONGEST for line in record["conclusion"]["last_lines"])
 
 
+def test_a_run_whose_last_words_are_refused_ends_without_them(site, control_plane, app, monkeypatch):
+    monkeypatch.setattr(tests.towpath.control_plane, "LARGEST", 6000)
+    step = printing("x" * 1000 + "\n", 20, then="; exit 3")
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "1.0", steps=[step], services=[])))
+
+    assert (record["phase"], record["attempt"]) == ("failed", 1)
+    assert record["conclusion"]["last_lines"] == []
+    assert "The body is too large" in record["conclusion"]["reason"]
+
+
 def test_a_service_that_writes_without_end_silences_no_other(site, control_plane, app):
     loud = "import time\nwhile True: print(('x' * 6000 + chr(10)) * 300, flush=True); time.sleep(0.5)"
     runs = {"loud": python(loud), "quiet": "while true; do echo here; sleep 0.5; done"}
