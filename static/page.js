@@ -52,8 +52,12 @@
     const sheet = $("sheet");
     reveal(event.detail.target);
     for (const box of document.querySelectorAll("[data-toast]:not([data-seen])")) { box.dataset.seen = ""; settle(box); }
+    if (event.detail.target === sheet && sheet.open && !sheet.childElementCount) sheet.close();
+  });
+  // Not before its forms are htmx's: whoever types fast would send them the plain way, and leave the page.
+  addEventListener("htmx:afterSettle", event => {
+    const sheet = $("sheet");
     if (event.detail.target !== sheet) return;
-    if (sheet.open && !sheet.childElementCount) return sheet.close();
     if (!sheet.open && sheet.childElementCount) { cameFrom = document.activeElement?.id || null; sheet.showModal(); }
     const first = sheet.querySelector("[autofocus]") || sheet.querySelector("h2[tabindex]");
     first?.focus();

@@ -13,6 +13,8 @@ from towpath.worker.specification import Service, Specification
 from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
+OTHERS_TURN = 10.0
+
 
 def program_environment(
     layout: ProjectLayout, release: str, specification: Specification, own: dict[str, str], attempt: int
@@ -127,11 +129,13 @@ def end(worksite: Worksite, supervisor: Supervisor, instance: Instance, *, forge
 def end_everything(worksite: Worksite, *, forget: bool) -> None:
     """Every service ends; what is current stays written down unless it is to be forgotten."""
     for app in worksite.routes.apps():
-        for instance in worksite.routes.instances(app):
-            supervisor = worksite.answering(instance.project)
-            if supervisor is None:
-                continue
-            try:
-                end(worksite, supervisor, instance, forget=forget)
-            except (SupervisorAway, OSError) as error:
-                say(f"{instance.app_name}: {error}")
+        # Whoever is at work on the app takes an end for an accident and starts it again: their turn comes first.
+        with worksite.turn(app, within=OTHERS_TURN):
+            for instance in worksite.routes.instances(app):
+                supervisor = worksite.answering(instance.project)
+                if supervisor is None:
+                    continue
+                try:
+                    end(worksite, supervisor, instance, forget=forget)
+                except (SupervisorAway, OSError) as error:
+                    say(f"{instance.app_name}: {error}")

@@ -67,11 +67,14 @@ class Worksite:
             return None
 
     @contextmanager
-    def turn(self, app: str, *, wait: Callable[[], None] | None = None) -> Iterator[bool]:
-        """Runs and the reconciling of one app take turns. Without `wait` a turn that is taken is not waited for."""
+    def turn(self, app: str, *, wait: Callable[[], None] | None = None, within: float = 0.0) -> Iterator[bool]:
+        """Runs and the reconciling of one app take turns; it says whether this is one.
+
+        A taken turn is waited for with `wait`, which is called meanwhile and may raise, or for `within` seconds.
+        """
         with self._lock:
             lock = self._turns.setdefault(app, threading.Lock())
-        mine = lock.acquire(blocking=False)
+        mine = lock.acquire(timeout=within)
         while not mine and wait is not None:
             wait()
             mine = lock.acquire(timeout=0.2)
