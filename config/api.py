@@ -32,7 +32,7 @@ class Renderer(BaseRenderer):
 class StrictParser(Parser):
     """JSON that can be kept and told again: one row that could not be would break every list it stands in."""
 
-    DEEPEST = 32
+    DEEPEST = 200
 
     def parse_body(self, request: HttpRequest) -> Any:
         body = orjson.loads(request.body)

@@ -20,7 +20,7 @@ from environments.stream.crossing import across
 from environments.stream.hub import hub
 from environments.stream.visitors import of_bearer, of_session
 from environments.views import live
-from projects.access import Actor
+from projects.authentication import NotAuthenticated
 
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
@@ -42,13 +42,18 @@ ROUTES = [
 ]
 
 
-def _archives(path: str, who: Callable[[Scope], Actor]) -> Large:
-    """An address that takes archives, from those whom `who` knows; all such addresses share their places."""
+async def _bears_a_token(scope: Scope) -> bool:
+    await across(of_bearer, scope)
+    return True
 
-    async def admit(scope: Scope) -> None:
-        await across(who, scope)
 
-    return Large(re.compile(path), ARCHIVES, admit)
+async def _is_signed_in(scope: Scope) -> bool:
+    """Whose session is over is answered by the page, which leads to signing in."""
+    try:
+        await across(of_session, scope)
+    except NotAuthenticated:
+        return False
+    return True
 
 
 ARCHIVES = Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, grace=20.0, rate=32_000)
@@ -58,8 +63,9 @@ door = FrontDoor(
     pages=Pool(django_application),
     small=Limit(settings.TOWPATH_BODY_BYTES),
     large=[
-        _archives(r"/api/v1/apps/[^/]+/artifacts", of_bearer),
-        _archives(f"/apps/{ID}/releases/new", of_session),
+        # Both share their places.
+        Large(re.compile(r"/api/v1/apps/[^/]+/artifacts"), ARCHIVES, _bears_a_token),
+        Large(re.compile(f"/apps/{ID}/releases/new"), ARCHIVES, _is_signed_in),
     ],
 )
 

@@ -87,11 +87,13 @@ def _end(expires_at: datetime | None, maker: AccessToken | None) -> datetime | N
     if expires_at is not None and not timezone.now() < expires_at < timezone.now() + LONGEST:
         raise Invalid.field("expires_at", f"must lie in the future, at most {LONGEST.days // 365} years from now")
     last = maker.expires_at if maker else None
-    if last and (expires_at is None or expires_at > last):
+    if expires_at is None:
+        return last
+    if last and expires_at > last:
         raise Invalid.field(
             "expires_at", f"must be {last.isoformat()} or earlier, as the token that makes it ends then"
         )
-    return expires_at.astimezone(UTC) if expires_at else None
+    return expires_at.astimezone(UTC)
 
 
 def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments: frozenset[uuid.UUID]) -> bool:

@@ -20,6 +20,16 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
+# What takes longest begins first, so that nobody waits for it alone at the end.
+FIRST = ("tests/journeys/", "tests/config/", "tests/towpath/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {item: [item.nodeid.startswith(place) for place in FIRST] for item in items}
+    items.sort(key=places.__getitem__, reverse=True)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
     """The database is made by its owner; what the tests do, they do in the application's role."""

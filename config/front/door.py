@@ -42,11 +42,11 @@ class Route:
 
 @dataclass(frozen=True)
 class Large:
-    """An address that takes large bodies, from those that `admit` lets in before a byte is read."""
+    """An address that takes large bodies from those whom `admit` lets in before a byte is read, small ones from all."""
 
     path: re.Pattern[str]
     limit: Limit
-    admit: Callable[[Scope], Awaitable[None]]
+    admit: Callable[[Scope], Awaitable[bool]]
 
 
 class Away(Refused):
@@ -131,8 +131,7 @@ class FrontDoor:
     async def _limit(self, scope: Scope) -> Limit:
         if scope["method"] == "POST" and bodies.announced(scope):
             for place in self._large:
-                if place.path.fullmatch(scope["path"]):
-                    await place.admit(scope)
+                if place.path.fullmatch(scope["path"]) and await place.admit(scope):
                     return place.limit
         return self._small
 

@@ -65,6 +65,9 @@ def lock(home: Path, *, patience: float = 30.0) -> IO[str]:
     """Hold the home for as long as the returned file is open; the kernel lets go when the holder dies."""
     # Others may pass through to environments' directories, which lie inside; all else has a lock of its own.
     home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        # Also where somebody has made it before: the proxy's and the environments' users pass through it.
+        home.chmod(home.stat().st_mode | 0o011)
     file = open(home / "lock", "a+")  # noqa: SIM115 it stays open on purpose
     until = time.monotonic() + patience
     told = False

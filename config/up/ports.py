@@ -41,15 +41,19 @@ def anywhere(first: int = 10_000, last: int = CEILING - 1) -> int:
 
 
 @contextmanager
-def turn(*, patience: float = 90.0) -> Iterator[None]:
+def turn(*, patience: float = 15.0) -> Iterator[None]:
     """Nobody else chooses ports on this machine while what is inside starts to listen on those that it chose.
 
-    The kernel lets go when the holder dies. One who holds on for too long is not waited for: then two may meet, which
-    the second of them says.
+    The kernel lets go when the holder dies. One who holds on for too long is not waited for, and whatever else lies in
+    that place keeps nobody from starting: then two may meet, which the second of them says.
     """
-    with suppress(FileExistsError):
+    with suppress(OSError):
         os.close(os.open(TURN, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-    descriptor = os.open(TURN, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(TURN, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        yield
+        return
     try:
         until, told = time.monotonic() + patience, False
         while not _is_ours(descriptor) and time.monotonic() < until:

@@ -162,4 +162,5 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def free_bind() -> str:
-    return f"127.0.0.1:{ports.anywhere()}"
+    # Where no installation has addresses, services or servers.
+    return f"127.0.0.1:{ports.anywhere(17_000, 18_000)}"

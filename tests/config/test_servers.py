@@ -110,6 +110,14 @@ def test_a_home_that_configuration_files_cannot_name_or_take_for_a_pattern_is_re
         installation.check_home(Path(f"/home/a{letter}b"))
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives others users of their own")
+def test_a_home_that_is_closed_lets_the_proxys_and_environments_users_pass(folder: Path) -> None:
+    home = folder / "closed"
+    home.mkdir(mode=0o700)
+    installation.lock(home).close()
+    assert home.stat().st_mode & 0o777 == 0o711
+
+
 def test_a_key_that_many_make_at_once_is_one_and_an_empty_one_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

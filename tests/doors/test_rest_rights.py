@@ -1,7 +1,7 @@
 """Roles x endpoints: a stranger sees nothing, a viewer reads, an operator releases, an admin manages."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -163,7 +163,8 @@ def test_a_token_that_ends_makes_none_that_outlives_it(place):
     until = timezone.now() + timedelta(days=3)
     client = Client(headers={"Authorization": f"Bearer {builders.token(place.cast.owner, expires_at=until)}"})
     later, sooner = (until + timedelta(days=days) for days in (1, -1))
-    assert fields(post(client, "/tokens", {"name": "child", "role": "viewer"})) == {"expires_at"}
+    child = post(client, "/tokens", {"name": "heir", "role": "viewer"}).json()
+    assert datetime.fromisoformat(child["expires_at"]) == until
     body = {"name": "child", "role": "viewer", "expires_at": later.isoformat()}
     assert fields(post(client, "/tokens", body)) == {"expires_at"}
     assert post(client, "/tokens", body | {"expires_at": sooner.isoformat()}).status_code == 201

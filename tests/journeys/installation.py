@@ -30,7 +30,8 @@ class Installation:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.bind = f"127.0.0.1:{ports.anywhere()}"
+        # Where no installation has addresses, services or servers.
+        self.bind = f"127.0.0.1:{ports.anywhere(14_000, 15_000)}"
         self.url = f"http://{self.bind}"
         self.log = home.parent / f"{home.name}.log"
         self._process: subprocess.Popen[bytes] | None = None

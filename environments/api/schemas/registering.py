@@ -1,6 +1,6 @@
 """REST: the shapes of a worker's registration."""
 
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Schema
@@ -19,6 +19,7 @@ class MachineIn(Body):
 class RegistrationIn(Body):
     environment_name: str = Field(max_length=200)
     hostname: str = Field("", max_length=255)
+    kind: Literal["builtin", "joined"] | None = Field(None, description="Said by older workers; the token decides.")
     version: str = Field("", max_length=40)
     previous_session: str | None = Field(None, max_length=200)
     host: MachineIn | None = None

@@ -114,6 +114,8 @@ def _alone() -> Iterator[bool]:
     try:
         locking.set_autocommit(False)
         with locking.cursor() as cursor:
+            # Its chores may take longer than any other transaction may rest.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             row = cursor.fetchone()
         yield bool(row and row[0])
