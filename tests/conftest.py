@@ -20,8 +20,8 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
-# What takes longest begins first, so that nobody waits for it alone at the end.
-FIRST = ("tests/journeys/", "tests/config/", "tests/towpath/")
+# The two that take longest begin first, so that nobody waits for them alone at the end.
+FIRST = ("tests/journeys/test_datasette_by_browser.py", "tests/journeys/test_story_by_browser.py")
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,6 +2,7 @@
 
 import http.client
 import socket
+from contextlib import suppress
 from typing import Any
 
 from towpath.worker import programs
@@ -11,6 +12,7 @@ from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor
 
 PROBE_TIMEOUT = 5.0
+BODY_WITHIN = 0.5
 
 
 def probe(supervisor: Supervisor, instance: Instance, service: str, look: dict[str, Any] | None) -> str | None:
@@ -34,7 +36,7 @@ def probe(supervisor: Supervisor, instance: Instance, service: str, look: dict[s
 
 
 def probe_http(port: int, path: str) -> str | None:
-    """The status is the answer. Its body is not read, and a service that trickles its headers is cut off."""
+    """The status is the answer; a service that trickles what comes before it is cut off."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_TIMEOUT)
     try:
         with Deadline(PROBE_TIMEOUT) as end:
@@ -43,7 +45,11 @@ def probe_http(port: int, path: str) -> str | None:
             connection.request(
                 "GET", path if path.startswith("/") else f"/{path}", headers={"User-Agent": "towpath-health"}
             )
-            response = connection.getresponse()
+            line, response = connection.sock, connection.getresponse()
+        # Hung up on in the middle of its answer a service complains in its log; one that never ends is not waited for.
+        with Deadline(BODY_WITHIN) as end, suppress(OSError, http.client.HTTPException):
+            end.watch(line)
+            response.read(1 << 16)
         return None if 200 <= response.status < 400 else f"GET {path} answered {response.status}"
     except (OSError, http.client.HTTPException, ValueError) as error:
         return f"GET {path} did not answer: {error or type(error).__name__}"
