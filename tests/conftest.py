@@ -20,16 +20,6 @@ django.setup()
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
-# The two that take longest begin first, so that nobody waits for them alone at the end.
-FIRST = ("tests/journeys/test_datasette_by_browser.py", "tests/journeys/test_story_by_browser.py")
-
-
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {item: [item.nodeid.startswith(place) for place in FIRST] for item in items}
-    items.sort(key=places.__getitem__, reverse=True)
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:
     """The database is made by its owner; what the tests do, they do in the application's role."""
