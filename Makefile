@@ -5,7 +5,7 @@ VENV := .venv/bin/python
 QUIET_HOME := TOWPATH_HOME=var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help up install test check bench lock format
+.PHONY: help up test check bench lock format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile

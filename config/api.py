@@ -135,7 +135,7 @@ api = TowpathAPI(
     renderer=Renderer(),
     parser=StrictParser(),
 )
-problems.install(api, tell)
+problems.install(api, tell, refusals.of)
 api.add_decorator(conventional, mode="view")
 for router in (*LOWER, *UPPER):
     api.add_router("", router)

@@ -1,6 +1,5 @@
 """What surrounds every page: security headers, and refusals told in the house's own pages."""
 
-import logging
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
@@ -12,8 +11,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from config import refusals
 from projects.authentication import NotAuthenticated
 from projects.errors import Refused
-
-logger = logging.getLogger(__name__)
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -80,8 +77,6 @@ class Refusals:
         return told
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if isinstance(exception, refusals.AWAY):
-            return self.away(request, exception)
         refusal = refusals.of(exception)
         if refusal is None:
             return None
@@ -93,6 +88,9 @@ class Refusals:
             )
         elif isinstance(refusal, NotAuthenticated):
             response = self.to_sign_in(request)
+        elif isinstance(refusal, refusals.Away):
+            context = {"heading": refusal.title, "kind": "503", "sentence": refusal.detail}
+            response = render(None, "errors/server.html", context, status=503)  # nothing that asks the database
         else:
             response = self.page(request, refusal)
         for name, value in refusals.headers(refusal).items():
@@ -131,25 +129,4 @@ class Refusals:
         response = HttpResponse(status=302, headers={"Location": url})
         if getattr(request, "htmx", False) or request.headers.get("Towpath-Live"):
             response = HttpResponse(status=401, headers={"HX-Redirect": url})
-        return response
-
-    def away(self, request: HttpRequest, exception: Exception) -> HttpResponse:
-        logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
-        sentence = refusals.AWAY_SENTENCE
-        if request.path.startswith("/api/"):
-            response: HttpResponse = JsonResponse(
-                {
-                    "type": "about:blank",
-                    "title": "Unavailable",
-                    "status": 503,
-                    "detail": sentence,
-                    "code": "unavailable",
-                },
-                status=503,
-                content_type="application/problem+json",
-            )
-        else:
-            context = {"heading": "Unavailable", "kind": "503", "sentence": sentence}
-            response = render(None, "errors/server.html", context, status=503)
-        response.headers["Retry-After"] = str(refusals.AWAY_SECONDS)
         return response

@@ -41,19 +41,30 @@ TITLES = {
     500: "Internal error",
     503: "Unavailable",
 }
-AWAY = (OperationalError, InterfaceError)
 AWAY_SENTENCE = "The database does not answer at the moment; try again in a few seconds."
 AWAY_SECONDS = 5
 RANGE_SENTENCE = "A value is out of range."
-OVERTAKEN_SENTENCE = "Something else was changed at the same moment; look again and repeat it."
+OVERTAKEN_SENTENCE = "Something else was changed at the same moment; look again and repeat your request."
 MISSING_SENTENCE = "It is not there any more; look again."
+
+
+class Away(errors.Refused):
+    """The database does not answer."""
+
+    code = "unavailable"
+    title = "Unavailable"
+    http_status = 503
 
 
 def of(exception: Exception) -> errors.Refused | None:
     """The refusal that an exception is, or that the database's answer comes to; None where something is broken."""
     if isinstance(exception, errors.Refused):
         return exception
+    if isinstance(exception, OperationalError | InterfaceError):
+        logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
+        return Away(AWAY_SENTENCE)
     if isinstance(exception, ObjectDoesNotExist):  # found a moment ago, and gone behind the lock
+        logger.warning("Gone meanwhile: %s", exception, exc_info=exception)
         return errors.NotFound(MISSING_SENTENCE)
     if isinstance(exception, DataError):
         return errors.Invalid(RANGE_SENTENCE)

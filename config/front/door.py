@@ -17,6 +17,7 @@ from config.front import bodies, pool
 from config.front.bodies import Limit
 from environments.stream.asgi import Application, Headers, Malformed, Message, Receive, Scope, Send, answer, header
 from projects.errors import Refused
+from projects.rest.problems import Broken
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +50,6 @@ class Large:
     admit: Callable[[Scope], Awaitable[bool]]
 
 
-class Away(Refused):
-    code = "unavailable"
-    http_status = 503
-
-
-class Broken(Refused):
-    code = "internal"
-    http_status = 500
-
-
 class FrontDoor:
     """The one ASGI application: async doors by `routes`, everything else by `pages`."""
 
@@ -88,10 +79,6 @@ class FrontDoor:
 
         try:
             await self._let_in(scope, receive, tell)
-        except refusals.AWAY as error:
-            logger.warning("The database does not answer: %s", type(error.__cause__ or error).__name__)
-            if not told:
-                await _refuse(Away(refusals.AWAY_SENTENCE), scope, tell)
         except Exception as error:
             refusal = refusals.of(error)
             if refusal is None:
@@ -149,8 +136,6 @@ async def _refuse(refusal: Refused, scope: Scope, send: Send) -> None:
     headers: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
     if status in {400, 408, 413}:
         headers.append((b"connection", b"close"))
-    if status == 503:
-        headers.append((b"retry-after", str(refusals.AWAY_SECONDS).encode()))
     headers += [(name.lower().encode(), value.encode()) for name, value in refusals.headers(refusal).items()]
     if scope["path"].startswith(("/api/", "/live")):
         await answer(send, status, orjson.dumps(refusals.problem(refusal)), PROBLEM, headers)

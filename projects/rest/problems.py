@@ -5,8 +5,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import orjson
-from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig, SuspiciousOperation
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
@@ -14,7 +13,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg import errors as postgres
 
-from projects.errors import Conflict, Invalid, NotFound, Refused
+from projects.errors import Invalid, NotFound, Refused
 from projects.rest.bodies import ApiRequest
 
 logger = logging.getLogger(__name__)
@@ -35,23 +34,28 @@ class TooLarge(Refused):
     http_status = 413
 
 
-class Away(Refused):
-    code = "unavailable"
-    title = "Unavailable"
-    http_status = 503
-
-
 class Broken(Refused):
     code = "internal-error"
     title = "Internal error"
     http_status = 500
 
 
-def install(api: NinjaAPI, tell: Tell) -> None:
-    """Register every kind of failure; `tell` turns a refusal into the answer by the one table of statuses."""
+def install(api: NinjaAPI, tell: Tell, refused: Callable[[Exception], Refused | None]) -> None:
+    """Register every kind of failure; `tell` turns a refusal into the answer by the one table of statuses.
+
+    `refused` is that table's word on what the database answered.
+    """
 
     def told(of: Callable[[HttpRequest, Any], Refused]) -> Callable[[HttpRequest, Any], HttpResponse]:
         return lambda request, exception: tell(of(request, exception))
+
+    def unexpected(request: HttpRequest, exception: Exception) -> Refused:
+        """A deadlock inside a request with an Idempotency-Key goes up, so that its one operation is tried again."""
+        deadlock = isinstance(exception.__cause__, postgres.DeadlockDetected | postgres.SerializationFailure)
+        if deadlock and getattr(request, "idempotent", False):
+            cast(ApiRequest, request).idempotent = False
+            raise exception
+        return refused(exception) or broken(request, exception)
 
     api.add_exception_handler(Refused, told(lambda request, refusal: refusal))
     api.add_exception_handler(ValidationError, told(invalid))
@@ -61,13 +65,7 @@ def install(api: NinjaAPI, tell: Tell) -> None:
     api.add_exception_handler(SuspiciousOperation, told(unreadable))
     api.add_exception_handler(UnreadablePostError, told(unreadable))
     api.add_exception_handler(MultiPartParserError, told(unreadable))
-    # What was found a moment ago and is gone under the lock.
-    api.add_exception_handler(ObjectDoesNotExist, told(lambda request, exception: NotFound("It is gone.")))
-    api.add_exception_handler(DataError, told(lambda request, exception: Invalid("A value is out of range.")))
-    api.add_exception_handler(IntegrityError, told(overtaken))
-    api.add_exception_handler(OperationalError, told(away))
-    api.add_exception_handler(InterfaceError, told(away))
-    api.add_exception_handler(Exception, told(broken))
+    api.add_exception_handler(Exception, told(unexpected))
 
 
 def answer(body: dict[str, Any], headers: dict[str, str]) -> HttpResponse:
@@ -110,21 +108,6 @@ def unreadable(request: HttpRequest, exception: Exception) -> Refused:
     if sentence.startswith("Cannot parse"):
         sentence = "The body is not valid JSON."
     return Unreadable(sentence)
-
-
-def overtaken(request: HttpRequest, exception: Exception) -> Refused:
-    logger.warning("Refused by the database: %s", exception.__cause__)
-    return Conflict("Something else was changed at the same moment; read it again and repeat your request.")
-
-
-def away(request: HttpRequest, exception: Exception) -> Refused:
-    """A deadlock inside a request with an Idempotency-Key goes up, so that its one operation is tried again."""
-    deadlock = isinstance(exception.__cause__, postgres.DeadlockDetected | postgres.SerializationFailure)
-    if deadlock and getattr(request, "idempotent", False):
-        cast(ApiRequest, request).idempotent = False
-        raise exception
-    logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
-    return Away("The database does not answer at the moment; try again in a few seconds.")
 
 
 def broken(request: HttpRequest, exception: Exception) -> Refused:

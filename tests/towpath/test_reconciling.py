@@ -1,7 +1,10 @@
 """What runs is made to be what is desired."""
 
 import shutil
+import socket
+import time
 import uuid
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -9,6 +12,11 @@ import pytest
 from tests.towpath.conftest import a_control_plane, a_site, deployment, eventually
 from tests.towpath.test_crashes import listeners
 from tests.towpath.test_deploying import directories
+from towpath.worker import reconciling
+from towpath.worker.host import recognise
+from towpath.worker.layout import Layout
+from towpath.worker.preparing import prepare, prepare_project
+from towpath.worker.worksite import Worksite
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +124,27 @@ def test_observations_measure_the_real_processes(site, control_plane, app):
     assert service["memory"] > 5_000_000
     assert service["port"] in listeners(site, app)
     eventually(lambda: control_plane.observations[-1]["resources"]["storage"] > 0, 30)
+
+
+def test_a_silent_supervisor_is_waited_for_once_in_a_round_however_many_apps_it_has(tmp_path, monkeypatch):
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "config.json").write_text('{"builtin": true}')
+    prepare(tmp_path)
+    prepare_project(tmp_path, project="SHOP")
+    layout = Layout(tmp_path)
+    monkeypatch.chdir(layout.project("SHOP").run)
+    silent = socket.socket(socket.AF_UNIX)
+    silent.bind("supervisor.sock")
+    silent.listen(50)
+    live = [deployment(str(uuid.uuid4()), "1.0") for _ in range(5)]
+    slots = [{"app": one["app"], "project": one["project"], "live": one, "keep": []} for one in live]
+    session = SimpleNamespace(call=lambda *_: {"version": 1, "slots": slots})
+    worksite = Worksite.at(layout, recognise(layout))
+    standing = SimpleNamespace(session=session, worksite=worksite, stop=worksite.stopping)
+    monkeypatch.setattr(reconciling, "ANSWERS_WITHIN", 0.5)
+
+    begun = time.monotonic()
+    reconciling.Reconciler(standing, None, None).once()
+
+    assert time.monotonic() - begun < 16  # 5 s for a look round, 3 s for the first app's question
+    silent.close()

@@ -1,10 +1,12 @@
 """How a worker joins, proves itself, is refused, and leaves."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,15 @@ def test_a_worker_told_to_stop_says_goodbye_and_leaves_services_running(site, co
     assert site.worker.wait(10) == 0
     assert any(path.endswith("/disconnect") for path, _ in control_plane.heard)
     assert site.get(app) == "1.0"
+
+
+def test_a_worker_hears_a_signal_that_came_to_any_of_its_threads(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    others = {int(path.name) for path in Path(f"/proc/{site.worker.pid}/task").iterdir()} - {site.worker.pid}
+
+    os.kill(max(others), signal.SIGTERM)  # the kernel offers it to that thread first
+
+    assert site.worker.wait(10) == 0
 
 
 def test_a_worker_whose_session_is_refused_keeps_serving_and_returns(site, control_plane, app):

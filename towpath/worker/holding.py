@@ -146,7 +146,8 @@ class Holding:
                 attempt.notice_time()
                 if attempt.lost.is_set() and attempt not in ended:
                     ended.append(attempt)
-                    self._end_jobs(attempt)
+                    # Beside us: a supervisor that is silent keeps nobody else's run alive.
+                    threading.Thread(target=self._end_jobs, args=(attempt,), name="ending", daemon=True).start()
             ended = [attempt for attempt in ended if attempt in attempts]
 
     def _end_jobs(self, attempt: Attempt) -> None:

@@ -17,10 +17,11 @@ from towpath.worker.routes import Instance, Overtaken
 from towpath.worker.session import now
 from towpath.worker.specification import Specification, read
 from towpath.worker.standing import Standing
-from towpath.worker.supervisors import Supervisor, SupervisorAway
+from towpath.worker.supervisors import Supervisor, SupervisorAway, SupervisorRefused
 
 EVERY = 30.0
 SOON = 2.0
+ANSWERS_WITHIN = 15.0
 
 
 class Reconciler:
@@ -30,6 +31,7 @@ class Reconciler:
         self.endpoints = endpoints
         self.worksite = standing.worksite
         self.missing: list[str] = []
+        self.silent: set[str] = set()  # projects whose supervisors have not answered in this round
         self.passed_over = False  # an app was left alone because its run has just ended
 
     def loop(self) -> None:
@@ -50,6 +52,7 @@ class Reconciler:
         desired = self.standing.session.call("/workers/me/desired", {})
         self.standing.desired_version = int(desired.get("version") or 0)
         self.passed_over = False
+        self.silent.clear()
         if desired.get("wanted") == "stopped":
             starting.end_everything(self.worksite, forget=False)
             return
@@ -57,15 +60,16 @@ class Reconciler:
         missing: list[str] = []
         slots = {str(slot["app"]["id"]): slot for slot in desired.get("slots", [])}
         for app, slot in slots.items():
+            project = str(slot["project"]["key"])
             with self.worksite.turn(app) as mine:
-                if self._may(app, mine, asked_at):
-                    self._apart(app, partial(self._tend, app, slot, missing))
+                if project not in self.silent and self._may(app, mine, asked_at):
+                    self._apart(app, project, partial(self._tend, app, slot, missing))
         for app in self.worksite.routes.apps():
             if app in slots:
                 continue
             with self.worksite.turn(app) as mine:
                 if self._may(app, mine, asked_at):
-                    self._apart(app, partial(self._has_no_business, app))
+                    self._apart(app, "", partial(self._has_no_business, app))
         self.missing = missing
         self.worksite.changed.set()
 
@@ -86,12 +90,18 @@ class Reconciler:
             except (SupervisorAway, OSError) as error:
                 say(f"{project}: {error}")
 
-    def _apart(self, app: str, care: Callable[[], None]) -> None:
-        """One app's trouble, whatever it is, does not end the care for the others."""
+    def _apart(self, app: str, project: str, care: Callable[[], None]) -> None:
+        """One app's trouble, whatever it is, does not end the care for the others.
+
+        A project whose supervisor is silent is waited for once in a round, not once for each of its apps.
+        """
         try:
             care()
-        except (SupervisorAway, PortsUsedUp, Overtaken, OSError) as error:
+        except (SupervisorRefused, PortsUsedUp, Overtaken, OSError) as error:
             say(f"{app}: {error}")
+        except SupervisorAway as error:
+            say(f"{app}: {error}")
+            self.silent.add(project)
         except Exception:
             say(f"{app}: {traceback.format_exc()}")
 
@@ -108,7 +118,7 @@ class Reconciler:
             self._make_live(read(slot["live"]), missing, above=above)
         supervisor = self.worksite.answering(str(slot["project"]["key"]))
         if supervisor is None:
-            return
+            raise SupervisorAway("its supervisor does not answer")
         live = int((slot.get("live") or {}).get("deployment", {}).get("number") or 0)
         current = self.worksite.routes.current(app)
         if current is None or current.number != live:
@@ -139,7 +149,7 @@ class Reconciler:
         current = self.worksite.routes.current(live.app)
         if current is not None and current.number > max(live.number, above):
             return  # switched and not yet concluded: its run will be taken up again and told
-        supervisor = self.worksite.supervisor(live.project, within=15)
+        supervisor = self.worksite.supervisor(live.project, within=ANSWERS_WITHIN)
         if current is not None and current.deployment == live.deployment:
             self._keep_running(supervisor, current, live)
             return

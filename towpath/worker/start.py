@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from urllib.parse import urlsplit
 
-from towpath.worker import programs
+from towpath.worker import programs, stopping
 from towpath.worker.control_plane import ControlPlane
 from towpath.worker.host import recognise
 from towpath.worker.journal import say
@@ -90,11 +89,7 @@ def work(layout: Layout, *, environment: str, server: str, address: str) -> int:
         programs.drop_halves(layout.project(project))
     worker = Worker(Session(ControlPlane(server), layout, host, environment, address), worksite)
 
-    def told_to_stop(number: int, frame: FrameType | None) -> None:
-        worker.standing.end(signal.Signals(number).name)
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, told_to_stop)
+    stopping.hear(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, told=worker.standing.end)
     proxy = None if host.builtin else Proxy(layout, host, address)
     if proxy and worker.standing.session.known_before:
         proxy.begin(worksite.stopping)  # what is deployed here answers, whether or not the control plane does

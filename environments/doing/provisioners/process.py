@@ -1,6 +1,5 @@
 """The `process` provisioner: an environment is a directory, users and programs on this installation's own machine."""
 
-import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from environments import hosts, worker_tokens
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import addresses, leftovers, presence
 from environments.doing.provisioners.accounts import (
-    PATH,
     Preparation,
     holds,
     prepare_project,
@@ -58,7 +56,7 @@ class Process:
             # Its services have had their time to end; the worker itself has nothing left to put in order.
             *_bring_down(environment, patience=2),
             Step("Addresses", partial(addresses.free_all, environment), 20),
-            Step("Directories", partial(_remove_directories, environment), 300),
+            Step("Directories", partial(leftovers.remove, environment), 300),
             Step("Users", partial(_retire_users, environment), 20),
         ]
 
@@ -251,31 +249,6 @@ def _keep_project(environment: Environment, project: Project, prepared: Preparat
         ),
         progress,
     )
-
-
-def _remove_directories(environment: Environment, progress: Progress) -> None:
-    for log in (Path(settings.TOWPATH_HOME) / "logs").glob(f"environment-{environment.id.hex}-*"):
-        log.unlink(missing_ok=True)
-    if not environment.directory or not Path(environment.directory).exists():
-        progress.say("There are no directories.")
-        return
-    root = Path(settings.INSTALLATION.environments_root).resolve()
-    directory = Path(environment.directory)
-    # The row names it, and root deletes it: nothing but a direct child of the environments' root may go.
-    if directory.is_symlink() or directory.resolve().parent != root:
-        raise StepFailed(f"{directory} does not lie in {root}; remove it by hand.")
-    # By a program that goes as deep as any step has, and that ends with this step.
-    run = partial(progress.run, environment={"PATH": PATH})
-    take_away = partial(run, ["rm", "-rf", "--one-file-system", "--", str(directory)])
-    try:
-        take_away()
-    except StepFailed:
-        if os.geteuid() == 0:
-            raise
-        # Where users are not separated, a step can have taken away our own right to look into its directories.
-        run(["chmod", "-R", "u+rwX", "--", str(directory)])
-        take_away()
-    progress.say(f"Removed {directory}.")
 
 
 def _retire_users(environment: Environment, progress: Progress) -> None:

@@ -10,8 +10,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -43,21 +44,23 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one round, for scripts")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        ended = threading.Event()
+        ended = SimpleQueue[int]()  # whose `put` may interrupt its own `get`
         if not options["once"]:
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: ended.set())
+                signal.signal(number, lambda number, frame: ended.put(number))
             # It may take a second for each environment; leases do not wait for that.
             threading.Thread(target=_bring_up_to_date, name="bringing up to date", daemon=True).start()
         minute = time.monotonic()
-        while not ended.is_set():
+        while ended.empty():
             also_seldom = time.monotonic() >= minute
             if also_seldom:
                 minute = time.monotonic() + MINUTE
             work(also_seldom=also_seldom)
             if options["once"]:
                 return
-            ended.wait(EVERY)
+            with suppress(Empty):
+                ended.get(timeout=EVERY)
+                return
 
 
 def work(*, also_seldom: bool = True) -> bool:
