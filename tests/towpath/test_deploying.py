@@ -1,6 +1,7 @@
 """Deployments by a real worker with real processes."""
 
 import shlex
+import socket
 import sys
 import threading
 import time
@@ -257,3 +258,39 @@ def running(mark: str) -> bool:
 def service_lines(control_plane, app: str) -> list[str]:
     kept = [kept for (of, _, _), kept in control_plane.service_lines.items() if of == app]
     return [line for lines in kept for _, line in sorted(lines.items())]
+
+
+def test_a_service_whose_port_was_taken_at_the_last_moment_comes_up_on_another(site, control_plane, app):
+    services = [web(run=f"while [ ! -f go ]; do sleep 0.1; done; exec {shlex.quote(sys.executable)} app.py")]
+    run = control_plane.submit(deployment(app, "1.0", services=services))
+    instance = eventually(lambda: site.routes.instances(app))[0]
+    port = instance.services["web"]["port"]
+
+    with socket.create_server(("127.0.0.1", port)):
+        eventually((site.layout.project("SHOP").releases / instance.release / "work").is_dir)
+        (site.layout.project("SHOP").releases / instance.release / "work" / "go").touch()
+        assert control_plane.wait(run)["phase"] == "succeeded"
+
+        assert site.get(app) == "1.0"
+        assert site.address(app) != str(port)
+    assert "has taken port" in "\n".join(control_plane.lines(run))
+
+
+def test_a_service_that_lost_its_port_while_it_was_down_comes_back_on_another(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    port = int(site.address(app))
+    gone = psutil.Process(next(one["pid"] for one in control_plane.observed(app)["services"]))
+
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for process in [*gone.children(recursive=True), gone]:
+        process.kill()
+    eventually(lambda: takes(taken, port))
+    with taken:
+        eventually(lambda: site.get(app) == "1.0" and site.address(app) != str(port), 90)
+
+
+def takes(taken: socket.socket, port: int) -> bool:
+    taken.bind(("127.0.0.1", port))
+    taken.listen()
+    return True

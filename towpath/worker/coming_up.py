@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from towpath.worker import health
+from towpath.worker import health, processes
 from towpath.worker.attempts import Failed
 from towpath.worker.lines import output_of
 from towpath.worker.routes import Instance
@@ -14,12 +14,18 @@ WITHOUT_HEALTH = 30.0  # seconds for a service that names no health check
 LAST_LINES = 20
 
 
+class PortTaken(Failed):
+    """Another program of this machine listens on the port that a service was given, and had not yet begun to use."""
+
+
 def until_healthy(supervisor: Supervisor, instance: Instance, *, wait: Callable[[float], None]) -> str:
     """Wait until every service is well; answers a sentence, or raises Failed with the reason and last lines."""
     began = time.monotonic()
     waiting = dict(instance.services)
     pause = 0.1
     while True:
+        # Asked before the look: a port that is in use by then, and not by the service, is somebody else's.
+        in_use = processes.listening_ports()
         look = supervisor.look()
         for name, kept in list(waiting.items()):
             program = look.get(instance.program(name))
@@ -27,6 +33,8 @@ def until_healthy(supervisor: Supervisor, instance: Instance, *, wait: Callable[
             if trouble is None:
                 del waiting[name]
                 continue
+            if program and kept["port"] in in_use - set(program["ports"]):
+                raise PortTaken(f"another program has taken port {kept['port']}, which {name} was given")
             spent = time.monotonic() - began
             within = kept["health"]["within"] if kept["health"] else WITHOUT_HEALTH
             if program and program["exit_count"] >= EXITS_ALLOWED:

@@ -11,6 +11,8 @@ from towpath.worker.routes import Instance, Overtaken
 from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
+OTHER_PORTS = 3  # times that services begin again because their port was taken meanwhile
+
 
 def deploy(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
     """Raises Failed, Errored, Cancelled or LeaseLost; then what served before still serves."""
@@ -54,6 +56,16 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
         ports = [f"{name} on port {kept['port']}" for name, kept in made[0].services.items() if kept["port"]]
         return ", ".join(ports) or "No ports"
 
+    def be_healthy() -> str:
+        for _ in range(OTHER_PORTS):
+            try:
+                return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
+            except coming_up.PortTaken as taken:
+                attempt.note(f"{taken}: starting again on another")
+                starting.end(worksite, supervisor, made.pop())
+                attempt.note(start())
+        return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
+
     try:
         if reuse:
             pages.do("Reuse", lambda: "Its directory is still here: no step again")
@@ -67,7 +79,7 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
                 supervisor.kill_older_attempts(specification.run, attempt.number + 1)
             releases.complete(worksite, specification, release)
         pages.do("Start", start)
-        pages.do("Health check", lambda: coming_up.until_healthy(supervisor, made[0], wait=attempt.wait))
+        pages.do("Health check", be_healthy)
         return made[0]
     except LeaseLost:
         # Another attempt may be at work already; it clears what bears an older number, by itself.

@@ -1,5 +1,6 @@
 """Choose the ports that services listen on, from the environment's own stretch."""
 
+import random
 import threading
 
 from towpath.worker.host import Host, is_free
@@ -18,7 +19,8 @@ class Ports:
         self.routes = routes
         self._choosing = threading.Lock()
         self._promised: set[int] = set()
-        self._last = host.service_first - 1
+        # By lot: another installation may have the same range, and a port is not in use before its service is up.
+        self._last = host.service_first - 1 + random.randrange(host.service_count or 1)
 
     def choose(self, count: int) -> list[int]:
         with self._choosing:

@@ -106,6 +106,10 @@ def listening_sockets() -> list[tuple[int, str]]:
     return sockets(LISTENING)
 
 
+def listening_ports() -> set[int]:
+    return {port for port, _ in listening_sockets()}
+
+
 def environment(pid: int) -> dict[str, str]:
     """What a process was started with; nothing for another uid's process."""
     try:

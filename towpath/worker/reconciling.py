@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from towpath.worker import draining, programs, releases, starting
+from towpath.worker import draining, processes, programs, releases, starting
 from towpath.worker.attempts import Failed
 from towpath.worker.coming_up import until_healthy
 from towpath.worker.endpoints import Endpoints
@@ -150,7 +150,7 @@ class Reconciler:
         if current is not None and current.number > max(live.number, above):
             return  # switched and not yet concluded: its run will be taken up again and told
         supervisor = self.worksite.supervisor(live.project, within=ANSWERS_WITHIN)
-        if current is not None and current.deployment == live.deployment:
+        if current is not None and current.deployment == live.deployment and not port_taken(supervisor, current):
             self._keep_running(supervisor, current, live)
             return
         release = releases.returnable(self.worksite, supervisor, live.app, live.deployment)
@@ -211,3 +211,11 @@ class Reconciler:
         for project in projects:
             names = [n for n, kept in self.worksite.routes.releases(app).items() if kept.get("project") == project]
             releases.delete(self.worksite, self.worksite.supervisor(project), app, names)
+
+
+def port_taken(supervisor: Supervisor, instance: Instance) -> bool:
+    """Whether a service lost its port to another program while it did not run: it has to come up on another one."""
+    in_use = processes.listening_ports()
+    look = supervisor.look()
+    programs_there = ((look.get(instance.program(name)), kept["port"]) for name, kept in instance.services.items())
+    return any(program is not None and port in in_use - set(program["ports"]) for program, port in programs_there)

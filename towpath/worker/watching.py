@@ -219,7 +219,7 @@ class Watcher:
             return
         if look is not None and port in look["ports"]:
             self.worksite.routes.point(current, name, port)
-        elif look is None or any(listening == port for listening, _ in processes.listening_sockets()):
+        elif look is None or port in processes.listening_ports():
             self.worksite.routes.point(current, name, None)
 
     def _tell(self, observed: dict[str, Any]) -> None:
