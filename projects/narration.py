@@ -95,6 +95,8 @@ def sentence(event: Event) -> str:
     told = " ".join(SENTENCES.get(event.kind, _plain(event)).format_map(words).split())
     if event.kind == "deployment.succeeded" and words["from_version"] and kind != "removal":
         told += f", it was {words['from_version']}" if words["from_version"] != words["version"] else ""
+    if event.kind == "token.revoked" and event.data.get("also"):
+        told += f", and {words['also']} made with it"
     reason = words["reason"].strip()
     told = f"{told.rstrip(' :')}: {reason}" if reason else told.rstrip(" :")
     return told if told.endswith((".", "!", "?")) else f"{told}."

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -16,6 +16,13 @@ from projects.memberships import known_role
 from projects.models import AccessToken, Project, Role
 
 LONGEST = timedelta(days=100 * 365)
+_FAMILY = """
+WITH RECURSIVE family AS (
+    SELECT id FROM projects_accesstoken WHERE id = %s
+    UNION
+    SELECT made.id FROM projects_accesstoken AS made JOIN family ON made.made_by_id = family.id
+) SELECT id FROM family
+"""
 
 
 class NameTaken(Conflict):
@@ -111,16 +118,30 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
 
 @events.operation
 def revoke(token: AccessToken, *, by: Actor) -> None:
-    """End a token now, and what was made with it; their names become free."""
+    """End a token now, and what was made with it, however many and through however many hands; names become free."""
     access.require_own(by, token.organization_id)
     access.require(by, Permission.MANAGE_TOKENS)
     if RANK[Role(token.role)] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)
-    if not AccessToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+    if not AccessToken.objects.select_for_update(no_key=True).filter(pk=token.pk, revoked_at=None).exists():
         return
-    events.record("token.revoked", by=by, object={"kind": "token", "id": token.id, "name": token.name})
-    for made in token.made.filter(revoked_at=None):
-        revoke(made, by=by)
+    ended = AccessToken.objects.filter(pk__in=_family(token), revoked_at=None).update(revoked_at=timezone.now())
+    named = {"kind": "token", "id": token.id, "name": token.name}
+    events.record("token.revoked", by=by, object=named, also=ended - 1)
+
+
+def _family(token: AccessToken) -> set[uuid.UUID]:
+    """The token and all that come of it, each held: who makes a token holds their own, so none is added any more."""
+    held: set[uuid.UUID] = set()
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(_FAMILY, [token.pk])
+            found = {one for (one,) in cursor.fetchall()}
+        if found <= held:
+            return found
+        # Makers before what they made, so that two who end parts of one family wait for each other in one order.
+        rows = AccessToken.objects.select_for_update(no_key=True).filter(pk__in=found).order_by("created_at", "id")
+        held = set(rows.values_list("pk", flat=True))
 
 
 def visible(actor: Actor) -> QuerySet[AccessToken]:

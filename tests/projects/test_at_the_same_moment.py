@@ -97,6 +97,17 @@ def test_a_token_that_is_revoked_at_this_moment_makes_none_that_stays():
     assert not AccessToken.objects.filter(revoked_at=None).exists()
 
 
+@pytest.mark.parametrize("maker", ["leaked", "child"])
+def test_a_token_that_is_made_at_this_moment_ends_with_the_one_that_makes_it(maker):
+    cast = builders.cast()
+    leaked, _ = tokens.create(by=cast.admin, name="leaked", role="admin")
+    child, _ = tokens.create(by=access.of_token(leaked), name="child", role="admin")
+    by = access.of_token({"leaked": leaked, "child": child}[maker])
+    behind(lambda: tokens.create(by=by, name="late", role="viewer"), lambda: tokens.revoke(leaked, by=cast.owner))
+    assert not AccessToken.objects.filter(revoked_at=None).exists()
+    assert Event.objects.get(kind="token.revoked").data == {"also": 2}
+
+
 def test_a_user_name_is_taken_by_one_of_them_whatever_its_case():
     cast = builders.cast()
 

@@ -24,6 +24,13 @@ def test_a_deployment_tells_what_why_and_what_was_there_before():
     )
 
 
+def test_a_revoked_token_tells_how_many_ended_with_it():
+    revoked = Event(kind="token.revoked", object={"name": "ci"}, data={"also": 0})
+    assert narration.sentence(revoked) == "Access token ci revoked."
+    revoked.data["also"] = 600
+    assert narration.sentence(revoked) == "Access token ci revoked, and 600 made with it."
+
+
 def test_braces_in_a_name_or_reason_are_only_text():
     event = Event(kind="environment.failed", object={"name": "{0.__class__}"}, data={"reason": "{secret} %s {"})
     assert narration.sentence(event) == "{0.__class__} is in error: {secret} %s {."

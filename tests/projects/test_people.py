@@ -206,7 +206,33 @@ def test_what_a_token_has_made_ends_with_it():
     with pytest.raises(authentication.NotAuthenticated):
         authentication.actor_of_bearer(grandchild)
     assert authentication.actor_of_bearer(mine)
-    assert Event.objects.filter(kind="token.revoked").count() == 3
+    assert Event.objects.get(kind="token.revoked").data == {"also": 2}
+
+
+@pytest.mark.parametrize(("beside", "below"), [(600, 0), (0, 400)], ids=["many children", "a long chain"])
+def test_a_token_ends_however_many_were_made_with_it(beside, below):
+    cast = builders.cast()
+    leaked, _ = tokens.create(by=cast.admin, name="leaked", role="admin")
+    mine = builders.token(cast.admin, "viewer")
+    made, maker = [], leaked
+    for n in range(beside + below):
+        made.append(
+            AccessToken(
+                organization=cast.organization,
+                owner=cast.admin.user,
+                made_by=maker,
+                name=f"made-{n}",
+                role="admin",
+                digest=f"{n:064}",
+            )
+        )
+        maker = made[-1] if below else leaked
+    AccessToken.objects.bulk_create(made)
+
+    tokens.revoke(leaked, by=cast.owner)
+
+    assert [token.digest for token in AccessToken.objects.filter(revoked_at=None)] == [authentication.digest(mine)]
+    assert Event.objects.get(kind="token.revoked").data == {"also": beside + below}
 
 
 def test_a_revoked_tokens_name_is_free_again():
