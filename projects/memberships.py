@@ -7,11 +7,14 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
 
 from projects import access, events, names, scopes
 from projects.access import RANK, Actor, Permission
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import Grant, Membership, Organization, Project, Role, User
+from projects.models import AccessToken, Event, Grant, Membership, Organization, Project, Role, User
+
+MISSING = "There is no such member."
 
 
 class AlreadyMember(Conflict):
@@ -28,7 +31,10 @@ def add(
     project: Project | None = None,
     environment_id: uuid.UUID | None = None,
 ) -> Membership:
-    """Make a person with this password and give them a role; a present member gets one more grant."""
+    """Make a person with this password and give them a role; a present member gets one more grant.
+
+    Without a password somebody who was a member before comes back, with the password they had.
+    """
     given = known_role(role)
     access.require(by, Permission.MANAGE_MEMBERS)
     if project is not None:
@@ -39,7 +45,7 @@ def add(
     membership = members.filter(names.same("user__username", username.strip())).first()
     made = membership is None
     if membership is None:
-        membership = Membership.objects.create(user=_make(username, password), organization=by.organization)
+        membership = _join(username, password, by.organization)
     elif password:
         raise AlreadyMember(f"{username} is a member already; leave the password out to give one more role.")
     try:
@@ -56,6 +62,35 @@ def add(
         role=given.value,
     )
     return membership
+
+
+def _join(username: str, password: str, organization: Organization) -> Membership:
+    known = User.objects.filter(names.same("username", username.strip())).first()
+    if known is None:
+        return Membership.objects.create(user=_make(username, password), organization=organization)
+    # One sentence whoever it is: that a name is taken is all that may be learnt of another organization's people. And
+    # nobody's password is set anew here: who could do that would sign in as them wherever else they belong.
+    if password or not _may_return(known, organization):
+        raise AlreadyMember(
+            "This user name is taken; choose another. Somebody who was a member here comes back without a password: "
+            "leave it out, they keep theirs."
+        )
+    # Removing ended what they had made; it does not come back with them.
+    left = AccessToken.objects.filter(organization=organization, owner=known, revoked_at=None)
+    left.update(revoked_at=timezone.now())
+    try:
+        with transaction.atomic():
+            return Membership.objects.create(user=known, organization=organization)
+    except IntegrityError:
+        raise AlreadyMember(f"{username} is being added at this moment; look again.") from None
+
+
+def _may_return(user: User, organization: Organization) -> bool:
+    """Who belongs to nobody, or was removed here; the people of others are not given a role without being asked."""
+    if not Membership.objects.filter(user=user).exists():
+        return True
+    removed = Event.objects.filter(organization_id=organization.pk, kind="member.removed")
+    return removed.filter(object__name=user.username).exists()
 
 
 def _make(username: str, password: str) -> User:
@@ -93,6 +128,8 @@ def remove(membership: Membership, *, by: Actor) -> None:
     access.require_own(by, membership.organization_id)
     access.require(by, Permission.MANAGE_MEMBERS)
     organization = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
+    if not Membership.objects.filter(pk=membership.pk).exists():
+        raise NotFound(MISSING)
     # All of them, not those that were found with it.
     roles = set(Grant.objects.filter(membership=membership).values_list("role", flat=True))
     if Role.OWNER in roles:
@@ -134,5 +171,5 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Membership:
     except ValueError:
         found = visible(actor).filter(names.same("user__username", str(ident))).first()
     if found is None:
-        raise NotFound("There is no such member.")
+        raise NotFound(MISSING)
     return found

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from projects import access, apps, lifecycle, memberships, tokens
-from projects.errors import Conflict, NotAllowed, Refused
+from projects.errors import Conflict, NotAllowed, NotFound, Refused
 from projects.models import AccessToken, App, Event, Membership, Project, Release, User
 from tests import builders
 from tests.environments.meeting import behind
@@ -119,3 +119,22 @@ def test_a_user_name_is_taken_by_one_of_them_whatever_its_case():
     assert sum(isinstance(answer, Membership) for answer in answers) == 1
     assert {answer.code for answer in answers if isinstance(answer, Conflict)} == {"already-member"}
     assert User.objects.filter(username__iexact="somebody").count() == 1
+
+
+def test_a_member_is_removed_once():
+    cast = builders.cast()
+    membership = cast.viewer.user.memberships.get()
+    refusal = behind(
+        lambda: memberships.remove(membership, by=cast.owner),
+        lambda: memberships.remove(cast.viewer.user.memberships.get(), by=cast.admin),
+    )
+    assert isinstance(refusal, NotFound)
+    assert Event.objects.filter(kind="member.removed").count() == 1
+
+
+def test_a_member_comes_back_once():
+    cast = builders.cast()
+    memberships.remove(cast.viewer.user.memberships.get(), by=cast.owner)
+    answers = together(4, lambda n: memberships.add(by=cast.admin, username=cast.viewer.user.username, role="viewer"))
+    assert sum(isinstance(answer, Membership) for answer in answers) == 1
+    assert {answer.code for answer in answers if isinstance(answer, Conflict)} == {"already-member"}

@@ -113,6 +113,40 @@ def test_an_admin_cannot_remove_an_owner():
         memberships.remove(memberships.find(cast.admin, cast.owner.user.username), by=cast.admin)
 
 
+def test_a_removed_member_comes_back_with_the_role_they_are_given_now_and_the_password_they_had():
+    cast = builders.cast()
+    person, secret = cast.admin.user, builders.token(cast.admin, "viewer")
+    before = User.objects.get(pk=person.pk).password
+    memberships.remove(person.memberships.get(), by=cast.owner)
+
+    with pytest.raises(memberships.AlreadyMember, match="without a password"):
+        memberships.add(by=cast.owner, username=person.username, password="another good password", role="viewer")
+    back = memberships.add(by=cast.owner, username=person.username.upper(), role="viewer")
+
+    assert back.user == person and access.of_user(person, cast.organization).role == Role.VIEWER
+    assert User.objects.get(pk=person.pk).password == before
+    with pytest.raises(authentication.NotAuthenticated):
+        authentication.actor_of_bearer(f"Bearer {secret}")
+
+
+def test_a_removed_member_comes_back_also_where_they_belong_to_others_too():
+    cast = builders.cast()
+    person = cast.operator.user
+    builders.organization(person)
+    memberships.remove(person.memberships.get(organization=cast.organization), by=cast.owner)
+    assert memberships.add(by=cast.owner, username=person.username, role="viewer").user == person
+
+
+@pytest.mark.parametrize("password", ["", builders.PASSWORD], ids=["without a password", "with a password"])
+def test_nobody_is_given_a_role_by_an_organization_they_never_belonged_to(password):
+    person = builders.cast().admin.user
+    before = User.objects.get(pk=person.pk).password
+    with pytest.raises(memberships.AlreadyMember, match="This user name is taken"):
+        memberships.add(by=builders.cast().owner, username=person.username, password=password, role="viewer")
+    assert User.objects.get(pk=person.pk).password == before
+    assert person.memberships.count() == 1
+
+
 # Tokens
 
 
