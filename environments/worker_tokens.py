@@ -3,6 +3,7 @@
 One is shown to people and lets machines join; the other never leaves this host and is the built-in worker's alone.
 """
 
+from django.db import transaction
 from django.utils import timezone
 
 from environments import sealing
@@ -13,9 +14,19 @@ from projects.credentials import Secret
 
 def give(environment: Environment, kind: str = Worker.Kind.JOINED) -> Secret:
     """The token for workers of this kind; a fresh one where there is none or the one there was is revoked."""
-    found = WorkerToken.objects.filter(environment=environment, kind=kind).first()
-    if found and found.revoked_at is None:
-        return sealing.unseal(bytes(found.sealed), context=_context(environment, kind))
+    return _usable(environment, kind) or _make(environment, kind)
+
+
+def revoke(environment: Environment) -> None:
+    WorkerToken.objects.filter(environment=environment, revoked_at=None).update(revoked_at=timezone.now())
+
+
+@transaction.atomic
+def _make(environment: Environment, kind: str) -> Secret:
+    # Whoever waited here takes the one that was made meanwhile: a second would end the first, already given away.
+    Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    if found := _usable(environment, kind):
+        return found
     token = credentials.new_token("tpw")
     WorkerToken.objects.update_or_create(
         environment=environment,
@@ -31,8 +42,9 @@ def give(environment: Environment, kind: str = Worker.Kind.JOINED) -> Secret:
     return token
 
 
-def revoke(environment: Environment) -> None:
-    WorkerToken.objects.filter(environment=environment, revoked_at=None).update(revoked_at=timezone.now())
+def _usable(environment: Environment, kind: str) -> Secret | None:
+    found = WorkerToken.objects.filter(environment=environment, kind=kind, revoked_at=None).first()
+    return sealing.unseal(bytes(found.sealed), context=_context(environment, kind)) if found else None
 
 
 def _context(environment: Environment, kind: str) -> str:

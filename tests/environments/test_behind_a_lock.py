@@ -6,10 +6,10 @@ import pytest
 from django.db.models import Model
 from django.urls import reverse
 
-from environments import cancellations, lifecycle, retries, workers
+from environments import cancellations, lifecycle, retries, worker_tokens, workers
 from environments.delivery import chains, promotions, restarts
 from environments.doing import assignments
-from environments.models import Chain, Endpoint, Environment, Run, Slot, Stage
+from environments.models import Chain, Endpoint, Environment, Run, Slot, Stage, Worker, WorkerToken
 from projects import apps, releases
 from projects.errors import Conflict, NotAllowed, NotFound
 from projects.models import App, Release, Role
@@ -157,3 +157,16 @@ def test_an_app_that_is_being_archived_takes_no_release(road: Line) -> None:
 
     assert isinstance(refusal, Conflict) and refusal.code == "archived"
     assert not Release.objects.filter(version="9").exists()
+
+
+@pytest.mark.parametrize("before", ["revoked", "never made"])
+def test_two_who_need_a_worker_token_at_once_are_given_the_same(road: Line, before: str) -> None:
+    place, given = road.development, []
+    worker_tokens.revoke(place)
+    kind = Worker.Kind.JOINED if before == "revoked" else Worker.Kind.BUILTIN
+    assert WorkerToken.objects.filter(environment=place, kind=kind).exists() == (before == "revoked")
+
+    second = behind(lambda: given.append(worker_tokens.give(place, kind)), lambda: worker_tokens.give(place, kind))
+
+    assert second.reveal() == given[0].reveal()
+    assert workers.of_token(given[0].reveal()).environment == place
