@@ -80,6 +80,7 @@ REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 TOWPATH_BODY_BYTES = 1 << 20
 TOWPATH_ARTIFACT_BYTES = int(env.text("TOWPATH_ARTIFACT_MB", "512")) << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = TOWPATH_BODY_BYTES
+FILE_UPLOAD_HANDLERS = ["projects.archives.Uploads"]
 # Live pages and event streams that one person may hold open in one process.
 TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.

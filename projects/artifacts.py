@@ -1,43 +1,24 @@
 """Archives that releases are made of: received by upload or fetched once from git, stored by their digest."""
 
-import bz2
-import hashlib
-import lzma
-import os
 import re
-import tarfile
+import time
 import uuid
-import zipfile
-import zlib
-from collections.abc import Callable
-from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.db.models import QuerySet
 
-from projects import access, apps, events
+from projects import access, apps, archives, events
 from projects.access import Actor, Permission
-from projects.errors import Conflict, Invalid, NotFound, Refused
+from projects.archives import Archive, Upload
+from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Artifact
 
-_CHUNK = 1 << 20
-# What a tar may be wrapped in: from the file's first chunk, the first block of what it holds.
-_DECOMPRESS: tuple[Callable[[bytes], bytes], ...] = (
-    lambda raw: raw,
-    lambda raw: zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(raw, tarfile.BLOCKSIZE),
-    lambda raw: bz2.BZ2Decompressor().decompress(raw, tarfile.BLOCKSIZE),
-    lambda raw: lzma.LZMADecompressor(memlimit=1 << 27).decompress(raw, tarfile.BLOCKSIZE),
-)
+# Longer than any upload, fetch or transaction takes.
+LEFT_BEHIND = timedelta(days=1)
 REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]{0,199}")
-
-
-class TooLarge(Refused):
-    code = "too-large"
-    title = "Too large"
-    http_status = 413
 
 
 class NotStored(Conflict):
@@ -48,24 +29,26 @@ class NotFailed(Conflict):
     code = "artifact-not-failed"
 
 
-@events.operation
-def receive(*, by: Actor, app: App, stream: BinaryIO, filename: str, sha256: str = "") -> Artifact:
+def receive(*, by: Actor, app: App, stream: BinaryIO | Upload, filename: str, sha256: str = "") -> Artifact:
     """Store an uploaded archive (tar, tar.gz, tar.bz2, tar.xz or zip); its digest must be the one declared."""
+    with archives.taken_in(stream) as archive:
+        return _receive(by=by, app=app, archive=archive, filename=filename, declared=sha256.strip().lower())
+
+
+@events.operation
+def _receive(*, by: Actor, app: App, archive: Archive, filename: str, declared: str) -> Artifact:
     access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
     apps.check_open(app)
-    declared = sha256.strip().lower()
+    archive.check_size()
+    found, size = archive.sha256, archive.size
     if declared and not re.fullmatch(r"[0-9a-f]{64}", declared):
         raise Invalid.field("sha256", "must be 64 hexadecimal digits")
-    partial, found, size = _write(stream)
-    try:
-        if declared and found != declared:
-            raise Invalid.field("sha256", f"the file received has {found}; send it again")
-        if not (zipfile.is_zipfile(partial) or _is_tar(partial)):
-            raise Invalid.field("file", "must be a tar or zip archive")
-        os.replace(partial, _home() / found)
-    finally:
-        partial.unlink(missing_ok=True)
+    if declared and found != declared:
+        raise Invalid.field("sha256", f"the file received has {found}; send it again")
+    if not archive.readable:
+        raise Invalid.field("file", "must be a tar or zip archive")
+    archive.keep()
     artifact = Artifact.objects.create(
         organization=by.organization,
         app=app,
@@ -110,13 +93,19 @@ def ask_git(*, by: Actor, app: App, url: str, ref: str) -> Artifact:
     return artifact
 
 
-@events.operation
 def keep_fetched(artifact: Artifact, *, by: Actor, path: Path, filename: str, commit: str) -> Artifact:
     """Store what a control run fetched (the file at `path` is moved) with its commit and digest."""
-    with path.open("rb") as stream:
-        partial, found, size = _write(stream)
-    os.replace(partial, _home() / found)
+    with path.open("rb") as stream, archives.taken_in(stream) as archive:
+        artifact = _keep_fetched(artifact, by=by, archive=archive, filename=filename, commit=commit)
     path.unlink(missing_ok=True)
+    return artifact
+
+
+@events.operation
+def _keep_fetched(artifact: Artifact, *, by: Actor, archive: Archive, filename: str, commit: str) -> Artifact:
+    archive.check_size()
+    archive.keep()
+    found, size = archive.sha256, archive.size
     Artifact.objects.filter(pk=artifact.pk).update(
         status=Artifact.Status.STORED, filename=_plain(filename), sha256=found, size=size, git_commit=commit, reason=""
     )
@@ -158,7 +147,7 @@ def path(artifact: Artifact) -> Path:
     """Where a stored artifact's bytes lie; NotStored while they do not."""
     if artifact.status != Artifact.Status.STORED:
         raise NotStored(artifact.reason or "The artifact is not stored yet.")
-    return _home() / artifact.sha256
+    return archives.home() / artifact.sha256
 
 
 def visible(actor: Actor) -> QuerySet[Artifact]:
@@ -178,42 +167,15 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Artifact:
     return found
 
 
-def _home() -> Path:
-    directory: Path = settings.TOWPATH_HOME / "artifacts"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return directory
-
-
-def _write(stream: BinaryIO) -> tuple[Path, str, int]:
-    """Copy to a file beside its final place, so that the last step is one rename."""
-    most: int = settings.TOWPATH_ARTIFACT_BYTES
-    partial = _home() / f".{uuid.uuid4()}.partial"
-    digest, size = hashlib.sha256(), 0
-    try:
-        with partial.open("xb") as file:
-            while chunk := stream.read(_CHUNK):
-                size += len(chunk)
-                if size > most:
-                    raise TooLarge(f"The file is larger than the limit of {most // (1 << 20)} MB.")
-                digest.update(chunk)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    return partial, digest.hexdigest(), size
-
-
-def _is_tar(path: Path) -> bool:
-    """By the first header alone, of which no more is decompressed: behind it there may be anything."""
-    with path.open("rb") as file:
-        beginning = file.read(_CHUNK)
-    for decompress in _DECOMPRESS:
-        with suppress(tarfile.TarError, OSError, EOFError, ValueError, zlib.error, lzma.LZMAError):
-            tarfile.TarInfo.frombuf(decompress(beginning)[: tarfile.BLOCKSIZE], tarfile.ENCODING, "surrogateescape")
-            return True
-    return False
+def sweep(*, left_behind: timedelta = LEFT_BEHIND) -> int:
+    """Remove old files that no row tells of: of a process that was killed, of a transaction that did not end well."""
+    before = time.time() - left_behind.total_seconds()
+    partial, placed = archives.old(before)
+    known = set(Artifact.objects.filter(sha256__in=[one.name for one in placed]).values_list("sha256", flat=True))
+    gone = [*partial, *(one for one in placed if one.name not in known)]
+    for file in gone:
+        archives.remove(file, before=before)
+    return len(gone)
 
 
 def _plain(filename: str) -> str:

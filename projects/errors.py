@@ -66,3 +66,11 @@ class Gone(Refused):
 
     code = "gone"
     title = "Gone"
+
+
+class TooLarge(Refused):
+    """A body or a file is larger than is taken here."""
+
+    code = "too-large"
+    title = "Too large"
+    http_status = 413

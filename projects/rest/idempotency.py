@@ -4,13 +4,14 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
-from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from projects import events
+from projects.archives import Upload
 from projects.credentials import digest
 from projects.errors import Conflict, Invalid
 from projects.models import IdempotentAnswer
@@ -46,17 +47,17 @@ def once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) -> 
     if not KEY.fullmatch(key):
         raise Invalid.field("Idempotency-Key", "1 to 200 printable characters without spaces")
     try:
-        return _once(request, key, answer)
+        # Looked at before the transaction: nothing in it waits for a body.
+        return _once(request, key, _body_digest(request), answer)
     except _NotDone as refusal:
         return refusal.response
 
 
 @events.operation
-def _once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) -> HttpResponse:
+def _once(request: HttpRequest, key: str, body_digest: str, answer: Callable[[], HttpResponse]) -> HttpResponse:
     who = f"{actor(request).organization.pk}:{_credential(request)}"
     named = {"actor": who, "method": request.method or "", "path": request.path[:500], "key": key}
     _lock("\n".join(named.values()))
-    body_digest = _body_digest(request)
     kept = IdempotentAnswer.objects.filter(**named).first()
     if kept and kept.created_at < timezone.now() - KEPT:
         kept.delete()
@@ -114,17 +115,8 @@ def _body_digest(request: HttpRequest) -> str:
         for name, values in sorted(request.POST.lists()):
             found.update(f"{name}={values}\n".encode())
         for name, files in sorted(request.FILES.lists()):
-            for file in files:
-                found.update(f"{name}:{file.name}:{_content_digest(file)}\n".encode())
+            for file in cast(list[Upload], files):
+                found.update(f"{name}:{file.name}:{file.archive.sha256}\n".encode())
     else:
         found.update(request.body)
-    return found.hexdigest()
-
-
-def _content_digest(file: UploadedFile) -> str:
-    """Read piece by piece, and left at its beginning for the one who stores it."""
-    found = hashlib.sha256()
-    for chunk in file.chunks():
-        found.update(chunk)
-    file.seek(0)
     return found.hexdigest()

@@ -1,18 +1,23 @@
 """A POST with an Idempotency-Key happens once, whoever repeats it and whenever."""
 
+import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from projects import lifecycle, tokens
+from projects import artifacts, lifecycle, tokens
 from projects.models import AccessToken, Event, IdempotentAnswer, Project
 from tests import builders
 from tests.doors.rest import fields, get, is_problem, post
+from tests.projects.falling import deadlock_once
+from tests.projects.test_releases_and_artifacts import archive
 
 BODY = {"key": "AB", "name": "x"}
 
@@ -166,16 +171,49 @@ def test_a_twin_of_a_request_in_flight_is_told_so_and_does_not_wait():
 @pytest.mark.django_db(transaction=True)
 def test_a_deadlock_is_tried_again_within_the_one_operation_of_the_key():
     client = Client(headers={"Authorization": f"Bearer {builders.grant_token(builders.cast().owner)}"})
-    create, fallen = lifecycle.create, []
-
-    def falling(**fields):
-        if not fallen:
-            fallen.append(1)
-            with connection.cursor() as cursor:
-                cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'victim' USING ERRCODE = 'deadlock_detected'; END $$")
-        return create(**fields)
-
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(lifecycle, "create", falling)
+        fallen = deadlock_once(patched, lifecycle, "create")
         assert post(client, "/projects", BODY, Idempotency_Key="k").status_code == 201
     assert fallen and Project.objects.count() == 1
+
+
+@pytest.fixture
+def upload(settings, tmp_path):
+    """Sends an archive, each time with the same key."""
+    settings.TOWPATH_HOME = tmp_path
+    cast = builders.cast()
+    path = f"/api/v1/apps/{builders.app(cast.owner).id}/artifacts"
+    client = builders.rest(cast.owner)
+    return lambda content: client.post(
+        path, {"file": SimpleUploadedFile("a.tgz", content)}, headers={"Idempotency-Key": "k"}
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_is_stored_although_a_deadlock_makes_it_be_done_again(upload, tmp_path, monkeypatch):
+    fallen = deadlock_once(monkeypatch, artifacts, "_record")
+    made = upload(archive())
+    assert made.status_code == 201 and fallen
+    assert [file.name for file in (tmp_path / "artifacts").iterdir()] == [made.json()["sha256"]]
+    assert upload(archive())["Idempotency-Replayed"] == "true"
+    assert is_problem(upload(archive(content=b"another")), 409, "idempotency-key-reused")
+    assert [file.name for file in (tmp_path / "artifacts").iterdir()] == [made.json()["sha256"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_to_a_slow_disk_keeps_no_transaction_open(upload, settings, monkeypatch):
+    settings.TOWPATH_BODY_BYTES = 10
+    sync = os.fsync
+    slow = []
+
+    def slowly(file: int) -> None:
+        if not slow:
+            slow.append(file)
+            time.sleep(0.5)
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", slowly)
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 200")
+    assert upload(archive()).status_code == 201 and slow
+    connection.close()

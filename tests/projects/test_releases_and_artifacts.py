@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 import tarfile
 import tracemalloc
 import uuid
@@ -11,10 +12,11 @@ import zipfile
 import pytest
 from django.db import DatabaseError, transaction
 
-from projects import artifacts, releases
-from projects.errors import Conflict, Invalid, NotAllowed, NotFound
+from projects import archives, artifacts, releases
+from projects.errors import Conflict, Invalid, NotAllowed, NotFound, TooLarge
 from projects.models import Artifact, Release
 from tests import builders
+from tests.projects.falling import deadlock_once
 
 pytestmark = pytest.mark.django_db
 
@@ -162,7 +164,7 @@ def test_of_an_archive_no_more_is_unpacked_than_its_first_block(settings, tmp_pa
 def test_a_file_above_the_limit_is_refused_and_nothing_is_left(settings, tmp_path):
     settings.TOWPATH_HOME, settings.TOWPATH_ARTIFACT_BYTES = tmp_path, 100
     cast = builders.cast()
-    with pytest.raises(artifacts.TooLarge):
+    with pytest.raises(TooLarge):
         artifacts.receive(by=cast.operator, app=builders.app(cast.admin), stream=io.BytesIO(b"x" * 101), filename="a")
     assert not [*(tmp_path / "artifacts").iterdir()]
 
@@ -216,3 +218,45 @@ def test_a_fetched_source_is_stored_with_its_commit(settings, tmp_path):
     assert artifact.sha256 == hashlib.sha256(artifacts.path(artifact).read_bytes()).hexdigest()
     assert artifact.git_commit == "c" * 40
     assert not fetched.exists()
+
+
+def test_a_fetched_source_is_stored_although_a_deadlock_makes_it_be_done_again(settings, tmp_path, monkeypatch):
+    settings.TOWPATH_HOME = tmp_path
+    cast = builders.cast()
+    artifact = artifacts.ask_git(
+        by=cast.operator, app=builders.app(cast.admin), url="https://example.org/a.git", ref="v1"
+    )
+    fetched = tmp_path / "source.tar.gz"
+    fetched.write_bytes(archive())
+    fallen = deadlock_once(monkeypatch, artifacts, "_record")
+    kept = artifacts.keep_fetched(artifact, by=cast.operator, path=fetched, filename="a.tar.gz", commit="c" * 40)
+    assert fallen and artifacts.path(kept).read_bytes() == archive()
+    assert [*(tmp_path / "artifacts").iterdir()] == [artifacts.path(kept)]
+    assert not fetched.exists()
+
+
+def test_what_nobody_will_ask_for_any_more_is_swept_once_it_is_old(settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path
+    cast = builders.cast()
+    stored = artifacts.receive(
+        by=cast.operator, app=builders.app(cast.admin), stream=io.BytesIO(archive()), filename="a.tgz"
+    )
+    home = tmp_path / "artifacts"
+    left = [home / f".{uuid.uuid4()}.partial", home / hashlib.sha256(b"rolled back").hexdigest()]
+    for file in left:
+        file.write_bytes(b"x")
+    assert artifacts.sweep() == 0
+    for file in (*left, artifacts.path(stored)):
+        os.utime(file, (0, 0))
+    fresh = home / f".{uuid.uuid4()}.partial"
+    fresh.write_bytes(b"x")
+    assert artifacts.sweep() == 2
+    assert {*home.iterdir()} == {artifacts.path(stored), fresh}
+
+
+def test_bytes_that_come_again_as_they_are_swept_stay(settings, tmp_path):
+    settings.TOWPATH_HOME = tmp_path
+    came = archives.home() / "came-again"
+    came.write_bytes(b"x")
+    archives.remove(came, before=came.stat().st_mtime - 1)
+    assert [*archives.home().iterdir()] == [came]
