@@ -5,13 +5,14 @@ import uuid
 from typing import cast
 
 from django.contrib.auth import authenticate
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
-from projects import access, limits
+from projects import access, batches, limits
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
@@ -103,6 +104,11 @@ def choose_organization(request: HttpRequest, organization: Organization) -> Non
     """From now on this session acts in `organization`; NotFound where the person is not a member."""
     access.of_user(cast(User, request.user), organization)
     request.session[SESSION_ORGANIZATION] = str(organization.pk)
+
+
+def forget_sessions() -> int:
+    """Delete the sessions that have ended by themselves; nobody who comes back with one would be let in."""
+    return batches.forget(Session.objects.filter(expire_date__lt=Now()))
 
 
 def actor_of_bearer(header: str, *, address: str = "") -> Actor:

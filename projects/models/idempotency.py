@@ -20,6 +20,7 @@ class IdempotentAnswer(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["actor", "method", "path", "key"], name="idempotent_once")]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_by_age")]
 
     def __str__(self) -> str:
         return self.key

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import cast
 
 from django.db import connection
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from projects import events
+from projects import batches, events
 from projects.archives import Upload
 from projects.credentials import digest
 from projects.errors import Conflict, Invalid
@@ -51,6 +52,11 @@ def once(request: HttpRequest, key: str, answer: Callable[[], HttpResponse]) -> 
         return _once(request, key, _body_digest(request), answer)
     except _NotDone as refusal:
         return refusal.response
+
+
+def forget() -> int:
+    """Delete the answers that are not repeated any more."""
+    return batches.forget(IdempotentAnswer.objects.filter(created_at__lt=Now() - KEPT))
 
 
 @events.operation

@@ -12,8 +12,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from projects import artifacts, lifecycle, tokens
+from projects import artifacts, batches, lifecycle, tokens
 from projects.models import AccessToken, Event, IdempotentAnswer, Project
+from projects.rest import idempotency
 from tests import builders
 from tests.doors.rest import fields, get, is_problem, post
 from tests.projects.falling import deadlock_once
@@ -96,6 +97,18 @@ def test_a_key_is_forgotten_after_a_day():
     post(client, "/projects", BODY, Idempotency_Key="k")
     IdempotentAnswer.objects.update(created_at=timezone.now() - timedelta(hours=25))
     assert post(client, "/projects", {"key": "CD", "name": "y"}, Idempotency_Key="k").status_code == 201
+
+
+@pytest.mark.django_db
+def test_answers_that_are_not_repeated_any_more_are_deleted_some_at_a_time(monkeypatch, django_assert_num_queries):
+    now = timezone.now()
+    ages = [timedelta(hours=hours) for hours in (23, 25, 26, 27, 28, 29)]
+    rows = [IdempotentAnswer(key=str(n), created_at=now - age) for n, age in enumerate(ages)]
+    IdempotentAnswer.objects.bulk_create(rows)
+    monkeypatch.setattr(batches, "SIZE", 2)
+    with django_assert_num_queries(3):
+        assert idempotency.forget() == 5
+    assert IdempotentAnswer.objects.get().key == "0"
 
 
 @pytest.mark.django_db

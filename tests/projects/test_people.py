@@ -5,6 +5,7 @@ from datetime import timedelta
 from importlib import import_module
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
@@ -327,6 +328,14 @@ def test_a_session_acts_in_the_organization_it_chose():
     assert authentication.actor_of_request(later).organization == second
     with pytest.raises(NotFound):
         authentication.choose_organization(request, builders.organization())
+
+
+def test_sessions_that_have_ended_are_deleted_and_others_are_not():
+    now = timezone.now()
+    for key, end in (("over", now - timedelta(seconds=1)), ("open", now + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=end)
+    assert authentication.forget_sessions() == 1
+    assert Session.objects.get().session_key == "open"
 
 
 def test_nobody_acts_on_people_and_tokens_of_another_organization():

@@ -23,14 +23,14 @@ from environments import hosts, tasks
 from environments.doing import overseeing, sweeping
 from environments.models import Plan, Run
 from environments.runs import claim
-from projects.models import IdempotentAnswer
+from projects import artifacts, authentication
+from projects.rest import idempotency
 
 logger = logging.getLogger(__name__)
 
 EVERY = 2.0
 MINUTE = 60.0
 LOCK = 0x746F7770617468  # "towpath"
-IDEMPOTENCY_KEPT = timedelta(hours=24)
 RING_AGAIN_AFTER = 30.0
 PLANS_KEPT = timedelta(days=7)
 
@@ -106,8 +106,10 @@ def _send_couriers() -> None:
 
 
 def _forget() -> None:
-    IdempotentAnswer.objects.filter(created_at__lt=Now() - IDEMPOTENCY_KEPT).delete()
+    idempotency.forget()
+    authentication.forget_sessions()
     Plan.objects.filter(expires_at__lt=Now() - PLANS_KEPT, deployment__isnull=True).delete()
+    artifacts.sweep()
 
 
 @contextmanager
