@@ -21,6 +21,8 @@ OWNER = "towpath_owner"
 APP = "towpath_app"
 DATABASE = "towpath"
 SUPERUSER = "postgres"
+# Rows that are only added and read.
+IMMUTABLE = ("projects_release", "projects_event", "environments_deployment")
 
 # After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
 START_PATIENCE = 15.0
@@ -241,9 +243,14 @@ def grant_roles(target: Cluster, *, may_create_databases: bool = False) -> None:
 
 
 def default_privileges(url: str, *, owner: str = OWNER, app: str = APP) -> None:
-    """What the owner makes in this database, the application may use; migrations take away from immutable tables."""
+    """What the owner makes in this database, the application may use; of what is immutable it only adds and reads."""
     with connect(url) as connection:
         for right, things in (("SELECT, INSERT, UPDATE, DELETE", "TABLES"), ("USAGE, SELECT", "SEQUENCES")):
             statement = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT {} ON {} TO {}")
             names = sql.Identifier(owner), sql.SQL(right), sql.SQL(things), sql.Identifier(app)
             connection.execute(statement.format(*names))
+        # Migrations take it from whom they find; a role may have been named, or given everything, since.
+        for table in IMMUTABLE:
+            if connection.execute("SELECT to_regclass(%s)", [f"public.{table}"]).fetchone() != (None,):
+                statement = sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}")
+                connection.execute(statement.format(sql.Identifier("public", table), sql.Identifier(app)))
