@@ -16,7 +16,7 @@ from environments.api.routers import ROUTERS as UPPER
 from projects import authentication
 from projects.access import Actor
 from projects.api.routers import ROUTERS as LOWER
-from projects.errors import NotFound, Refused
+from projects.errors import UNSEEN, Malformed, NotFound, Refused
 from projects.rest import problems
 from projects.rest.bodies import ApiRequest
 from projects.rest.conventions import conventional
@@ -41,7 +41,7 @@ class StrictParser(Parser):
 
     def _check(self, value: Any, depth: int) -> None:
         if depth > self.DEEPEST:
-            raise problems.Unreadable(f"The body is nested deeper than {self.DEEPEST} levels.")
+            raise Malformed(f"The body is nested deeper than {self.DEEPEST} levels.")
         if isinstance(value, dict):
             for name, part in value.items():
                 self._check(name, depth)
@@ -51,10 +51,10 @@ class StrictParser(Parser):
                 self._check(part, depth + 1)
         elif isinstance(value, str):
             if "\0" in value:
-                raise problems.Unreadable("The body holds a NUL character, which cannot be kept.")
+                raise Malformed("The body holds a NUL character, which cannot be kept.")
         # The database keeps 1e300 as the whole number that it is. (The lowest of all was maybe lower when it was sent.)
         elif isinstance(value, int | float) and not -(2**63) < value < 2**64:
-            raise problems.Unreadable("The body holds a number that does not fit into 64 bits; send it as a text.")
+            raise Malformed("The body holds a number that does not fit into 64 bits; send it as a text.")
 
 
 class AccessTokenAuth(HttpBearer):
@@ -66,7 +66,7 @@ class AccessTokenAuth(HttpBearer):
             header = request.headers.get("Authorization", "")
             if header.partition(" ")[2].strip().startswith(("tpw_", "tps_")):
                 # A worker's credential reaches the worker's own doors; for it there is nothing else.
-                raise NotFound("There is no such thing here, or you may not see it.")
+                raise NotFound(UNSEEN)
             known = authentication.actor_of_bearer(header, address=request.META.get("REMOTE_ADDR", ""))
             cast(ApiRequest, request).actor = known
         return known

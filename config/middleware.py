@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from urllib.parse import urlencode, urlsplit
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
 from projects.authentication import NotAuthenticated
-from projects.errors import Refused
+from projects.errors import UNSEEN, Malformed, NotFound, Refused, TooLarge
+from projects.rest import problems
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -19,11 +20,19 @@ POLICY = (
 # The readable API document is drawn by a bundled script that styles itself.
 DOCS = "/api/v1/docs"
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
+class WrongMethod(Refused):
+    code = "method-not-allowed"
+    title = "Method not allowed"
+    http_status = 405
+
+
 PLAIN = {
-    400: ("The request cannot be read.", "malformed"),
-    404: ("There is no such thing here, or you may not see it.", "not-found"),
-    405: ("This address does not take this method.", "method-not-allowed"),
-    413: ("The body is too large.", "too-large"),
+    400: Malformed("The request cannot be read."),
+    404: NotFound(UNSEEN),
+    405: WrongMethod("This address does not take this method."),
+    413: TooLarge("The body is too large."),
 }
 Answer = Callable[[HttpRequest], HttpResponse]
 
@@ -62,16 +71,7 @@ class Refusals:
         """What was answered before any operation was found is told like everything else of the API."""
         if response.headers.get("Content-Type", "").startswith("application/problem"):
             return response
-        status = response.status_code
-        detail, code = PLAIN[status]
-        body = {
-            "type": "about:blank",
-            "title": refusals.TITLES[status],
-            "status": status,
-            "detail": detail,
-            "code": code,
-        }
-        told = JsonResponse(body | {"errors": []}, status=status, content_type="application/problem+json")
+        told = problems.answer(refusals.problem(PLAIN[response.status_code]), {})
         if "Allow" in response.headers:
             told.headers["Allow"] = response.headers["Allow"]
         return told
@@ -81,11 +81,7 @@ class Refusals:
         if refusal is None:
             return None
         if request.path.startswith("/api/"):
-            response: HttpResponse = JsonResponse(
-                refusals.problem(refusal),
-                status=refusals.status(refusal),
-                content_type="application/problem+json",
-            )
+            response = problems.answer(refusals.problem(refusal), {})
         elif isinstance(refusal, NotAuthenticated):
             response = self.to_sign_in(request)
         elif isinstance(refusal, refusals.Away):

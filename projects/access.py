@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from projects.errors import NotAllowed, NotFound
+from projects.errors import UNSEEN, NotAllowed, NotFound
 from projects.models import AccessToken, Grant, Membership, Organization, Role, User
 
 
@@ -217,7 +217,7 @@ def require(
 ) -> None:
     """NotFound for what the actor cannot see, NotAllowed for what they see but may not do."""
     if not actor.sees(project_id=project_id, environment_id=environment_id):
-        raise NotFound("There is no such thing here, or you may not see it.")
+        raise NotFound(UNSEEN)
     if not allows(actor, permission, project_id=project_id, environment_id=environment_id, protected=protected):
         where = " in a protected environment" if protected else ""
         raise NotAllowed(f"Your role does not let you {WORDS[permission]}{where}; ask an admin for a grant.")
@@ -226,4 +226,4 @@ def require(
 def require_own(actor: Actor, *organization_ids: uuid.UUID) -> None:
     """NotFound for a row of another organization: look-ups never give one, and a room does not rely on that."""
     if any(organization_id != actor.organization.pk for organization_id in organization_ids):
-        raise NotFound("There is no such thing here, or you may not see it.")
+        raise NotFound(UNSEEN)

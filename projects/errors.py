@@ -7,6 +7,8 @@ sets its own stable `code`.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+UNSEEN = "There is no such thing here, or you may not see it."
+
 
 class Refused(Exception):
     """`detail` is one sentence, `code` a stable word, `errors` the parts (fields or gates) where there are several."""
@@ -66,6 +68,13 @@ class Gone(Refused):
 
     code = "gone"
     title = "Gone"
+
+
+class Malformed(Refused):
+    """The request cannot be read."""
+
+    code = "malformed"
+    title = "The request cannot be read"
 
 
 class TooLarge(Refused):

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO
 
-from environments.stream.asgi import Malformed, Message, Receive, Scope, header
-from projects.errors import Refused
+from environments.stream.asgi import Message, Receive, Scope, header
+from projects.errors import Malformed, Refused, TooLarge
 
 IN_MEMORY = 64 * 1024
 files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="files")
@@ -27,14 +27,6 @@ class Limit:
 
     def until(self, received: int) -> float:
         return min(self.grace + received / self.rate, self.longest)
-
-
-class TooLarge(Refused):
-    """The body is larger than this address takes."""
-
-    code = "too-large"
-    title = "Too large"
-    http_status = 413
 
 
 class TooSlow(Refused):

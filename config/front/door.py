@@ -15,8 +15,8 @@ from django.http.request import split_domain_port, validate_host
 from config import refusals
 from config.front import bodies, pool
 from config.front.bodies import Limit
-from environments.stream.asgi import Application, Headers, Malformed, Message, Receive, Scope, Send, answer, header
-from projects.errors import Refused
+from environments.stream.asgi import Application, Headers, Message, Receive, Scope, Send, answer, header
+from projects.errors import Malformed, Refused
 from projects.rest.problems import Broken
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from environments.api.sessions import SessionAuth
 from environments.doing import assignments
 from environments.models import UNFINISHED, Phase, Run
 from environments.runs import logs, lookup, sessions
-from environments.stream.asgi import Malformed, Receive, Scope, Send, answer_json, body, header, query
+from environments.stream.asgi import Receive, Scope, Send, answer_json, body, header, query
 from environments.stream.crossing import across
 from environments.stream.cursors import Cursor
 from environments.stream.following import follow
@@ -30,7 +30,7 @@ from environments.stream.visitors import of_bearer, request_of
 from projects import history
 from projects import lifecycle as projects
 from projects.access import Actor
-from projects.errors import Invalid, NotFound
+from projects.errors import Invalid, Malformed, NotFound
 from projects.models import Event
 
 LINES = 500
@@ -64,7 +64,7 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
         raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
     name = f"organization:{actor.organization.pk}"
     async with (
-        seat(_person(actor)),
+        seat(actor),
         hub.feed(actor.organization) as feed,
         Stream(receive, send, hub, name) as stream,
     ):
@@ -126,7 +126,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
     actor, run = await across(lambda: (of_bearer(scope), find()))
     place = header(scope, b"last-event-id") or f"{asked.get('attempt') or run.attempt}-{asked.get('cursor') or 0}"
     _check_place(place)
-    async with seat(_person(actor)), Stream(receive, send, hub, f"run:{run_id}") as stream:
+    async with seat(actor), Stream(receive, send, hub, f"run:{run_id}") as stream:
         await tail(stream, place=place, read=read, again=find)
 
 
@@ -194,8 +194,3 @@ def _check_place(place: str) -> None:
     attempt, dash, after = place.partition("-")
     if not (dash and attempt.isdecimal() and after.isdecimal() and len(place) < 20):
         raise Invalid.field("cursor", "must be a line's number, and `attempt` an attempt's")
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    assert actor.user is not None
-    return actor.user.pk

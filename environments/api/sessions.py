@@ -11,7 +11,7 @@ from environments.runs import sessions
 from projects import access, authentication, limits
 from projects.authentication import NotAuthenticated
 from projects.credentials import digest
-from projects.errors import NotFound, Refused
+from projects.errors import UNSEEN, NotFound, Refused
 from projects.rest.bodies import ApiRequest
 
 PROTOCOLS = {"", "1"}  # the present number and the one before; absent means the present one
@@ -45,7 +45,7 @@ class SessionAuth(HttpBearer):
         if not credential:
             raise NotAuthenticated("Send the session: Authorization: Bearer <session>.")
         if not credential.startswith("tps_"):
-            raise NotFound("There is no such thing here, or you may not see it.")
+            raise NotFound(UNSEEN)
         check_protocol(request)
         bounded(credential)
         worker = sessions.of(credential, ending=self.ending)
@@ -73,7 +73,7 @@ class AnyCredential(HttpBearer):
                 _recognise_token(request, credential)
             return credential
         if credential.startswith(("tpw_", "tps_")):
-            raise NotFound("There is no such thing here, or you may not see it.")
+            raise NotFound(UNSEEN)
         if getattr(request, "actor", None) is None:
             header = request.headers.get("Authorization", "")
             address = request.META.get("REMOTE_ADDR", "")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-from projects.errors import Invalid, Refused
+from projects.errors import Invalid, Malformed
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,13 +16,6 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 PLAIN: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-
-
-class Malformed(Refused):
-    """The request cannot be read."""
-
-    code = "malformed"
-    title = "The request cannot be read"
 
 
 def header(scope: Scope, name: bytes) -> str:

@@ -12,6 +12,7 @@ from redis.client import Pipeline
 
 from environments.stream.crossing import across
 from projects import broker
+from projects.access import Actor
 from projects.limits import TooMany
 
 # A seat that is not claimed again for so long belongs to a process that is no more.
@@ -34,8 +35,10 @@ class TooManyStreams(TooMany):
 
 
 @asynccontextmanager
-async def seat(user_id: uuid.UUID) -> AsyncIterator[None]:
-    """Hold one of this person's streams; TooManyStreams where none is left."""
+async def seat(actor: Actor) -> AsyncIterator[None]:
+    """Hold one of this person's streams, their tokens' too; TooManyStreams where none is left."""
+    assert actor.user is not None
+    user_id = actor.user.pk
     most: int = settings.TOWPATH_STREAMS_PER_USER
     if _taken[user_id] >= most:
         raise TooManyStreams(most)

@@ -9,7 +9,7 @@ from django.http.cookie import parse_cookie
 from environments.stream.asgi import Scope, header
 from projects import authentication
 from projects.access import Actor
-from projects.errors import NotFound
+from projects.errors import UNSEEN, NotFound
 
 
 def request_of(scope: Scope) -> HttpRequest:
@@ -36,6 +36,6 @@ def of_bearer(scope: Scope) -> Actor:
     """The access token that asks; NotAuthenticated as soon as it is revoked or expired."""
     given = header(scope, b"authorization")
     if given.partition(" ")[2].strip().startswith(("tpw_", "tps_")):
-        raise NotFound("There is no such thing here, or you may not see it.")
+        raise NotFound(UNSEEN)
     client = scope.get("client")
     return authentication.actor_of_bearer(given, address=client[0] if client else "")

@@ -36,7 +36,7 @@ async def changes(scope: Scope, receive: Receive, send: Send) -> None:
     cursor = Cursor.parse(header(scope, b"last-event-id") or asked.get("since", ""))
     name = f"organization:{actor.organization.pk}"
     async with (
-        seat(_person(actor)),
+        seat(actor),
         hub.feed(actor.organization) as feed,
         Stream(receive, send, hub, name) as stream,
     ):
@@ -119,7 +119,7 @@ def through_the_front_door(request: HttpRequest, **parts: Any) -> HttpResponse:
 
 async def _tail(scope: Scope, receive: Receive, send: Send, name: str, place: str, read: Any, look: Any) -> None:
     actor = await across(look)
-    async with seat(_person(actor)), Stream(receive, send, hub, name) as stream:
+    async with seat(actor), Stream(receive, send, hub, name) as stream:
         await tail(stream, place=place, read=read, again=look)
 
 
@@ -132,11 +132,6 @@ def _may_read(actor: Actor, environment_id: uuid.UUID, app_id: uuid.UUID) -> Non
     app = App.objects.filter(pk=app_id, project__organization=actor.organization).first()
     if environment is None or app is None or not actor.sees(project_id=app.project_id, environment_id=environment_id):
         raise NotFound("There is no such log, or you may not see it.")
-
-
-def _person(actor: Actor) -> uuid.UUID:
-    assert actor.user is not None
-    return actor.user.pk
 
 
 def _number(name: str, words: str) -> int:

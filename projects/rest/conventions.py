@@ -9,10 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja.operation import Operation
 
-from projects.errors import Invalid, Refused
+from projects.errors import Invalid, Malformed, Refused
 from projects.rest import conditional, idempotency
 from projects.rest.bodies import ApiRequest
-from projects.rest.problems import Unreadable
 
 Run = Callable[..., HttpResponse]
 
@@ -92,7 +91,7 @@ def _check_no_body(request: HttpRequest) -> None:
     try:
         sent = orjson.loads(request.body)
     except ValueError:
-        raise Unreadable("The body is not valid JSON.") from None
+        raise Malformed("The body is not valid JSON.") from None
     if sent not in ({}, None):
         raise _not_known(list(sent) if isinstance(sent, dict) else ["body"])
 

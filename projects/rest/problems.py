@@ -13,25 +13,13 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg import errors as postgres
 
-from projects.errors import Invalid, NotFound, Refused
+from projects.errors import UNSEEN, Invalid, Malformed, NotFound, Refused, TooLarge
 from projects.rest.bodies import ApiRequest
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 WORDS = {"missing": "is required", "extra_forbidden": "is not known here"}
 Tell = Callable[[Refused], HttpResponse]
-
-
-class Unreadable(Refused):
-    code = "malformed"
-    title = "Malformed request"
-    http_status = 400
-
-
-class TooLarge(Refused):
-    code = "too-large"
-    title = "Too large"
-    http_status = 413
 
 
 class Broken(Refused):
@@ -60,7 +48,7 @@ def install(api: NinjaAPI, tell: Tell, refused: Callable[[Exception], Refused | 
     api.add_exception_handler(Refused, told(lambda request, refusal: refusal))
     api.add_exception_handler(ValidationError, told(invalid))
     api.add_exception_handler(HttpError, told(unreadable))
-    api.add_exception_handler(Http404, told(lambda request, exception: NotFound("There is no such thing here.")))
+    api.add_exception_handler(Http404, told(lambda request, exception: NotFound(UNSEEN)))
     api.add_exception_handler(RequestDataTooBig, told(lambda request, exception: TooLarge("The body is too large.")))
     api.add_exception_handler(SuspiciousOperation, told(unreadable))
     api.add_exception_handler(UnreadablePostError, told(unreadable))
@@ -78,7 +66,7 @@ def answer(body: dict[str, Any], headers: dict[str, str]) -> HttpResponse:
 def invalid(request: HttpRequest, exception: ValidationError) -> Refused:
     """Which fields are wrong; a path that cannot name anything is 404."""
     if any(error["loc"][:1] == ("path",) for error in exception.errors):
-        return NotFound("There is no such thing here, or you may not see it.")
+        return NotFound(UNSEEN)
     wrong = [
         {"field": _field(error["loc"]), "message": WORDS.get(error["type"], _message(error["msg"]))}
         for error in exception.errors
@@ -102,12 +90,12 @@ def _message(message: str) -> str:
 
 
 def unreadable(request: HttpRequest, exception: Exception) -> Refused:
-    if isinstance(exception.__cause__, Unreadable):
+    if isinstance(exception.__cause__, Malformed):
         return exception.__cause__
     sentence = getattr(exception, "message", "") or "The request cannot be read."
     if sentence.startswith("Cannot parse"):
         sentence = "The body is not valid JSON."
-    return Unreadable(sentence)
+    return Malformed(sentence)
 
 
 def broken(request: HttpRequest, exception: Exception) -> Refused:
