@@ -1,6 +1,7 @@
 """What surrounds every page: security headers, and refusals told in the house's own pages."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
+from environments.views.shell import chosen_environment
 from projects.authentication import NotAuthenticated
 from projects.errors import UNSEEN, Malformed, NotFound, Refused, TooLarge
 from projects.rest import problems
@@ -96,6 +98,8 @@ class Refusals:
     def page(self, request: HttpRequest, refusal: Refused) -> HttpResponse:
         status = refusals.status(refusal)
         htmx = bool(getattr(request, "htmx", False))
+        with suppress(Refused):
+            chosen_environment(request)  # before it is drawn: the frame of a refusal cannot refuse in its turn
         context = {
             "refusal": refusal,
             "status": status,

@@ -175,9 +175,17 @@ def _choose(request: Any) -> Environment | None:
     if not name:
         return None
     found = _staged(seen.environments(request.actor)).filter(names.same("name", name)).first()
-    if found is None and named:
+    if found is None and named and not _ends_on_its_own_page(request, named):
         raise NotFound("There is no environment of that name here, or you may not see it.")
     return found
+
+
+def _ends_on_its_own_page(request: Any, name: str) -> bool:
+    """Its page is shown until all that it had is gone, also where the address still names it as the chosen one."""
+    if not ENVIRONMENT_PAGE.fullmatch(request.path):
+        return False
+    ending = seen.environments(request.actor, terminating=True).filter(names.same("name", name))
+    return ending.filter(pk=request.path.rpartition("/")[2]).exists()
 
 
 def query(request: Any, **more: Any) -> str:

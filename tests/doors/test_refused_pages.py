@@ -1,15 +1,18 @@
 """A refusal raised in a page is told in a page, and every page keeps its headers."""
 
 import re
+import uuid
+from collections.abc import Iterator
 
 import pytest
 from django.db import DataError, OperationalError, connections
 from django.http import HttpResponse
 from django.test import Client
-from django.urls import path
+from django.urls import get_resolver, path, reverse
 
 from config import refusals, urls
 from config.middleware import POLICY
+from environments import lifecycle
 from environments.models import Chain
 from projects import errors
 from projects.authentication import NotAuthenticated
@@ -108,6 +111,40 @@ def test_the_page_leads_back_to_where_one_came_from_and_never_elsewhere(browser)
     assert 'href="http://testserver/board?q=x"' in page
     page = browser.get("/raising/conflict", headers={"Referer": "https://evil.example/"}).content.decode()
     assert "evil" not in page
+
+
+def pages_of_a_thing() -> Iterator[str]:
+    """The address of every page that names a thing in its path, of one that is unknown."""
+    for name, ways in get_resolver(urls.__name__).reverse_dict.lists():
+        parameters = ways[0][0][0][1]
+        if isinstance(name, str) and parameters:
+            yield reverse(name, args=["status" if each == "part" else uuid.uuid4() for each in parameters])
+
+
+def test_what_is_not_there_is_404_also_under_an_environment_that_is_not_there():
+    browser = builders.browser(builders.cast().viewer)
+    addresses = list(pages_of_a_thing())
+    assert len(addresses) > 20
+    found = {address: browser.get(f"{address}?environment=nowhere").status_code for address in addresses}
+    assert set(found.values()) == {404, 405}, found
+    assert browser.get("/plans/draft?environment=nowhere&kind=y").status_code == 404
+
+
+def test_a_refusal_keeps_the_environment_one_has_chosen():
+    owner = builders.cast().owner
+    lifecycle.create(by=owner, name="qa")
+    shown = builders.browser(owner).get(f"/runs/{uuid.uuid4()}?environment=QA").content.decode()
+    assert 'href="/projects?environment=qa"' in shown
+
+
+def test_an_environment_that_ends_is_shown_also_where_its_address_names_it_as_chosen():
+    owner = builders.cast().owner
+    browser = builders.browser(owner)
+    gone = lifecycle.create(by=owner, name="gone")
+    lifecycle.delete(gone, by=owner)
+    assert browser.get(f"/environments/{gone.id}?environment=gone").status_code == 200
+    assert browser.get(f"/environments/{gone.id}?environment=nowhere").status_code == 404
+    assert browser.get("/?environment=gone").status_code == 404
 
 
 @pytest.mark.django_db(transaction=True)
