@@ -420,3 +420,30 @@ def test_a_worker_gone_wild_is_slowed_down_and_others_are_not(monkeypatch: pytes
     refused = [answer for answer in answers if answer.status_code == 429]
     assert refused and refused[0].headers["Retry-After"]
     calm.post("/workers/me/desired")
+
+
+def test_nul_is_taken_out_of_what_a_session_says_and_refused_of_everybody_else() -> None:
+    here = yard()
+    speaker, answer = registered(here)
+    here.deploy()
+    run = claimed(speaker)
+    about = {"attempt": run["attempt"]}
+    step = {"n": 2, "name": "inst\0all", "phase": "running", "detail": "a\0b", "exit_code": None}
+    speaker.post(f"/runs/{run['id']}/reports", about | {"step": step})
+    lines = [{"at": "2026-01-01T00:00:00Z", "step": 2, "stream": "out", "text": "a\0b \\u0000", "\0more": ["\0"]}]
+    assert speaker.post(f"/runs/{run['id']}/log-chunks", about | {"offset": 0, "lines": lines}) == {"next": 1}
+    speaker.post("/workers/me/observations", {"slots": [], "missing": ["\0"]})
+    speaker.post("/workers/me/service-logs", {"chunks": []})
+    speaker.post("/workers/heartbeat", {"system_info": {"os\0": "Lin\0ux"}})
+    speaker.post(
+        f"/runs/{run['id']}/conclusion", about | {"outcome": "failed", "reason": "a\0b", "last_lines": ["\0c"]}
+    )
+
+    rest = builders.rest(here.owner)
+    told = rest.get(f"/api/v1/runs/{run['id']}").json()
+    assert (told["reason"], told["last_lines"]) == ("ab", ["c"])
+    assert rest.get(f"/api/v1/runs/{run['id']}/logs").json()[0]["text"] == r"ab \u0000"
+    worker = f"/api/v1/workers/{answer['worker_id']}"
+    assert rest.get(worker).json()["system_info"] == {"os": "Linux"}
+    body = {"system_info": {"os": "Lin\0ux"}}
+    assert rest.post(f"{worker}/heartbeat", body, content_type="application/json").status_code == 400
