@@ -21,6 +21,10 @@ class KeyTaken(Conflict):
     code = "key-taken"
 
 
+class KeyFixed(Conflict):
+    code = "key-fixed"
+
+
 class InUse(Conflict):
     code = "in-use"
 
@@ -72,15 +76,18 @@ def default(*, by: Actor) -> Project:
             found = _create(by, key=DEFAULT, name="Default", description="")
         except KeyTaken:
             found = Project.objects.get(organization=by.organization, is_default=True)
-    access.require(by, Permission.VIEW, project_id=found.id)
+    if not by.sees(project_id=found.id):
+        raise NotFound("There is no such project.")
     return found
 
 
 @events.operation
 def update(project: Project, *, by: Actor, **fields: Any) -> Project:
-    """Change name, description or restrict_to_environment_id."""
+    """Change name, description or restrict_to_environment_id; the key may be named as it is, in any case."""
     access.require_own(by, project.organization_id)
     access.require(by, Permission.MANAGE_PROJECTS, project_id=project.id)
+    if fields.pop("key", project.key).upper() != project.key:
+        raise KeyFixed(f"A project keeps its key for life; leave {project.key}, or create another project.")
     if unknown := set(fields) - CHANGEABLE:
         raise Invalid.field(sorted(unknown)[0], "cannot be changed")
     if "name" in fields:

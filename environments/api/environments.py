@@ -19,7 +19,7 @@ from projects import events
 from projects import lifecycle as projects
 from projects.access import Actor
 from projects.rest.bodies import actor, created, shown_once
-from projects.rest.conditional import require_match
+from projects.rest.conditional import names_a_version, require_match
 from projects.rest.paging import Paging, page
 from projects.rest.shapes import as_json
 
@@ -97,10 +97,10 @@ def update_environment(request: HttpRequest, id: UUID, body: EnvironmentChange) 
     wanted = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk).wanted
     current = shape(by, environment)
     require_match(request, current)
-    fields = body.given(current)
+    fields = body.given(current, tagged=names_a_version(request))
     # What was read and is sent back is no wish: `ready` is a status, but nothing that can be asked for. `inactive` can
-    # be, and is one where the environment is on its way to something else.
-    meant = fields.get("status") in set(Environment.Wanted.values) - {wanted}
+    # be, and is one where it comes alone, or the environment is on its way to something else.
+    meant = fields.get("status") in set(Environment.Wanted.values) - ({wanted} if len(fields) > 1 else set())
     fields = {
         name: value
         for name, value in fields.items()
@@ -108,6 +108,8 @@ def update_environment(request: HttpRequest, id: UUID, body: EnvironmentChange) 
     }
     if fields:
         environment = lifecycle.update(environment, by=by, **fields)
+    else:
+        lifecycle.check_manage(environment, by=by)
     return shape(by, environment)
 
 

@@ -56,6 +56,11 @@ def require_match(request: HttpRequest, current: dict[str, Any]) -> None:
         raise ChangedMeanwhile("It was changed since you read it; read it again and repeat your change.")
 
 
+def names_a_version(request: HttpRequest) -> bool:
+    """Whether If-Match says which version the client has read."""
+    return request.headers.get("If-Match", "").strip() not in {"", "*"}
+
+
 def _stable(answer: dict[str, Any]) -> str:
     kept = {name: value for name, value in answer.items() if name not in VOLATILE}
     return _digest(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS))

@@ -21,17 +21,22 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    def given(self, current: Mapping[str, Any]) -> dict[str, Any]:
-        """The fields sent. A read-only field of the answer sent back unchanged is ignored, anything else is 422."""
+    def given(self, current: Mapping[str, Any], *, tagged: bool = False) -> dict[str, Any]:
+        """The fields sent. A read-only field of the answer sent back unchanged is ignored, anything else is 422.
+
+        What is measured may have moved since it was read: it is believed to be sent back where the client says which
+        version it has read (`tagged`), or sends back all that is read-only.
+        """
         found = self.model_dump(exclude_unset=True)
+        extra = self.model_extra or {}
+        fixed = set(current) - set(type(self).model_fields) - VOLATILE
+        read = tagged or fixed <= set(extra)
         wrong = []
-        for name in self.model_extra or {}:
-            value = found.pop(name)
-            if name in VOLATILE and name in current:
-                continue
+        for name in extra:
+            value = as_json(found.pop(name))
             if name not in current:
                 wrong.append({"field": name, "message": "is not known here"})
-            elif as_json(value) != as_json(current[name]):
+            elif value != (now := as_json(current[name])) and not (read and name in VOLATILE and _alike(value, now)):
                 wrong.append({"field": name, "message": "cannot be changed"})
         if wrong:
             raise Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
@@ -47,3 +52,8 @@ class Answer(BaseModel):
 def as_json(value: Any) -> Any:
     """The value as a client would have read it."""
     return orjson.loads(orjson.dumps(value, default=str))
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether one may be the other at another moment."""
+    return type(one) is type(other)

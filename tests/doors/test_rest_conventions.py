@@ -177,7 +177,9 @@ def test_what_was_read_may_be_sent_back_and_a_changed_read_only_field_may_not():
     path = f"/projects/{made['id']}"
     assert patch(client, path, made).status_code == 200
     assert patch(client, path, made | {"name": "y"}).json()["name"] == "y"
-    assert fields(patch(client, path, {"key": "CD"})) == {"key"}
+    assert is_problem(patch(client, path, {"key": "CD", "name": "z"}), 409, "key-fixed")
+    assert is_problem(patch(client, path, {"key": None}), 409, "key-fixed")
+    assert patch(client, path, {"key": "ab"}).json()["key"] == "AB"
     assert fields(patch(client, path, {"status": "gone", "nonsense": 1})) == {"status", "nonsense"}
 
 

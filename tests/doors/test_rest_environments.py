@@ -204,6 +204,31 @@ def test_what_was_read_may_be_sent_back_whole(client, cast):
     assert fields(patch(client, f"/environments/{made['id']}", {"kind": "ephemeral"})) == {"kind"}
 
 
+def test_what_was_measured_may_have_moved_only_for_who_has_read_it(client, cast):
+    made = make(client)
+    in_state(made, "running")
+    path = f"/environments/{made['id']}"
+    read = get(client, path)
+    worker_in(made, cast)
+    assert patch(client, path, read.json() | {"status": "active", "description": "new"}).status_code == 200
+    tag = get(client, path)["ETag"]
+    assert patch(client, path, {"active_workers": 7, "description": "newer"}, If_Match=tag).status_code == 200
+    assert patch(client, path, {"active_workers": 1, "endpoints": []}).status_code == 200
+    assert fields(patch(client, path, {"active_workers": 7, "metrics": {"cpu": 1}})) == {"active_workers", "metrics"}
+    assert fields(patch(client, path, {"active_workers": 7}, If_Match="*")) == {"active_workers"}
+    odd = get(client, path).json() | {"active_workers": "many", "endpoints": {}}
+    assert fields(patch(client, path, odd)) == {"active_workers", "endpoints"}
+
+
+def test_a_status_that_comes_alone_is_asked_for_also_where_it_is_so_already(client, cast):
+    made = make(client)
+    in_state(made, "running")
+    worker_in(made, cast)
+    path = f"/environments/{made['id']}"
+    assert patch(builders.rest(cast.operator), path, {"status": "active"}).status_code == 200
+    assert is_problem(patch(builders.rest(cast.viewer), path, {"status": "active"}), 403)
+
+
 def test_inactive_stops_and_active_starts(client):
     made = make(client)
     in_state(made, "running")

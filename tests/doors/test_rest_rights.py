@@ -84,6 +84,10 @@ def acts(place) -> list[tuple[str, str, str, dict]]:
         ("operator", "post", f"/apps/{place.app.id}/releases", {"version": name("v"), "manifest": builders.MANIFEST}),
         ("admin", "post", "/environments", {"name": name("env"), "provisioner": "external"}),
         ("admin", "patch", f"/environments/{place.environment.id}", {"description": name("d")}),
+        ("admin", "patch", f"/environments/{place.environment.id}", {}),
+        ("admin", "patch", f"/projects/{place.app.project_id}", {}),
+        ("admin", "patch", f"/apps/{place.app.id}", {}),
+        ("admin", "patch", f"/chains/{place.chain.id}", {}),
         ("operator", "get", f"/environments/{place.environment.id}/worker-command", {}),
         ("operator", "post", f"/environments/{place.environment.id}/start", {}),
         ("admin", "patch", f"/chains/{place.chain.id}", {"name": name("Chain")}),
@@ -146,6 +150,16 @@ def test_a_token_limited_to_an_environment_finds_no_other_one(place):
     assert is_problem(get(limited, f"/environments/{place.spare.id}"), 404)
     assert is_problem(get(limited, f"/environments/{place.spare.id}/worker-command"), 404)
     assert str(place.spare.id) not in get(limited, "/events").content.decode()
+
+
+def test_a_token_limited_to_an_environment_gets_the_default_project_that_it_sees(place):
+    def limited(**limits: list[uuid.UUID]) -> Client:
+        return Client(headers={"Authorization": f"Bearer {builders.token(place.cast.owner, **limits)}"})
+
+    token = limited(environment_ids=[place.environment.id])
+    made = get(token, "/projects/default").json()
+    assert made["id"] in {row["id"] for row in get(token, "/projects").json()}
+    assert is_problem(get(limited(project_ids=[place.app.project_id]), "/projects/default"), 404)
 
 
 def test_a_token_that_makes_a_token_gives_no_more_than_it_has(place):

@@ -18,6 +18,7 @@ class ProjectIn(Body):
 
 
 class ProjectChange(Change):
+    key: str | None = Field(None, description="Never changes; another one is 409.")
     name: str | None = None
     description: str | None = None
     restrict_to_environment: str | None = None
