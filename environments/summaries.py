@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from environments import states
-from environments.models import Endpoint, Environment, Run, RunKind, Sample, Slot, State, Worker
+from environments.models import Endpoint, Environment, Phase, Run, RunKind, Sample, Slot, State, Worker
 from projects import scopes
 from projects.access import Actor
 from projects.errors import Invalid
@@ -69,8 +69,9 @@ def _alive() -> QuerySet[Worker]:
 
 def _workers(ids: list[uuid.UUID]) -> dict[uuid.UUID, Counter[str]]:
     found: dict[uuid.UUID, Counter[str]] = defaultdict(Counter)
-    for environment_id, status in _alive().filter(environment__in=ids).values_list("environment_id", "status"):
-        found[environment_id]["busy" if status == "busy" else "idle"] += 1
+    holds = Exists(Run.objects.filter(worker=OuterRef("pk"), phase=Phase.RUNNING))
+    for environment_id, busy in _alive().filter(environment__in=ids).values_list("environment_id", holds):
+        found[environment_id]["busy" if busy else "idle"] += 1
     return found
 
 

@@ -138,13 +138,13 @@ def test_the_status_is_derived_from_state_and_live_workers(client, cast):
     in_state(made, "running")
     worker_in(made, cast, alive=False)
     assert get(client, path).json()["status"] == "ready"
-    worker_in(made, cast), worker_in(made, cast, status="busy")
+    worker_in(made, cast), worker_in(made, cast, status="busy")  # which holds no run, whatever it says
     shown = get(client, path).json()
     assert (shown["status"], shown["active_workers"], shown["idle_workers"], shown["busy_workers"]) == (
         "active",
         2,
-        1,
-        1,
+        2,
+        0,
     )
     assert get(client, "/environments?status_filter=ready").json() == []
     assert len(get(client, "/environments?status_filter=active").json()) == 1

@@ -136,6 +136,8 @@ def test_workers_are_seen_with_what_they_do() -> None:
     told = {one["id"]: one for one in get(client, "/workers").json()}
 
     assert (told[str(worker.pk)]["state"], told[str(worker.pk)]["current_run_id"]) == ("busy", str(run.pk))
+    counted = get(client, f"/environments/{here.environment.pk}").json()
+    assert (counted["busy_workers"], counted["idle_workers"]) == (1, len(told) - 1)
     assert (told[str(idle.pk)]["state"], told[str(idle.pk)]["load"]) == ("idle", 0)
     assert get(client, f"/workers/{idle.pk}").json()["environment_id"] == str(here.environment.pk)
     assert "session" not in get(client, f"/workers/{idle.pk}").content.decode()
