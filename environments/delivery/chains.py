@@ -163,7 +163,7 @@ def locked(chain: Chain) -> Chain:
 def _checked(
     stages: Sequence[Mapping[str, Any]], *, by: Actor, create_missing: bool
 ) -> list[tuple[str, list[Environment]]]:
-    """Names resolved to environments; every complaint names its place, `stages.1.environments`."""
+    """Names resolved to environments; every complaint names its place, `stages[1].environments`."""
     if not stages:
         raise Invalid.field("stages", "a chain has at least one stage.")
     if len(stages) > MOST_STAGES:
@@ -172,11 +172,11 @@ def _checked(
     seen_stages: set[str] = set()
     seen: set[uuid.UUID] = set()
     for index, stage in enumerate(stages):
-        title = _name(str(stage.get("name") or ""), f"stages.{index}.name")
+        title = _name(str(stage.get("name") or ""), f"stages[{index}].name")
         if title.casefold() in seen_stages:
-            raise Invalid.field(f"stages.{index}.name", f"two stages are called {title}.")
+            raise Invalid.field(f"stages[{index}].name", f"two stages are called {title}.")
         seen_stages.add(title.casefold())
-        field = f"stages.{index}.environments"
+        field = f"stages[{index}].environments"
         named = list(stage.get("environments") or [])
         if not 0 < len(named) <= MOST_ENVIRONMENTS:
             raise Invalid.field(field, f"a stage holds 1 to {MOST_ENVIRONMENTS} environments.")
@@ -198,7 +198,7 @@ def _hold(checked: Sequence[tuple[str, Sequence[Environment]]]) -> None:
     for index, (_, found) in enumerate(checked):
         for environment in found:
             if environment.id in gone:
-                raise Invalid.field(f"stages.{index}.environments", f"{environment.title} is being deleted.")
+                raise Invalid.field(f"stages[{index}].environments", f"{environment.title} is being deleted.")
 
 
 def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> Environment:

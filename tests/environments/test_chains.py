@@ -98,7 +98,7 @@ class TestCreating:
     def test_what_does_not_exist_is_named(self, home: House) -> None:
         with pytest.raises(Invalid, match="there is no environment nowhere") as refusal:
             home.chain("nowhere")
-        assert refusal.value.errors[0]["field"] == "stages.0.environments"
+        assert refusal.value.errors[0]["field"] == "stages[0].environments"
 
     def test_what_does_not_exist_is_created_when_asked_for(self, home: House) -> None:
         chain = chains.create(
@@ -112,17 +112,20 @@ class TestCreating:
             chains.create(
                 by=home.owner, name="Main", stages=[{"name": "A", "environments": ["?"]}], create_missing=True
             )
-        assert refusal.value.errors[0]["field"] == "stages.0.environments"
+        assert refusal.value.errors[0]["field"] == "stages[0].environments"
 
     @pytest.mark.parametrize(
         ("wrong", "field"),
         [
             ([], "stages"),
-            ([{"name": "", "environments": ["dev"]}], "stages.0.name"),
-            ([{"name": "A", "environments": []}], "stages.0.environments"),
-            ([{"name": "A", "environments": ["dev", "dev"]}], "stages.0.environments"),
-            ([{"name": "A", "environments": ["dev"]}, {"name": "B", "environments": ["dev"]}], "stages.1.environments"),
-            ([{"name": "A", "environments": ["dev"]}, {"name": "a", "environments": ["prod"]}], "stages.1.name"),
+            ([{"name": "", "environments": ["dev"]}], "stages[0].name"),
+            ([{"name": "A", "environments": []}], "stages[0].environments"),
+            ([{"name": "A", "environments": ["dev", "dev"]}], "stages[0].environments"),
+            (
+                [{"name": "A", "environments": ["dev"]}, {"name": "B", "environments": ["dev"]}],
+                "stages[1].environments",
+            ),
+            ([{"name": "A", "environments": ["dev"]}, {"name": "a", "environments": ["prod"]}], "stages[1].name"),
         ],
     )
     def test_what_makes_no_sense_is_refused_where_it_stands(self, home: House, wrong: list, field: str) -> None:
