@@ -9,13 +9,15 @@ from django.db.models import QuerySet
 from projects import scopes
 from projects.access import Actor
 from projects.errors import Gone, Invalid
-from projects.models import Event, Organization
+from projects.models import Event, EventCounter, Organization
 from projects.narration import sentence
 
-MARK = re.compile(r"[0-9]{1,9}-[0-9]{1,40}")
+MARK = re.compile(r"[0-9]{1,9}-[0-9]{1,18}")
 
 
-class OtherEpoch(Gone):
+class Reset(Gone):
+    """Nothing is known of that place; whoever follows the log begins anew."""
+
     code = "reset"
 
 
@@ -50,15 +52,17 @@ def visible(by: Actor) -> QuerySet[Event]:
 
 
 def number_of(organization: Organization, mark: str) -> int:
-    """The number in `<epoch>-<number>`; OtherEpoch where the log was restored since, 0 for an empty mark."""
+    """The number in `<epoch>-<number>`; Reset where the log has no such place (any more), 0 for an empty mark."""
     if not mark:
         return 0
     if not MARK.fullmatch(mark):
         raise Invalid.field("after", "must be an event's id, <epoch>-<number>")
     epoch, _, number = mark.partition("-")
     if int(epoch) != organization.event_epoch:
-        raise OtherEpoch("The log was restored since; begin again without `after`.")
-    return min(int(number), 2**62)
+        raise Reset("The log was restored since; begin again without `after`.")
+    if not EventCounter.objects.filter(pk=organization.pk, last__gte=int(number)).exists():
+        raise Reset("The log does not reach that far; begin again without `after`.")
+    return int(number)
 
 
 def mark(organization: Organization, event: Event) -> str:

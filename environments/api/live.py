@@ -5,14 +5,15 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from django.http import HttpRequest
 from ninja import Router
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from environments import lifecycle
+from environments.api.schemas.runs import LogPlace
 from environments.api.schemas.working import ClaimIn
 from environments.api.sessions import SessionAuth
 from environments.doing import assignments
@@ -32,11 +33,13 @@ from projects import lifecycle as projects
 from projects.access import Actor
 from projects.errors import Invalid, Malformed, NotFound
 from projects.models import Event
+from projects.rest import problems
 
 LINES = 500
 PARKED = "claims:environment:"
 AUTHENTICATED = SessionAuth()
 Wanted = Callable[[Event], bool]
+M = TypeVar("M", bound=BaseModel)
 
 router = Router(tags=["events"])
 STREAM = {"description": "Server-Sent Events", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
@@ -106,7 +109,8 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 
     A retried run goes on with the lines of its new attempt.
     """
-    asked = query(scope, "attempt", "cursor", "limit")
+    asked = _read(LogPlace.model_validate, query(scope, *LogPlace.model_fields))
+    at_once = min(asked.limit, LINES)
     run_id = uuid.UUID(scope["path_params"]["run"])
 
     def find() -> Run:
@@ -115,16 +119,16 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
     def read(place: str) -> Piece:
         attempt, after = map(int, place.split("-"))
         run = Run.objects.only("phase", "attempt").get(pk=run_id)
-        lines = logs.read(run, attempt, after, LINES)
+        lines = logs.read(run, attempt, after, at_once)
         messages = [("line", orjson.dumps({"attempt": attempt, **line}).decode()) for line in lines]
         if lines:
-            return Piece(messages, f"{attempt}-{lines[-1]['n'] + 1}", more=len(lines) == LINES)
-        if attempt < run.attempt and "attempt" not in asked:
+            return Piece(messages, f"{attempt}-{lines[-1]['n'] + 1}", more=len(lines) == at_once)
+        if attempt < run.attempt and asked.attempt is None:
             return Piece([], f"{attempt + 1}-0", more=True)
         return Piece([], place, over=run.phase if run.phase not in UNFINISHED or attempt < run.attempt else None)
 
     actor, run = await across(lambda: (of_bearer(scope), find()))
-    place = header(scope, b"last-event-id") or f"{asked.get('attempt') or run.attempt}-{asked.get('cursor') or 0}"
+    place = header(scope, b"last-event-id") or f"{asked.attempt or run.attempt}-{asked.first}"
     _check_place(place)
     async with seat(actor), Stream(receive, send, hub, f"run:{run_id}") as stream:
         await tail(stream, place=place, read=read, again=find)
@@ -133,13 +137,7 @@ async def run_log(scope: Scope, receive: Receive, send: Send) -> None:
 async def claim(scope: Scope, receive: Receive, send: Send) -> None:
     """`POST /workers/me/claims`: parked here without thread or connection until there is work or something new."""
     query(scope)
-    try:
-        said = ClaimIn.model_validate_json(await body(receive))
-    except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise Malformed("The body is not valid JSON.") from None
-        wrong = [{"field": ".".join(map(str, one["loc"])) or "body", "message": one["msg"]} for one in error.errors()]
-        raise Invalid(f"{wrong[0]['field']}: {wrong[0]['message']}.", errors=wrong) from None
+    said = _read(ClaimIn.model_validate_json, await body(receive))
     credential = header(scope, b"authorization").partition(" ")[2].strip()
     worker = await across(AUTHENTICATED, request_of(scope))
     until = time.monotonic() + said.wait
@@ -158,6 +156,16 @@ async def claim(scope: Scope, receive: Receive, send: Send) -> None:
         finally:
             left.cancel()
     await answer_json(send, 200, answer)
+
+
+def _read(read: Callable[[Any], M], given: Any) -> M:
+    """What was sent, as its shape says; refused as at every other door of the API."""
+    try:
+        return read(given)
+    except ValidationError as error:
+        if error.errors()[0]["type"] == "json_invalid":
+            raise Malformed("The body is not valid JSON.") from None
+        raise problems.wrong((one["loc"], one["type"], one["msg"]) for one in error.errors()) from None
 
 
 def _take(credential: str, claim_key: str) -> dict[str, Any]:
@@ -193,4 +201,4 @@ async def _left(receive: Receive) -> None:
 def _check_place(place: str) -> None:
     attempt, dash, after = place.partition("-")
     if not (dash and attempt.isdecimal() and after.isdecimal() and len(place) < 20):
-        raise Invalid.field("cursor", "must be a line's number, and `attempt` an attempt's")
+        raise Invalid.field("Last-Event-ID", "must be one of this stream's, <attempt>-<line>")

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.http import HttpRequest
 from ninja import Query, Router
-from pydantic import AwareDatetime
 
 from environments import lifecycle, service_logs, summaries
 from environments.api.schemas.observing import EndpointOut, EventFilters, EventOut, LogLineOut
@@ -17,17 +16,20 @@ from projects.errors import Invalid
 from projects.rest import paging as pages
 from projects.rest.bodies import actor
 from projects.rest.paging import Paging, page
+from projects.rest.shapes import Moment
 
 router = Router(tags=["events"])
 PLACE = re.compile(r"[0-9]{1,18}-[0-9]{1,9}")
 
 
 @router.get("/events", response=list[EventOut])
-def list_events(request: HttpRequest, paging: Query[Paging], filters: Query[EventFilters]) -> list[dict[str, Any]]:
+def list_events(
+    request: HttpRequest, paging: Query[Paging], filters: Query[EventFilters], environment: str = ""
+) -> list[dict[str, Any]]:
     """Ascending; `after` (or the cursor) is the last id one has seen."""
     by = actor(request)
-    environment = lifecycle.find(by, filters.environment, terminating=True) if filters.environment else None
-    return read_events(request, paging, filters, environment_id=environment.id if environment else None)
+    found = lifecycle.find(by, environment, terminating=True) if environment else None
+    return read_events(request, paging, filters, environment_id=found.id if found else None)
 
 
 @router.get("/environments/{id}/events", response=list[EventOut])
@@ -79,7 +81,7 @@ def list_service_logs(
     id: UUID,
     app: str = "",
     service: str = "",
-    since: AwareDatetime | None = None,
+    since: Moment | None = None,
     limit: int = Query(100, ge=1, le=1000),
     cursor: str = Query("", description="Where older lines begin, from the Link header."),
     skip: int = Query(0, ge=0, le=10_000, description="Lines to leave out at the new end."),

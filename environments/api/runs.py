@@ -7,11 +7,10 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from environments import cancellations, lifecycle, retries
-from environments.api.schemas.runs import KindName, LineOut, PhaseName, RunOut, StepOut, Why
+from environments.api.schemas.runs import KindName, LineOut, LogPlace, PhaseName, RunOut, StepOut, Why
 from environments.models import Run, RunStep
 from environments.runs import logs, lookup
 from projects import apps
-from projects.errors import Invalid
 from projects.rest.bodies import actor
 from projects.rest.paging import Paging, link, page
 
@@ -64,20 +63,11 @@ def get_run(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.get("/runs/{id}/logs", response=list[LineOut])
-def get_logs(
-    request: HttpRequest,
-    id: UUID,
-    attempt: int | None = Query(None, ge=1, le=32000, description="The latest, unless given."),
-    limit: int = Query(1000, ge=1, le=10_000, description="How many lines."),
-    cursor: str = Query("", description="The number of the first line; the Link header says which comes next."),
-    skip: int = Query(0, ge=0, le=1_000_000, description="Lines to leave out at the beginning."),
-) -> list[logs.Line]:
+def get_logs(request: HttpRequest, id: UUID, place: Query[LogPlace]) -> list[logs.Line]:
     """The lines of one attempt in order. With `Accept: text/event-stream` the answer follows the run."""
     run = lookup.find(actor(request), id)
-    if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise Invalid.field("cursor", "is not one of ours; begin without it")
-    lines = logs.read(run, attempt, int(cursor or 0) + skip, limit)
-    if len(lines) == limit:
+    lines = logs.read(run, place.attempt, place.first, place.limit)
+    if len(lines) == place.limit:
         link(request, str(lines[-1]["n"] + 1))
     return lines
 

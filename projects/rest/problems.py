@@ -1,7 +1,7 @@
 """Whatever goes wrong in a REST operation, told as `application/problem+json`."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import orjson
@@ -67,20 +67,25 @@ def invalid(request: HttpRequest, exception: ValidationError) -> Refused:
     """Which fields are wrong; a path that cannot name anything is 404."""
     if any(error["loc"][:1] == ("path",) for error in exception.errors):
         return NotFound(UNSEEN)
-    wrong = [
-        {"field": _field(error["loc"]), "message": WORDS.get(error["type"], _message(error["msg"]))}
-        for error in exception.errors
-    ]
-    return Invalid(f"{wrong[0]['field']} {wrong[0]['message']}.", errors=wrong)
+    return wrong((_parts(error["loc"]), error["type"], error["msg"]) for error in exception.errors)
 
 
-def _field(location: tuple[Any, ...]) -> str:
-    """`("body", "body", "stages", 0, "name")` is told as `stages[0].name`."""
-    parts = list(location[1:])
-    if location and location[0] == "body" and len(parts) > 1:
-        parts = parts[1:]
-    elif location and location[0] == "query" and len(parts) > 1:
-        parts = parts[-1:]
+def wrong(errors: Iterable[tuple[Sequence[Any], str, str]]) -> Invalid:
+    """The refusal that names each (field's path, type, message) of a validation."""
+    told = [{"field": _field(path), "message": WORDS.get(kind, _message(message))} for path, kind, message in errors]
+    return Invalid(f"{told[0]['field']} {told[0]['message']}.", errors=told)
+
+
+def _parts(location: Sequence[Any]) -> Sequence[Any]:
+    """Without the source, and without the operation's own name for what it takes from there."""
+    source, parts = location[0], location[1:]
+    if source == "body" and len(parts) > 1:
+        return parts[1:]
+    return parts[-1:] if source == "query" else parts
+
+
+def _field(parts: Sequence[Any]) -> str:
+    """`("stages", 0, "name")` is told as `stages[0].name`."""
     named = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
     return named.lstrip(".") or "body"
 

@@ -1,13 +1,27 @@
 """What requests carry and answers tell: a body whose unknown fields are refused, and a change of a known thing."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic_core import PydanticCustomError
 
 from projects.errors import Invalid
 from projects.rest.conditional import VOLATILE
+
+RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def _of_rfc_3339(value: Any) -> Any:
+    """A number is no moment: `2020` would be half an hour after the epoch began."""
+    if value is not None and not (isinstance(value, str) and RFC_3339.fullmatch(value)):
+        raise PydanticCustomError("moment", "must be a time with its zone as in RFC 3339, 2026-01-31T12:00:00Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_of_rfc_3339)]
 
 
 class Body(BaseModel):

@@ -162,6 +162,31 @@ def test_without_asking_for_a_stream_the_log_is_a_list(server: Web, house: House
     assert answer.status_code == 200 and answer.json() == []
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=0", "limit"), ("attempt=0", "attempt"), ("skip=-1", "skip"), ("cursor=x", "cursor"), ("n=1", "n")],
+)
+def test_what_a_list_refuses_a_stream_refuses_too(server: Web, house: House, run: Run, query: str, field: str) -> None:
+    for more in ({}, {"accept": "text/event-stream"}):
+        answer = httpx.get(f"{server.url}/api/v1/runs/{run.id}/logs?{query}", headers={**bearer(house), **more})
+
+        assert answer.status_code == 422 and [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_a_stream_leaves_out_as_many_lines_as_a_list(
+    server: Web, house: House, development: Environment, run: Run
+) -> None:
+    lines = [{"text": str(n), "stream": "out", "step": 1, "at": "1"} for n in range(4)]
+    logs.append(run.id, run.attempt, house.workers[development.id], 0, lines)
+    url = f"{server.url}/api/v1/runs/{run.id}/logs?attempt={run.attempt}&cursor=1&skip=1&limit=1"
+
+    listed = httpx.get(url, headers=bearer(house)).json()
+    with listening(url, {**bearer(house), "accept": "text/event-stream"}) as stream:
+        heard = [told(stream)["n"], told(stream)["n"]]
+
+    assert ([line["n"] for line in listed], heard) == ([2], [2, 3])
+
+
 def test_another_organizations_log_does_not_exist(server: Web, run: Run) -> None:
     headers = {**bearer(houses.house()), "accept": "text/event-stream"}
 

@@ -115,7 +115,7 @@ def test_a_project_that_was_read_is_sent_back_after_its_only_environment_was_del
 def test_a_chain_is_made_with_the_environments_it_needs(cast, admin):
     stages = [{"name": "Dev", "environments": ["dev"]}, {"name": "Live", "environments": ["prod-us", "prod-eu"]}]
     body = {"name": "Way", "stages": stages}
-    assert fields(post(admin, "/chains", body)) == {"stages.0.environments"}
+    assert fields(post(admin, "/chains", body)) == {"stages[0].environments"}
     made = post(admin, "/chains", body | {"create_missing": True})
     assert (made.status_code, made.json()["stages"]) == (201, stages)
     assert len(get(admin, "/environments").json()) == 3
@@ -160,10 +160,20 @@ def test_events_are_read_ascending_and_from_where_one_was(cast, admin):
 def test_a_place_in_the_log_that_is_none_is_refused_and_an_old_epoch_is_gone(cast, admin):
     for mark in ("x", "1", "1-", "-1", "1-x", "1-1-1"):
         assert fields(get(admin, f"/events?after={mark}")) == {"after"}
-    assert get(admin, f"/events?after=1-{10**30}").json() == []
+    assert fields(get(admin, f"/events?after=1-{10**18}")) == {"after"}
+    last = get(admin, "/events").json()[-1]["id"]
+    assert get(admin, f"/events?after={last}").json() == []
+    beyond = f"1-{int(last.split('-')[1]) + 1}"
+    assert is_problem(get(admin, f"/events?after={beyond}"), 410, "reset")
+    assert is_problem(get(admin, f"/events?cursor={beyond}"), 410, "reset")
     Organization.objects.filter(pk=cast.organization.pk).update(event_epoch=2)
     assert is_problem(get(admin, "/events?after=1-1"), 410, "reset")
     assert get(admin, "/events?after=2-1").status_code == 200
+
+
+def test_the_events_of_one_environment_are_not_filtered_by_another(cast, admin):
+    environment = lifecycle.create(by=cast.admin, name="qa", provisioner="external")
+    assert fields(get(admin, f"/environments/{environment.id}/events?environment=staging")) == {"environment"}
 
 
 # The document

@@ -191,6 +191,13 @@ def test_a_token_ends_at_a_time_that_can_be_told(place, end):
     assert get(client, "/tokens").status_code == 200
 
 
+@pytest.mark.parametrize("end", [4_000_000_000, "4000000000", "2999", "2999-01-01", "2999-01-01T00:00:00"])
+def test_a_time_is_told_as_in_rfc_3339_and_never_as_a_number(place, end):
+    client = builders.rest(place.cast.owner)
+    assert fields(post(client, "/tokens", {"name": "far", "role": "viewer", "expires_at": end})) == {"expires_at"}
+    assert fields(get(client, f"/environments/{place.environment.id}/logs?since={end}")) == {"since"}
+
+
 def test_an_operator_is_let_into_a_protected_environment_by_a_grant_that_names_it(place):
     environments.update(place.environment, by=place.cast.owner, protected=True)
     path = f"/environments/{place.environment.id}/worker-command"

@@ -22,7 +22,6 @@ class EventOut(Answer):
 
 class EventFilters(BaseModel):
     after: str = ""
-    environment: str = ""
     project: str = ""
     kind: str = ""
     actor: str = ""

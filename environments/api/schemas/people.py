@@ -3,9 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import AwareDatetime
-
-from projects.rest.shapes import Answer, Body
+from projects.rest.shapes import Answer, Body, Moment
 
 
 class MemberIn(Body):
@@ -34,7 +32,7 @@ class TokenIn(Body):
     role: str
     project_ids: list[UUID] = []
     environment_ids: list[UUID] = []
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class TokenOut(Answer):

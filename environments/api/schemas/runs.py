@@ -5,7 +5,8 @@ from typing import Literal
 from uuid import UUID
 
 from ninja import Schema
-from pydantic import Field
+from pydantic import BaseModel, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from projects.rest.shapes import Body
 
@@ -52,6 +53,26 @@ class LineOut(Schema):
     step: int
     stream: Literal["out", "err", "note"]
     text: str
+
+
+class LogPlace(BaseModel):
+    """Where one begins to read a run's log, and how much at once: as a list or as a stream."""
+
+    attempt: int | None = Field(None, ge=1, le=32000, description="The latest, unless given.")
+    limit: int = Field(1000, ge=1, le=10_000, description="How many lines; of a stream, how many at once.")
+    cursor: str = Field("", description="The number of the first line; the Link header says which comes next.")
+    skip: int = Field(0, ge=0, le=1_000_000, description="Lines to leave out at the beginning.")
+
+    @field_validator("cursor")
+    @classmethod
+    def _is_ours(cls, cursor: str) -> str:
+        if cursor and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+            raise PydanticCustomError("cursor", "is not one of ours; begin without it")
+        return cursor
+
+    @property
+    def first(self) -> int:
+        return int(self.cursor or 0) + self.skip
 
 
 class Why(Body):
