@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from environments.api.schemas.apps import AppChange, AppIn, AppOut
+from environments.delivery import archivals
 from projects import apps, events, lifecycle
 from projects.models import App
 from projects.rest.bodies import actor, created
@@ -61,6 +62,6 @@ def update_app(request: HttpRequest, id: UUID, body: AppChange) -> dict[str, Any
 
 @router.delete("/apps/{id}", response={204: None})
 def archive_app(request: HttpRequest, id: UUID) -> None:
-    """The app is archived: it takes no more releases, and what it did stays on record."""
+    """It takes no more releases; what runs of it runs until it is removed. 409 while a deployment is in flight."""
     by = actor(request)
-    apps.archive(apps.find(by, id), by=by)
+    archivals.archive(apps.find(by, id), by=by)

@@ -249,6 +249,25 @@ class TestLists:
         assert [each["environment_id"] for each in found] == [str(road.staging.id)]
 
 
+class TestArchiving:
+    def test_an_app_is_archived_once_nothing_of_it_is_in_flight(self, road: Line, client: Client) -> None:
+        path = f"/api/v1/apps/{road.app.id}"
+        road.deployed(road.v1, road.development)
+        going = road.deploy(road.v2, road.development)
+        refused = client.delete(path)
+        assert (refused.status_code, refused.json()["code"]) == (409, "in-flight")
+        assert refused.json()["detail"] == (
+            f"deploy shop 2.0 (run #{going.run.number}) is in flight in development; wait for it or cancel it first."
+        )
+        viewer = builders.rest(road.house.person(Role.VIEWER))
+        assert viewer.delete(path).status_code == 403
+        road.house.ended(going)
+        # What runs of it runs on, and is still removed.
+        assert [client.delete(path).status_code for _ in range(2)] == [204, 204]
+        assert post(client, "/removals", **ids(app=road.app, environment=road.development)).status_code == 201
+        assert client.delete(path).status_code == 204
+
+
 class TestRestarts:
     def test_a_restart_answers_the_run(self, road: Line, client: Client) -> None:
         road.deployed(road.v1, road.development)
