@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from projects import access, events, names
@@ -145,12 +145,16 @@ def _family(token: AccessToken) -> set[uuid.UUID]:
 
 
 def visible(actor: Actor) -> QuerySet[AccessToken]:
-    """Tokens that work or have worked, oldest first, without what is revoked."""
-    return (
-        AccessToken.objects.filter(organization=actor.organization, revoked_at=None)
-        .select_related("owner")
-        .order_by("created_at", "id")
-    )
+    """Tokens that work or have worked, oldest first, without what is revoked.
+
+    One that is limited to projects or environments is seen by who sees one of them.
+    """
+    found = AccessToken.objects.filter(organization=actor.organization, revoked_at=None)
+    limits = {"project_ids": actor.visible_projects, "environment_ids": actor.visible_environments}
+    for field, seen in limits.items():
+        if seen is not None:
+            found = found.filter(Q((field, [])) | Q((f"{field}__overlap", list(seen))))
+    return found.select_related("owner").order_by("created_at", "id")
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> AccessToken:

@@ -9,7 +9,7 @@ from ninja import Query, Router
 from environments import lifecycle as environments
 from environments.api.schemas.people import MemberIn, MemberOut, TokenIn, TokenMade, TokenOut
 from projects import access, lifecycle, memberships, tokens
-from projects.access import Permission
+from projects.access import Actor, Permission
 from projects.models import AccessToken, Membership
 from projects.rest.bodies import actor, created, shown_once
 from projects.rest.paging import Paging, page
@@ -29,9 +29,14 @@ def member(membership: Membership) -> dict[str, Any]:
     }
 
 
-def shape(token: AccessToken) -> dict[str, Any]:
-    names = ("id", "name", "role", "project_ids", "environment_ids", "hint", "created_at", "expires_at", "last_used_at")
-    return {**{name: getattr(token, name) for name in names}, "owner": token.owner.username}
+def shape(by: Actor, token: AccessToken) -> dict[str, Any]:
+    names = ("id", "name", "role", "hint", "created_at", "expires_at", "last_used_at")
+    return {
+        **{name: getattr(token, name) for name in names},
+        "owner": token.owner.username,
+        "project_ids": [each for each in token.project_ids if by.sees(project_id=each)],
+        "environment_ids": [each for each in token.environment_ids if by.sees(environment_id=each)],
+    }
 
 
 @router.get("/members", response=list[MemberOut])
@@ -68,7 +73,8 @@ def remove_member(request: HttpRequest, id: UUID) -> None:
 
 @router.get("/tokens", response=list[TokenOut])
 def list_tokens(request: HttpRequest, paging: Query[Paging]) -> list[dict[str, Any]]:
-    return [shape(row) for row in page(request, tokens.visible(actor(request)), paging)]
+    by = actor(request)
+    return [shape(by, row) for row in page(request, tokens.visible(by), paging)]
 
 
 @router.post("/tokens", response={201: TokenMade})
@@ -81,12 +87,13 @@ def create_token(request: HttpRequest, response: HttpResponse, body: TokenIn) ->
     token, secret = tokens.create(by=by, **body.model_dump())
     created(response, "tokens", token.id)
     shown_once(response)
-    return {**shape(token), "token": secret.reveal()}
+    return {**shape(by, token), "token": secret.reveal()}
 
 
 @router.get("/tokens/{id}", response=TokenOut)
 def get_token(request: HttpRequest, id: UUID) -> dict[str, Any]:
-    return shape(tokens.find(actor(request), id))
+    by = actor(request)
+    return shape(by, tokens.find(by, id))
 
 
 @router.delete("/tokens/{id}", response={204: None})

@@ -162,6 +162,28 @@ def test_a_token_limited_to_an_environment_gets_the_default_project_that_it_sees
     assert is_problem(get(limited(project_ids=[place.app.project_id]), "/projects/default"), 404)
 
 
+def test_a_limited_token_learns_no_place_from_other_tokens(place):
+    cast, other = place.cast, builders.project(place.cast.owner)
+
+    def made(**limits: list[uuid.UUID]) -> Client:
+        return Client(headers={"Authorization": f"Bearer {builders.token(cast.owner, **limits)}"})
+
+    here = made(project_ids=[place.app.project_id], environment_ids=[place.environment.id])
+    made(project_ids=[other.id]), made(environment_ids=[place.spare.id])
+    made(project_ids=[place.app.project_id, other.id], environment_ids=[place.environment.id, place.spare.id])
+    told = [(row["project_ids"], row["environment_ids"]) for row in get(here, "/tokens").json()]
+    own = ([str(place.app.project_id)], [str(place.environment.id)])
+    # What is unlimited is seen to be so, and nothing limited looks as if it were.
+    assert sorted(told) == sorted([*[([], [])] * (len(told) - 2), own, own])
+    every = get(place.client["viewer"], "/tokens").json()
+    assert len(every) == len(told) + 2
+    hidden = next(row for row in every if row["project_ids"] == [str(other.id)])
+    assert is_problem(get(here, f"/tokens/{hidden['id']}"), 404)
+    assert {str(other.id), str(place.spare.id)} <= {
+        one for row in every for one in [*row["project_ids"], *row["environment_ids"]]
+    }
+
+
 def test_a_token_that_makes_a_token_gives_no_more_than_it_has(place):
     body = {"name": "child", "role": "admin"}
     for limits in ({"role": "admin", "project_ids": [place.app.project_id]}, {"role": "operator"}):

@@ -3,6 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import Field
+
 from projects.rest.shapes import Answer, Body, Moment
 
 
@@ -39,8 +41,8 @@ class TokenOut(Answer):
     id: UUID
     name: str
     role: str
-    project_ids: list[UUID]
-    environment_ids: list[UUID]
+    project_ids: list[UUID] = Field(description="Empty is all; of several, those that one sees.")
+    environment_ids: list[UUID] = Field(description="Empty is all; of several, those that one sees.")
     hint: str
     owner: str
     created_at: datetime
