@@ -57,6 +57,29 @@ class SecurityHeaders:
         return response
 
 
+class Head:
+    """In the API, too, HEAD is answered as GET is, without the body."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path.startswith("/api/"):
+            return self.get_response(request)
+        method = request.method
+        request.method = "GET" if method == "HEAD" else method
+        response = self.get_response(request)
+        request.method = method
+        allowed = response.get("Allow", "").split(", ")
+        if "GET" in allowed and "HEAD" not in allowed:
+            response.headers["Allow"] += ", HEAD"
+        if method == "HEAD" and response.streaming:
+            response.streaming_content = ()  # type: ignore[attr-defined]
+        elif method == "HEAD":
+            response.content = b""
+        return response
+
+
 class Refusals:
     """A refusal raised in a page becomes a page (or, for htmx, its main part) with its sentence and status."""
 

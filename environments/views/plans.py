@@ -34,10 +34,10 @@ def draft(request: Visit) -> HttpResponse:
     return _shown(request, wish, plan)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def carry_out(request: Visit) -> HttpResponse:
-    if request.method == "GET":  # the address of a form that was answered with a page, entered again
+    if request.method != "POST":  # the address of a form that was answered with a page, entered again
         return redirect(reverse("board") + query(request))
     wish = wish_of(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()

@@ -18,10 +18,10 @@ THEMES = {"light", "dark"}
 
 @sensitive_post_parameters("password")
 @never_cache
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     following = _safe(request, request.POST.get("next") or request.GET.get("next"))
-    if request.method == "GET":
+    if request.method != "POST":
         if request.user.is_authenticated:
             return redirect(following)
         return render(request, "sign_in.html", {"next": following})

@@ -187,6 +187,15 @@ def test_a_stream_leaves_out_as_many_lines_as_a_list(
     assert ([line["n"] for line in listed], heard) == ([2], [2, 3])
 
 
+def test_head_tells_how_long_the_answer_would_be_and_leaves_the_connection_in_order(server: Web, house: House) -> None:
+    with httpx.Client(base_url=f"{server.url}/api/v1", headers=bearer(house)) as client:
+        asked, told = client.head("/environments"), client.get("/environments")
+
+    assert (asked.status_code, asked.content, told.status_code) == (200, b"", 200)
+    for name in ("content-length", "content-type", "etag", "cache-control", "vary"):
+        assert asked.headers[name] == told.headers[name]
+
+
 def test_another_organizations_log_does_not_exist(server: Web, run: Run) -> None:
     headers = {**bearer(houses.house()), "accept": "text/event-stream"}
 

@@ -131,6 +131,24 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too():
     assert "POST" in response["Allow"]
 
 
+def test_head_is_answered_as_get_is_wherever_there_is_a_get():
+    cast = builders.cast()
+    client, app = builders.rest(cast.owner), builders.app(cast.owner)
+    paths = client.get(f"{ROOT}/openapi.json").json()["paths"]
+    addresses = [path.format(id=app.id) for path, operations in paths.items() if "get" in operations]
+    assert len(addresses) > 20
+    for address in [*addresses, f"{ROOT}/openapi.json", f"{ROOT}/projects?limit=0", "/sign-in", "/livez"]:
+        asked, told = client.head(address), client.get(address)
+        assert (asked.status_code, asked.content) == (told.status_code, b""), address
+        assert set(asked.headers) == set(told.headers), address
+        assert asked.get("Content-Type") == told.get("Content-Type"), address
+    tag = get(client, f"/apps/{app.id}")["ETag"]
+    assert client.head(f"{ROOT}/apps/{app.id}", headers={"If-None-Match": tag}).status_code == 304
+    refused = client.head(f"{ROOT}/rollbacks")
+    assert (refused.status_code, refused["Allow"]) == (405, "POST")
+    assert set(patch(client, "/apps", {})["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
 def test_a_post_that_makes_something_says_where_it_is():
     client = builders.rest(builders.cast().owner)
     response = post(client, "/projects", {"key": "AB", "name": "x"})
