@@ -43,7 +43,8 @@ WORKER_KINDS = (RunKind.DEPLOY, RunKind.RESTART)
 class Run(models.Model):
     """`attempt` is the fencing number; a run waits until the one it comes `after` has succeeded.
 
-    `specification` holds what the asking room decided (never a secret). Times of claim, lease and finish come from
+    `specification` holds what the asking room decided (never a secret). `ends` keeps how each attempt before the present
+    one ended, `{"1": "cancelled", "2": "lost"}`. Times of claim, lease and finish come from
     the database's clock.
     """
 
@@ -83,6 +84,7 @@ class Run(models.Model):
     specification = models.JSONField(default=dict)
     reason = models.TextField(blank=True, default="")
     last_lines = models.JSONField(default=list)
+    ends = models.JSONField(default=dict, db_default={})
     log_size = models.PositiveIntegerField(default=0)
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)

@@ -48,12 +48,7 @@ def steps(run: Run, *, attempt: int) -> dict[str, Any]:
     chosen = [step for step in every if step.attempt == attempt]
     broken = {step.attempt: step.name for step in every if step.phase == "failed"}
     attempts = [
-        {
-            "n": n,
-            "current": n == attempt,
-            "query": f"?attempt={n}" if n < run.attempt else "?",
-            "note": run.phase if n == run.attempt else f"ended at {broken[n]}" if n in broken else "lost",
-        }
+        {"n": n, "current": n == attempt, "newest": n == run.attempt, "note": _end(run, n, broken)}
         for n in range(run.attempt, 0, -1)
     ]
     return {
@@ -63,7 +58,16 @@ def steps(run: Run, *, attempt: int) -> dict[str, Any]:
         "steps": chosen,
         "steps_done": sum(step.phase == "succeeded" for step in chosen),
         "steps_moving": run.phase == Phase.RUNNING and attempt == run.attempt,
+        "complete": attempt < run.attempt or run.phase not in UNFINISHED,
     }
+
+
+def _end(run: Run, attempt: int, broken: dict[int, str]) -> str:
+    """How an attempt stands. One that was given up and waits for the next is over, though its run is queued."""
+    end = run.ends.get(str(attempt), run.phase if attempt == run.attempt else "")
+    if attempt in broken and end in ("", Phase.FAILED) and attempt < run.attempt:
+        return f"ended at {broken[attempt]}"
+    return end or "over"
 
 
 def log(run: Run, *, attempt: int, q: str = "") -> dict[str, Any]:

@@ -99,6 +99,7 @@ def send_back(run: Run) -> None:
         claim_key="",
         worker=None,
         lease_until=None,
+        ends=run.ends | {str(run.attempt): "lost"},
         # Since when it waits, for the one that may only go on where it was.
         not_before=ClockTime(),
     )

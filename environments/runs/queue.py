@@ -70,6 +70,8 @@ def enqueue(
 
 def requeue(run: Run) -> None:
     """Put a finished run back into the queue: the same run, a new attempt, nothing left of the old end."""
+    if run.attempt:
+        run.ends.setdefault(str(run.attempt), run.phase)
     run.phase = Phase.QUEUED
     run.max_attempts = run.attempt + ATTEMPTS[RunKind(run.kind)]
     run.claimant = run.claim_key = run.cancel_asked_by = run.reason = ""

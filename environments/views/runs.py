@@ -34,9 +34,9 @@ def part(request: Visit, run_id: uuid.UUID, part: str) -> HttpResponse:
     found = lookup.find(request.actor, run_id)
     if part == "head":
         return render(request, "run/_head.html", overview.facts(found) | _offers(found, request.actor))
-    if part == "steps":
+    if part in ("steps", "attempts", "following"):
         attempt = _attempt(request, found) or found.attempt
-        return render(request, "run/_steps.html", overview.steps(found, attempt=attempt))
+        return render(request, f"run/_{part}.html", overview.steps(found, attempt=attempt))
     raise NotFound("There is no such part of the page.")
 
 

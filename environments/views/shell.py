@@ -102,6 +102,11 @@ class Shell:
         return query(self.request)
 
     @property
+    def further(self) -> str:
+        """The same for a link that has parameters of its own."""
+        return self.query.replace("?", "&")
+
+    @property
     def back(self) -> str:
         return self.request.get_full_path()
 

@@ -192,6 +192,48 @@ def test_each_attempt_has_its_own_steps_and_log(house: House, run: Run) -> None:
         assert "of the second attempt" in html(client, address(run) + f"?attempt={junk}")
 
 
+def test_the_attempts_are_live_and_keep_how_each_of_them_ended(house: House, run: Run) -> None:
+    client = signed_in(house.owner)
+    tabs = address(run, "attempts") + "?attempt=1"
+    assert "Attempt 1 running" in text(html(client, tabs, headers=LIVE))
+    client.post(address(run, "cancellation"))
+    end(house, run, "cancelled", "")
+    assert "Attempt 1 cancelled" in text(html(client, tabs, headers=LIVE))
+
+    client.post(address(run, "retry"))
+    again = house.claimed(Run.objects.get(pk=run.pk).deployment)
+    conclusions.settle(again.pk, lost=True)
+    assert "Attempt 2 lost" in text(html(client, address(run)))
+    last = house.claimed(Run.objects.get(pk=run.pk).deployment)
+    end(house, last)
+
+    assert re.findall(r"Attempt \d \w+", text(html(client, address(run)))) == [
+        "Attempt 3 failed",
+        "Attempt 2 lost",
+        "Attempt 1 cancelled",
+    ]
+
+
+def test_the_log_of_an_attempt_that_is_over_is_complete(house: House, run: Run) -> None:
+    client = signed_in(house.owner)
+    following = address(run, "following") + "?attempt=1"
+    assert "Follow" in text(html(client, following, headers=LIVE))
+
+    end(house, run)
+
+    assert "Complete" in text(html(client, following, headers=LIVE))
+    page = text(html(client, address(run)))
+    assert "Complete" in page and "Follow" not in page
+
+
+def test_of_the_last_lines_the_newest_are_shown(house: House, run: Run) -> None:
+    end(house, run, last_lines=[f"line {n}" for n in range(1, 21)])
+
+    shown = re.search(r'(?s)<pre class="last".*?</pre>', html(signed_in(house.owner), address(run)))
+
+    assert shown and re.findall(r"line \d+", shown[0]) == [f"line {n}" for n in range(13, 21)]
+
+
 def test_hostile_text_is_text(house: House, run: Run) -> None:
     hostile = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\x1b[31m\u202e'
     write(house, run, line(hostile))
@@ -235,7 +277,7 @@ def test_pieces_that_did_not_change_cost_no_bytes(house: House, run: Run) -> Non
 
     tags = re.findall(r'data-etag="([0-9a-f]+)"[^>]*data-src="([^"]+)"', html(client, address(run)))
 
-    assert len(tags) == 2
+    assert len(tags) == 4
     for tag, source in tags:
         again = client.get(source, headers=LIVE | {"If-None-Match": f'"{tag}"'})
         assert (again.status_code, again.content) == (304, b""), source
