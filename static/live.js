@@ -147,7 +147,6 @@
       for (const name of ["data-etag", "data-seen", "data-offered", "aria-busy", "open"]) box.removeAttribute(name);
       if (box.matches("[data-copy], [data-dismiss], [data-without-script]")) box.removeAttribute("hidden");
       if (box.matches("[name=csrfmiddlewaretoken]")) box.removeAttribute("value");
-      if (box.matches("[data-live-status]")) box.replaceWith();
       if (!times && box.matches("time")) { box.textContent = ""; box.removeAttribute("title"); }
     }
     return copy;
@@ -179,8 +178,6 @@
     const opened = [...piece.querySelectorAll("details[open]")].map(box => box.id ? `#${CSS.escape(box.id)}` : path(piece, box));
     const ticked = [...piece.querySelectorAll("input:is([type=checkbox], [type=radio])")].filter(box => box.checked !== box.defaultChecked);
     const scrolled = [piece, ...piece.querySelectorAll("*")].filter(box => box.scrollTop || box.scrollLeft).map(box => [path(piece, box), box.scrollTop, box.scrollLeft]);
-    const status = piece.querySelector("[data-live-status]");
-    if (status) next.querySelector("[data-live-status]")?.replaceWith(status);
     const before = piece.dataset.announce;
     piece.replaceWith(next);
     for (const box of opened) { const found = typeof box === "string" ? next.querySelector(box) : walk(next, box); if (found?.localName === "details") found.open = true; }
