@@ -43,8 +43,8 @@ WORKER_KINDS = (RunKind.DEPLOY, RunKind.RESTART)
 class Run(models.Model):
     """`attempt` is the fencing number; a run waits until the one it comes `after` has succeeded.
 
-    `specification` holds what the asking room decided (never a secret). `ends` keeps how each attempt before the present
-    one ended, `{"1": "cancelled", "2": "lost"}`. Times of claim, lease and finish come from
+    `specification` holds what the asking room decided (never a secret). `ends` keeps how the attempts before
+    the present one ended, `{"1": "cancelled", "2": "lost"}`. Times of claim, lease and finish come from
     the database's clock.
     """
 

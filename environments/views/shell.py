@@ -2,13 +2,12 @@
 
 import re
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from environments import drawing, seen
 from environments.models import Environment, StageEnvironment
@@ -22,10 +21,9 @@ PLACES = (
     ("Board", "board", ("board", "plan")),
     ("Environments", "environments", ("environment",)),
     ("Projects", "projects", ("project", "app", "release")),
-    ("Runs", "runs", ("run",)),
     ("Chain", "chain", ("chain", "stage")),
 )
-THEMES = {"light", "dark"}
+THEMES = {"light": "Light", "dark": "Dark", "": "System"}
 OPTIONS = 14
 ENVIRONMENT_PAGE = re.compile(r"/environments/[0-9a-f-]{36}")
 
@@ -49,6 +47,12 @@ class Switcher:
     groups: list[dict[str, Any]] = field(default_factory=list)
     more: bool = False
     shown: int = OPTIONS
+
+    def meant(self, find: str) -> Option | None:
+        """Whom somebody who typed this and pressed Enter means: the only one found, or the one that is called so."""
+        every = [option for group in self.groups for option in group["options"]]
+        called = [one for one in every if find.casefold() in (one.name.casefold(), one.label.casefold())]
+        return every[0] if len(every) == 1 else called[0] if len(called) == 1 else None
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -93,6 +97,10 @@ class Shell:
         return chosen if chosen in THEMES else ""
 
     @property
+    def themes(self) -> list[dict[str, Any]]:
+        return [{"name": name, "word": word, "current": name == self.theme} for name, word in THEMES.items()]
+
+    @property
     def environment(self) -> Option | None:
         chosen = chosen_environment(self.request)
         return None if chosen is None else _option(chosen, self.request, chosen)
@@ -116,20 +124,13 @@ class Shell:
         here = (match.url_name or "") if match else ""
         found = []
         for word, name, families in PLACES:
-            url = address(name)
-            if url:
-                current = here == name or here.split("-")[0] in families
-                found.append({"word": word, "url": url + self.query, "current": current})
+            current = here == name or here.split("-")[0] in families
+            found.append({"word": word, "url": reverse(name) + self.query, "current": current})
         return found
 
     @property
-    def environments_url(self) -> str:
-        return address("environments")
-
-    @property
-    def new_environment_url(self) -> str:
-        may = self.actor is not None and allows(self.actor, Permission.MANAGE_ENVIRONMENTS)
-        return address("environment-new") if may else ""
+    def may_create_environment(self) -> bool:
+        return self.actor is not None and allows(self.actor, Permission.MANAGE_ENVIRONMENTS)
 
     @property
     def stream_url(self) -> str:
@@ -151,15 +152,6 @@ class Shell:
         if name not in self._kept:
             self._kept[name] = make()
         return self._kept[name]
-
-
-@cache
-def address(name: str) -> str:
-    """The URL of a page that takes no arguments, or nothing where the product has no such page."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
 
 
 def chosen_environment(request: Any) -> Environment | None:

@@ -1,5 +1,7 @@
 """Signing in and out, and what a browser keeps: theme, organization, environment."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -124,3 +126,16 @@ def test_the_switcher_finds_environments_by_a_part_of_their_name() -> None:
     assert 'href="/chain?environment=default"' in found
     assert "No environment is named so." in nothing
     assert "elsewhere" not in nothing
+
+
+def test_the_account_menu_offers_each_theme_and_marks_the_one_that_is_worn(user: User) -> None:
+    client = builders.browser(builders.owner_of(user.memberships.get().organization))
+
+    for chosen in ("light", "dark", ""):
+        client.post("/theme", {"theme": chosen})
+        shown = client.get("/projects").content.decode()
+        offered = re.findall(
+            r'name="theme" value="(\w*)"( aria-current)?[^>]*>(?:(?!</button>).)*<span>(\w+)<', shown, re.S
+        )
+        assert [(name, word) for name, _, word in offered] == [("light", "Light"), ("dark", "Dark"), ("", "System")]
+        assert [name for name, current, _ in offered if current] == [chosen]
