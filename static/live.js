@@ -144,7 +144,7 @@
     for (const box of [copy, ...copy.querySelectorAll("*")]) {
       box.classList.remove("changed", "htmx-swapping", "htmx-settling", "htmx-added", "htmx-request");
       if (!box.classList.length) box.removeAttribute("class");
-      for (const name of ["data-etag", "data-seen", "data-offered", "aria-busy", "open"]) box.removeAttribute(name);
+      for (const name of ["data-etag", "data-seen", "data-offered", "aria-busy", "open", "tabindex"]) box.removeAttribute(name);
       if (box.matches("[data-copy], [data-dismiss], [data-without-script]")) box.removeAttribute("hidden");
       if (box.matches("[name=csrfmiddlewaretoken]")) box.removeAttribute("value");
       if (!times && box.matches("time")) { box.textContent = ""; box.removeAttribute("title"); }
@@ -185,7 +185,7 @@
     for (const [steps, top, left] of scrolled) { const found = walk(next, steps); if (found) { found.scrollTop = top; found.scrollLeft = left; } }
     if (focus) (focus.id && document.getElementById(focus.id) || walk(next, focus.steps))?.focus({ preventScroll: true });
     window.htmx?.process(next);
-    next.dispatchEvent(new CustomEvent("towpath:swapped", { bubbles: true }));
+    next.dispatchEvent(new CustomEvent("towpath:swapped", { bubbles: true, detail: { focused: Boolean(at) } }));
     const said = next.dataset.announce, place = document.getElementById("announce");
     if (said && said !== before && place) place.textContent = said;
     paint(); listen();

@@ -46,11 +46,35 @@
     if (sheet && event.target === sheet) sheet.close();
   });
 
-  // The sheet: what is swapped into it opens it; focus returns to where it came from.
-  let cameFrom = null;
+  // Where focus goes when what had it is gone: to the name of what it was about, never to the top of the page.
+  const regain = place => {
+    if (document.activeElement && document.activeElement !== document.body) return;
+    const name = place?.querySelector("th a, h1, h2, h3") || document.querySelector("main h1") || $("board");
+    if (name && name.tabIndex < 0 && !name.hasAttribute("tabindex")) {
+      name.tabIndex = -1;
+      name.addEventListener("blur", () => name.removeAttribute("tabindex"), { once: true });
+    }
+    name?.focus({ preventScroll: true });
+  };
+  let held = null;
+  addEventListener("htmx:beforeSwap", event => {
+    const { target, requestConfig } = event.detail;
+    // A button that was switched off while it waited has lost focus already.
+    const at = document.activeElement === document.body ? requestConfig?.elt : document.activeElement;
+    held = target?.contains(at) ? { id: at.id } : null;
+  });
+  addEventListener("htmx:afterSettle", event => {
+    if (!held || event.detail.target === $("sheet")) return;
+    if (held.id) $(held.id)?.focus();
+    held = null;
+    regain(event.target);
+  });
+
+  // The sheet: what is swapped into it opens it; focus returns to where it came from. It has a place in the history,
+  // so that going back closes it.
+  let cameFrom = null, closing = false;
   addEventListener("htmx:afterSwap", event => {
     const sheet = $("sheet");
-    reveal(event.detail.target);
     for (const box of document.querySelectorAll("[data-toast]:not([data-seen])")) { box.dataset.seen = ""; settle(box); }
     if (event.detail.target === sheet && sheet.open && !sheet.childElementCount) sheet.close();
   });
@@ -58,16 +82,34 @@
   addEventListener("htmx:afterSettle", event => {
     const sheet = $("sheet");
     if (event.detail.target !== sheet) return;
-    if (!sheet.open && sheet.childElementCount) { cameFrom = document.activeElement?.id || null; sheet.showModal(); }
+    if (!sheet.open && sheet.childElementCount) {
+      const from = document.activeElement;
+      cameFrom = { from, id: from?.id, place: from?.closest("tr[id], section[id], header[id], [data-live][id]")?.id };
+      sheet.showModal();
+      history.pushState({ sheet: true }, "");
+    }
     const first = sheet.querySelector("[autofocus]") || sheet.querySelector("h2[tabindex]");
     first?.focus();
   });
-  addEventListener("htmx:oobAfterSwap", () => reveal(document.body));
-  addEventListener("towpath:swapped", event => reveal(event.target));
+  addEventListener("htmx:load", event => reveal(event.target));
+  addEventListener("towpath:swapped", event => {
+    reveal(event.target);
+    if (event.detail.focused) regain(event.target);
+  });
   addEventListener("close", event => {
     if (event.target !== $("sheet")) return;
     event.target.replaceChildren();
-    if (cameFrom) $(cameFrom)?.focus();
+    if (history.state?.sheet) { closing = true; history.back(); }
+    (cameFrom.id ? $(cameFrom.id) : cameFrom.from)?.focus();
+    regain($(cameFrom.place));
+  }, true);
+  // The page is the same on both sides of the sheet's place in the history: nothing is there to be fetched.
+  addEventListener("popstate", event => {
+    const sheet = $("sheet");
+    if (!closing && !sheet?.open) return;
+    event.stopImmediatePropagation();
+    closing = false;
+    if (sheet.open) sheet.close();
   }, true);
   addEventListener("sheet:close", () => $("sheet")?.close());
 

@@ -49,6 +49,7 @@ class Wish:
             "release": str(self.release.id) if self.release else "",
             "to_deployment": str(self.to_deployment.id) if self.to_deployment else "",
             "bypass": "1" if self.bypass else "",
+            "reason": self.reason,
         }
 
 

@@ -14,7 +14,6 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from environments.delivery import deployments
 from environments.models import Deployment, DeploymentKind, Plan
-from environments.views.board_words import link
 from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
 from environments.views.shell import query
@@ -31,7 +30,7 @@ def draft(request: Visit) -> HttpResponse:
         plan = _look(request, wish)
     except (Invalid, Conflict) as refusal:
         return _shown(request, wish, None, refusal=refusal)
-    return _shown(request, wish, plan)
+    return _shown(request, wish, plan, confirm=request.GET.get("confirm", "").strip())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,7 +52,7 @@ def carry_out(request: Visit) -> HttpResponse:
     messages.success(request, _done(deployment))
     if is_fragment(request):
         return render(request, "plan/_done.html", {"toasts_swap": True})
-    return redirect((link("run", deployment.run.id) or reverse("board")) + query(request))
+    return redirect(reverse("run", args=[deployment.run.pk]) + query(request))
 
 
 @events.operation

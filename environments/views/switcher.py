@@ -1,7 +1,7 @@
 """The environments to choose from in the header, searched."""
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_safe
 
@@ -17,5 +17,7 @@ def options(request: Visit) -> HttpResponse:
     given = request.GET.get("back", "")
     back = given if url_has_allowed_host_and_scheme(given, {request.get_host()}) else "/"
     found = switcher(request, back, chosen=chosen_environment(request), find=find)
+    if find and not is_fragment(request) and (only := found.meant(find)):
+        return redirect(only.url)
     shown = {"switcher": found, "find": find, "back": back}
     return render(request, "_switcher.html" if is_fragment(request) else "switcher.html", shown)
