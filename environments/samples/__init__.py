@@ -22,14 +22,17 @@ services:
 """
 RELEASES = (
     ("1.0.0", "The first greeting.", ["Say hello at /", "Tell the version at /version"]),
-    ("1.1.0", "A warmer greeting, with the environment's name.", ["Name the environment in the greeting"]),
-    ("2.0.0", "Its health check fails on purpose: see how nothing else is harmed.", ["Break /health"]),
+    ("1.1.0", "Its health check fails on purpose: see how nothing else is harmed.", ["Break /health"]),
+    ("1.2.0", "A warmer greeting, with the environment's name.", ["Mend /health", "Name the environment in /"]),
 )
 
 
 @events.operation
-def load(*, by: Actor) -> App:
-    """Make the project with its app and releases, and a first chain where there is none; twice makes nothing new."""
+def load(*, by: Actor) -> Release:
+    """Make the project with its app and releases, and a first chain where there is none; twice makes nothing new.
+
+    Answers the release the story begins with.
+    """
     access.require(by, Permission.MANAGE_PROJECTS)
     if not Chain.objects.filter(organization=by.organization, project=None).exists():
         chains.begin(by=by)
@@ -46,7 +49,7 @@ def load(*, by: Actor) -> App:
             releases.cut(
                 by=by, app=app, version=version, manifest=MANIFEST, notes=notes, changes=changes, artifact=artifact
             )
-    return app
+    return Release.objects.get(app=app, version=RELEASES[0][0])
 
 
 def _artifact(app: App, *, by: Actor) -> Artifact:

@@ -152,9 +152,9 @@ def _cut(form: ReleaseForm, request: Visit, app: App) -> Release:
 @require_POST
 @signed_in
 def sample(request: Visit) -> HttpResponse:
-    made = samples.load(by=request.actor)
+    first = samples.load(by=request.actor)
     messages.success(request, "The sample project is here: deploy its first release to Development.")
-    return redirect("app", made.id)
+    return redirect("release", first.id)
 
 
 def _project(request: Visit, project_id: uuid.UUID) -> Project:

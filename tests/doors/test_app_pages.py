@@ -333,8 +333,9 @@ def test_the_sample_project_is_loaded_once_by_who_may(house: House) -> None:
     first = client.post(reverse("sample"), follow=True)
     client.post(reverse("sample"), headers=HTMX)
 
-    assert "The sample project is here" in first.content.decode()
     app = App.objects.get(name="greeter", project__key="TRAINING")
+    assert "The sample project is here" in first.content.decode()
+    assert '<h1 class="long">greeter 1.0.0</h1>' in first.content.decode(), "the page one deploys it from"
     assert Release.objects.filter(app=app).count() == 3
     assert not Slot.objects.filter(app=app).exists()
 

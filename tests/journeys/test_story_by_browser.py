@@ -42,16 +42,16 @@ def test_the_sample_project_tells_the_whole_story(installation: Installation) ->
         urls = addresses(installation)
         assert {name: version(url) for name, url in urls.items()} == dict.fromkeys(urls, "1.0.0")
 
-        deploy(page, installation, "1.1.0", "Development")
-        expect(cell(board, "Development")).to_contain_text(re.compile(r"1\.1\.0.*Live", re.S), timeout=SLOW)
+        deploy(page, installation, "1.2.0", "Development")
+        expect(cell(board, "Development")).to_contain_text(re.compile(r"1\.2\.0.*Live", re.S), timeout=SLOW)
         for stage in ("Staging", "Production"):
             promote(board, stage)
-            expect(cell(board, stage)).to_contain_text(re.compile(r"1\.1\.0.*Live", re.S), timeout=SLOW)
-        assert version(urls["production"]) == "1.1.0"
+            expect(cell(board, stage)).to_contain_text(re.compile(r"1\.2\.0.*Live", re.S), timeout=SLOW)
+        assert version(urls["production"]) == "1.2.0"
 
-        deploy(page, installation, "2.0.0", "Development")
+        deploy(page, installation, "1.1.0", "Development")
         expect(cell(board, "Development")).to_contain_text("Failed", timeout=SLOW)
-        assert version(urls["development"]) == "1.1.0"
+        assert version(urls["development"]) == "1.2.0"
 
         roll_back_production(page, installation)
         expect(cell(board, "Production")).to_contain_text(
@@ -69,8 +69,8 @@ def test_the_same_story_without_javascript(installation: Installation) -> None:
         sign_in(page, installation)
         deploy(page, installation, "1.0.0", "Development")
         wait_until(lambda: shown(page, installation, "Development", "1.0.0"), 60, "Development is back at 1.0.0")
-        deploy(page, installation, "1.1.0", "Production")
-        wait_until(lambda: shown(page, installation, "Production", "1.1.0"), 60, "Production has 1.1.0")
+        deploy(page, installation, "1.2.0", "Production")
+        wait_until(lambda: shown(page, installation, "Production", "1.2.0"), 60, "Production has 1.2.0")
         roll_back_production(page, installation)
         wait_until(lambda: shown(page, installation, "Production", "1.0.0"), 60, "Production is back at 1.0.0")
 

@@ -6,8 +6,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 VERSION = os.environ.get("TOWPATH_VERSION", "unknown")
 ENVIRONMENT = os.environ.get("TOWPATH_ENVIRONMENT", "this machine")
-WARM = VERSION >= "1.1.0"
-BROKEN = VERSION.startswith("2.")
+WARM = VERSION >= "1.2.0"
+BROKEN = VERSION == "1.1.0"
 
 
 class Greeter(BaseHTTPRequestHandler):
