@@ -8,9 +8,9 @@ from django.urls import reverse
 
 from environments import seen
 from environments.models import Chain, Deployment, Endpoint, Environment, Run, RunKind, Slot
-from environments.overview import manifest_text, slots
+from environments.overview import activity, manifest_text, slots
 from environments.planning import stages
-from projects import access, history, lifecycle, narration, scopes
+from projects import access, history, lifecycle, scopes
 from projects.access import Actor, Permission
 from projects.models import App, Project, Release
 
@@ -193,4 +193,4 @@ def _activity(actor: Actor, about: Q, chosen: Environment | None) -> list[dict[s
     found = history.visible(actor).filter(about)
     if chosen is not None:
         found = found.filter(Q(environment_id=None) | Q(environment_id=chosen.id))
-    return [{"event": event, "sentence": narration.sentence(event)} for event in found.order_by("-number")[:12]]
+    return activity.lines(found)

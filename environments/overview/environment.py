@@ -18,8 +18,9 @@ from environments.models import (
     State,
     Worker,
 )
+from environments.overview import activity as happened
 from environments.overview import measured, slots
-from projects import access, history, narration
+from projects import access, history
 from projects.access import Actor, Permission
 
 MOST_ROWS = 50
@@ -132,9 +133,7 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
 
 def activity(environment: Environment, actor: Actor) -> dict[str, Any]:
     seen = history.visible(actor).filter(environment_id=environment.id)
-    return {
-        "activity": [{"event": event, "sentence": narration.sentence(event)} for event in seen.order_by("-number")[:12]]
-    }
+    return {"activity": happened.lines(seen)}
 
 
 def logs(

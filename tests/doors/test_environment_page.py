@@ -11,7 +11,8 @@ from environments.delivery import holds
 from environments.doing import observing, service_logs
 from environments.models import Deployment, Environment, Hold, Run, ServiceLogChunk, Slot, State
 from environments.overview import environment as overview
-from projects import apps
+from projects import apps, events
+from projects.access import Actor
 from projects.models import App, Event
 from tests.doors.visiting import HTMX, LIVE, actions, html, signed_in, statements, text
 from tests.environments import house as houses
@@ -52,6 +53,26 @@ def live(house: House, environment: Environment, *, app: App | None = None, vers
 
 def address(environment: Environment, *more: str) -> str:
     return "/".join([reverse("environment", args=[environment.id]), *more])
+
+
+@events.operation
+def went_down(slot: Slot, by: Actor) -> None:
+    told = {"app": slot.app.name, "service": "web", "environment": slot.environment.title, "reason": "exit code 1"}
+    about = {"kind": "environment", "id": slot.environment_id, "name": slot.environment.name}
+    events.record("service.restarted", by=by, object=about, environment_id=slot.environment_id, **told)
+
+
+def test_a_crash_loop_is_one_line_of_what_happened(house: House, production: Environment) -> None:
+    deployment = live(house, production)
+    for _ in range(15):
+        went_down(Slot.objects.get(live=deployment), house.owner)
+
+    shown = html(signed_in(house.owner), address(production, "activity"))
+
+    words = text(shown)
+    assert words.count("went down") == 1 and "exit code 1. 15 times" in words
+    assert "shop 1.0 is live in Production" in words
+    assert re.search(r'<li class="is-warn">.*?#s-diamond.*?went down', shown, re.S)
 
 
 def test_the_owner_sees_everything_and_may_do_everything(house: House, production: Environment) -> None:
