@@ -5,15 +5,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from environments import fetches, samples
 from environments.forms.releases import AppForm, ProjectForm, ReleaseForm
 from environments.overview import apps as overview
+from environments.views.choice import chosen_environment, go
 from environments.views.fragments import conditional
-from environments.views.shell import chosen_environment
 from projects import access, apps, artifacts, events, lifecycle, manifests, releases
 from projects.access import Permission
 from projects.errors import NotFound, Refused
@@ -82,7 +82,7 @@ def new_project(request: Visit) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, f"{made.name} was created. Add its first app.")
-            return redirect("app-new", made.id)
+            return go(request, "app-new", made.id)
     context = {"form": form, "heading": "New project", "button": "Create project", "back": reverse("projects")}
     context["crumbs"] = [_projects()]
     return render(request, "form.html", context, status=422 if form.errors else 200)
@@ -101,7 +101,7 @@ def new_app(request: Visit, project_id: uuid.UUID) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, f"{made.name} was created. Cut its first release.")
-            return redirect("release-new", made.id)
+            return go(request, "release-new", made.id)
     back = reverse("project", args=[found.id])
     context = {"form": form, "heading": f"New app in {found.name}", "button": "Create app", "back": back}
     context["crumbs"] = [_projects(), {"word": found.name, "url": back}]
@@ -122,7 +122,7 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, f"{found.name} {made.version} was cut.")
-            return redirect("release", made.id)
+            return go(request, "release", made.id)
     back = reverse("app", args=[found.id])
     context = {"form": form, "heading": f"New release of {found.name}", "button": "Cut release", "back": back}
     project = {"word": found.project.name, "url": reverse("project", args=[found.project_id])}
@@ -154,7 +154,7 @@ def _cut(form: ReleaseForm, request: Visit, app: App) -> Release:
 def sample(request: Visit) -> HttpResponse:
     first = samples.load(by=request.actor)
     messages.success(request, "The sample project is here: deploy its first release to Development.")
-    return redirect("release", first.id)
+    return go(request, "release", first.id)
 
 
 def _project(request: Visit, project_id: uuid.UUID) -> Project:

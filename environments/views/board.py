@@ -15,8 +15,8 @@ from environments import board as boards
 from environments import statuses
 from environments.views.board_row import draw
 from environments.views.board_words import Words, link
+from environments.views.choice import chosen_environment, query
 from environments.views.fragments import conditional
-from environments.views.shell import chosen_environment, query
 from projects import lifecycle
 from projects.access import Permission, allows
 from projects.models import Project

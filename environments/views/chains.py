@@ -4,9 +4,8 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import lifecycle as lifecycle_of_environments
@@ -16,8 +15,8 @@ from environments.forms.chains import ChainForm, StageForm
 from environments.forms.form import sentence
 from environments.models import Chain, Environment, Stage
 from environments.planning import stages as planning
+from environments.views.choice import go, page
 from environments.views.fragments import conditional
-from environments.views.shell import query
 from projects import lifecycle
 from projects.access import Permission, allows
 from projects.errors import Conflict, Invalid, NotFound
@@ -47,7 +46,7 @@ def first(request: Visit) -> HttpResponse:
     """One click: development, staging and a protected production."""
     chains.begin(by=request.actor)
     messages.success(request, "The chain is made; its environments are being provisioned.")
-    return redirect("board")
+    return go(request, "board")
 
 
 @require_POST
@@ -74,7 +73,7 @@ def create(request: Visit) -> HttpResponse:
         form.refuse(refusal)
         return _page(request, default, begin=form, status=422)
     messages.success(request, f"The chain {made.name} is made.")
-    return redirect(_address(request, made))
+    return HttpResponseRedirect(_address(request, made))
 
 
 @require_POST
@@ -102,7 +101,7 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
             form.refuse(refusal)
             return _page(request, found, form, status=422)
         return _page(request, found, form, refusal=sentence(refusal), status=409)
-    return redirect(_address(request, found))
+    return HttpResponseRedirect(_address(request, found))
 
 
 def _rearrange(stages: list[dict[str, Any]], act: str, which: str) -> None:
@@ -123,7 +122,7 @@ def removal(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
     found = chains.find(request.actor, str(chain_id))
     chains.delete(found, by=request.actor)
     messages.success(request, f"The chain {found.name} is removed. Its environments stay as they are.")
-    return redirect("chain")
+    return go(request, "chain")
 
 
 def _found(request: Visit, chain_id: uuid.UUID | None) -> Chain | None:
@@ -184,4 +183,4 @@ def _choices(request: Visit, chain: Chain | None) -> list[str]:
 
 
 def _address(request: Visit, chain: Chain) -> str:
-    return (reverse("chain-of-project", args=[chain.id]) if chain.project_id else reverse("chain")) + query(request)
+    return page(request, "chain-of-project", chain.id) if chain.project_id else page(request, "chain")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,8 +17,8 @@ from environments.forms.environments import EnvironmentForm
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
+from environments.views.choice import chosen_environment, go, page
 from environments.views.fragments import conditional
-from environments.views.shell import chosen_environment
 from projects import access, apps
 from projects.access import Permission
 from projects.errors import Invalid, NotFound, Refused
@@ -131,7 +131,7 @@ def new(request: Visit) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, f"{made.title} is being provisioned.")
-            return redirect("environment", made.id)
+            return go(request, "environment", made.id)
     context = {
         "form": form,
         "heading": "New environment",
@@ -162,7 +162,7 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, "Saved.")
-            return redirect("environment", found.id)
+            return go(request, "environment", found.id)
     back = reverse("environment", args=[found.id])
     context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
     context["crumbs"] = [_environments(), {"word": found.title, "url": back}]
@@ -175,7 +175,7 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
     lifecycle.check_manage(found, by=request.actor)
-    refusal, status = "", 200
+    refusal, status, following = "", 200, _list_without(request, found)
     if request.method == "POST":
         try:
             _confirmed(found, request.POST.get("confirm", ""))
@@ -184,7 +184,7 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
             refusal, status = refused.detail, 422 if isinstance(refused, Invalid) else 409
         else:
             messages.success(request, f"{found.title} is being terminated.")
-            return _go(request, reverse("environments"))
+            return _go(request, following)
     context = {
         "environment": found,
         "refusal": refusal,
@@ -193,6 +193,13 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     }
     template = "environment/_deletion.html" if is_fragment(request) else "environment/deletion.html"
     return render(request, template, context, status=status)
+
+
+def _list_without(request: Visit, gone: Environment) -> str:
+    """The list; what is gone filters nothing any more."""
+    chosen = chosen_environment(request)
+    filters = chosen is not None and chosen.pk == gone.pk
+    return reverse("environments") + "?environment=" if filters else page(request, "environments")
 
 
 def _environments() -> dict[str, str]:
@@ -247,7 +254,7 @@ def _chosen_log(found: Environment, request: Visit) -> dict[str, Any]:
 
 def _answer(request: Visit, environment_id: uuid.UUID, part: str, *, refusal: str, status: int) -> HttpResponse:
     if not is_fragment(request):
-        return redirect("environment", environment_id)
+        return go(request, "environment", environment_id)
     return _part(request, _find(request, environment_id), part, refusal=refusal, status=status)
 
 

@@ -4,11 +4,12 @@ import uuid
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
 
 from environments import lifecycle
 from environments.delivery import holds
+from environments.views.choice import go
 from projects import access, apps
 from projects.access import Permission
 from projects.errors import Invalid, Refused
@@ -39,7 +40,7 @@ def placing(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
             messages.success(request, f"{app.name} is held in {environment.title}: tokens and automation are refused.")
             if is_fragment(request):
                 return render(request, "plan/_done.html", {"toasts_swap": True})
-            return redirect("environment", environment.id)
+            return go(request, "environment", environment.id)
     context = {"environment": environment, "app": app, "refusal": refusal, "reason": given.get("reason", "")}
     template = "environment/_hold.html" if is_fragment(request) else "environment/hold.html"
     return render(request, template, context, status=status)
@@ -57,4 +58,4 @@ def _reason(request: Visit) -> str:
 def lifting(request: Visit, hold_id: uuid.UUID) -> HttpResponse:
     hold = holds.lift(holds.find(request.actor, hold_id), by=request.actor, reason=request.POST.get("reason", ""))
     messages.success(request, "The hold is lifted; tokens and automation may deploy there again.")
-    return redirect("environment", hold.slot.environment_id)
+    return go(request, "environment", hold.slot.environment_id)

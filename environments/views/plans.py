@@ -3,20 +3,18 @@
 Looking at a plan writes nothing; the form carries the digest of what was seen, and what is sent is planned anew.
 """
 
-from urllib.parse import urlencode
-
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from environments.delivery import deployments
 from environments.models import Deployment, DeploymentKind, Plan
+from environments.views.choice import go, page, query
 from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
-from environments.views.shell import query
 from projects import events
 from projects.errors import Conflict, Invalid, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -37,7 +35,7 @@ def draft(request: Visit) -> HttpResponse:
 @signed_in
 def carry_out(request: Visit) -> HttpResponse:
     if request.method != "POST":  # the address of a form that was answered with a page, entered again
-        return redirect(reverse("board") + query(request))
+        return go(request, "board")
     wish = wish_of(request, request.POST)
     seen, confirm = request.POST.get("digest", ""), request.POST.get("confirm", "").strip()
     try:
@@ -52,7 +50,7 @@ def carry_out(request: Visit) -> HttpResponse:
     messages.success(request, _done(deployment))
     if is_fragment(request):
         return render(request, "plan/_done.html", {"toasts_swap": True})
-    return redirect(reverse("run", args=[deployment.run.pk]) + query(request))
+    return go(request, "run", deployment.run.pk)
 
 
 @events.operation
@@ -81,9 +79,9 @@ def _shown(
     context = {
         **sheet(request.actor, wish, plan, refusal=refusal),
         "confirm": confirm,
-        "draft_url": reverse("plan-draft"),
-        "again_url": f"{reverse('plan-draft')}?{urlencode(wish.given)}",
-        "back_url": reverse("board") + query(request),
+        "draft_url": page(request, "plan-draft"),
+        "again_url": reverse("plan-draft") + query(request, **wish.given),
+        "back_url": page(request, "board"),
     }
     template = "plan/_sheet.html" if is_fragment(request) else "plan.html"
     return render(request, template, context, status=status)

@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import cancellations, retries
 from environments.models import LogChunk, Run
 from environments.overview import runs as overview
 from environments.runs import lookup
+from environments.views.choice import go
 from environments.views.fragments import conditional
 from projects.access import Actor
 from projects.errors import NotAllowed, NotFound, Refused
@@ -69,7 +70,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
             raise
         refusal, status = refused.detail, 409
     if not is_fragment(request):
-        return redirect("run", run_id)
+        return go(request, "run", run_id)
     again = lookup.find(request.actor, run_id)
     context = overview.facts(again) | _offers(again, request.actor) | {"refusal": refusal}
     return render(request, "run/_head.html", context, status=status)
@@ -79,7 +80,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     again = retries.retry(lookup.find(request.actor, run_id), by=request.actor)
-    return redirect("run", again.pk)
+    return go(request, "run", again.pk)
 
 
 def _offers(run: Run, actor: Actor) -> dict[str, str | None]:

@@ -5,17 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 
-from environments import drawing, seen
-from environments.models import Environment, StageEnvironment
+from environments import drawing
+from environments.models import Environment
 from environments.overview.choices import Choice, choices
-from projects import authentication, names
+from environments.views.choice import chosen_environment, environment_of_page, query
+from projects import authentication
 from projects.access import Actor, Permission, allows
-from projects.errors import NotFound
-from projects.views.signed_in import ENVIRONMENT_COOKIE
 
 PLACES = (
     ("Board", "board", ("board", "plan")),
@@ -25,7 +23,7 @@ PLACES = (
 )
 THEMES = {"light": "Light", "dark": "Dark", "": "System"}
 OPTIONS = 14
-ENVIRONMENT_PAGE = re.compile(r"/environments/[0-9a-f-]{36}")
+ENVIRONMENT_PAGE = re.compile(r"/environments/[0-9a-f-]{36}(/.*)?")
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,15 @@ class Shell:
 
     @property
     def environment(self) -> Option | None:
-        chosen = chosen_environment(self.request)
-        return None if chosen is None else _option(chosen, self.request, chosen)
+        """What the switcher says: the environment whose page this is, else the one that filters it."""
+        shown = environment_of_page(self.request) or chosen_environment(self.request)
+        return None if shown is None else _option(shown, self.request, shown)
+
+    @property
+    def chosen(self) -> str:
+        """The name of the one that filters, for forms whose fields become the address."""
+        found = chosen_environment(self.request)
+        return found.name if found else ""
 
     @property
     def query(self) -> str:
@@ -145,8 +150,8 @@ class Shell:
     def switcher(self) -> Switcher:
         if self.actor is None:
             return Switcher()
-        chosen = chosen_environment(self.request)
-        return self._once("switcher", lambda: switcher(self.request, self.back, chosen=chosen))
+        shown = environment_of_page(self.request) or chosen_environment(self.request)
+        return self._once("switcher", lambda: switcher(self.request, self.back, chosen=shown))
 
     def _once(self, name: str, make: Any) -> Any:
         if name not in self._kept:
@@ -154,51 +159,12 @@ class Shell:
         return self._kept[name]
 
 
-def chosen_environment(request: Any) -> Environment | None:
-    """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie."""
-    if not hasattr(request, "chosen"):
-        # Before it is looked up: the page that says it is not there draws this shell, too.
-        request.chosen = None
-        request.chosen = _choose(request)
-    chosen: Environment | None = request.chosen
-    return chosen
-
-
-def _choose(request: Any) -> Environment | None:
-    if getattr(request, "actor", None) is None:
-        return None
-    named = request.GET.get("environment")
-    name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
-    if not name:
-        return None
-    found = _staged(seen.environments(request.actor)).filter(names.same("name", name)).first()
-    if found is None and named and not _ends_on_its_own_page(request, named):
-        raise NotFound("There is no environment of that name here, or you may not see it.")
-    return found
-
-
-def _ends_on_its_own_page(request: Any, name: str) -> bool:
-    """Its page is shown until all that it had is gone, also where the address still names it as the chosen one."""
-    if not ENVIRONMENT_PAGE.fullmatch(request.path):
-        return False
-    ending = seen.environments(request.actor, terminating=True).filter(names.same("name", name))
-    return ending.filter(pk=request.path.rpartition("/")[2]).exists()
-
-
-def query(request: Any, **more: Any) -> str:
-    """`?environment=production` to append to a link, so that the choice stays in the URL."""
-    chosen = chosen_environment(request)
-    values = {"environment": chosen.name} if chosen else {}
-    values |= {name: value for name, value in more.items() if value}
-    return f"?{urlencode(values)}" if values else ""
-
-
 def switcher(request: Any, back: str, *, chosen: Environment | None, find: str = "") -> Switcher:
     """The chain first, then the others by name; a search looks through all of them."""
     environments = choices(request.actor, find=find, limit=OPTIONS + 1)
     result = Switcher(more=len(environments) > OPTIONS)
     if not find:
-        result.all = {"url": _with(back, ""), "current": chosen is None}
+        result.all = {"url": _with(_without_page_of_one(back), ""), "current": chosen is None}
     groups: dict[str, list[Option]] = {"Promotion chain": [], "Environments": [], "Ephemeral": []}
     for environment in environments[:OPTIONS]:
         ephemeral = environment.kind == Environment.Kind.EPHEMERAL
@@ -206,12 +172,6 @@ def switcher(request: Any, back: str, *, chosen: Environment | None, find: str =
         groups[word].append(_option(environment, request, chosen, back))
     result.groups = [{"word": word, "options": options} for word, options in groups.items() if options]
     return result
-
-
-def _staged(found: QuerySet[Environment]) -> Any:
-    """With `stage`, the place in the organization's default chain."""
-    places = StageEnvironment.objects.filter(environment=OuterRef("pk"), chain__project=None)
-    return found.annotate(stage=Subquery(places.values("stage__position")[:1]))
 
 
 def _option(environment: Any, request: Any, chosen: Environment | None, back: str = "") -> Option:
@@ -235,6 +195,10 @@ def _page_of(environment: Environment | Choice, back: str) -> str:
         given = urlencode([(name, value) for name, value in parse_qsl(given) if name != "log"])
         return f"{reverse('environment', args=[environment.id])}?{given}"
     return back
+
+
+def _without_page_of_one(back: str) -> str:
+    return reverse("environments") if ENVIRONMENT_PAGE.fullmatch(back.partition("?")[0]) else back
 
 
 def _with(back: str, environment: str) -> str:

@@ -30,7 +30,7 @@ def house() -> House:
 
 
 def names(shown: str) -> list[str]:
-    return re.findall(r'<a class="cut" href="/environments/[0-9a-f-]+" title="([^"]*)"', shown)
+    return re.findall(r'<a class="cut" href="/environments/[0-9a-f-]+[^"]*" title="([^"]*)"', shown)
 
 
 def many(house: House, count: int, **fields: object) -> None:

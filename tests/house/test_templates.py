@@ -32,3 +32,31 @@ def test_every_form_that_changes_something_carries_its_csrf_token() -> None:
         path for path, text in templates().items() for match in form.finditer(text) if "csrf_token" not in match.group()
     ]
     assert bare == []
+
+
+def test_every_address_of_a_page_keeps_the_choice_of_environment() -> None:
+    """Fields of a form that is sent by GET become its address, so there the choice is a field."""
+    known = set(re.findall(r'name="([a-z-]+)"', (ROOT / "environments/urls.py").read_text()))
+    element = re.compile(r"<[a-z]+\b(?:\{%.*?%\}|\{\{.*?\}\}|[^<>{])*>", re.S)
+    address = re.compile(r'\s(?:href|action|data-src|hx-get|hx-post)="((?:\{[%{].*?[%}]\}|[^"{])*)"', re.S)
+    forms = re.compile(r'<form\b[^>]*method="get".*?</form>', re.S)
+    bare = []
+    for path, text in templates().items():
+        bare += [f"{path}: {form[:80]}" for form in forms.findall(text) if "_choice.html" not in form]
+        for tag in element.findall(text):
+            # What a form or a field of one asks for has the form's fields.
+            for at in [] if 'method="get"' in tag or "hx-include" in tag else address.findall(tag):
+                page = at.startswith("?") or known.intersection(re.findall(r"\{% url '([a-z-]+)'", at))
+                if page and "shell." not in at and "environment=" not in at:
+                    bare.append(f"{path}: {at}")
+    assert bare == []
+
+
+def test_every_redirect_keeps_the_choice_of_environment() -> None:
+    bare = [
+        f"{path.name}: {line.strip()}"
+        for path in (ROOT / "environments/views").glob("*.py")
+        for line in path.read_text().splitlines()
+        if re.search(r"\bredirect\(|HttpResponseRedirect\(reverse\(", line)
+    ]
+    assert bare == []

@@ -1,0 +1,81 @@
+"""The environment that is chosen in the header, and the addresses that keep the choice."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+from environments import seen
+from environments.models import Environment, StageEnvironment
+from projects import names
+from projects.errors import NotFound
+from projects.views.signed_in import ENVIRONMENT_COOKIE
+
+
+def chosen_environment(request: Any) -> Environment | None:
+    """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie."""
+    if not hasattr(request, "chosen"):
+        # Before it is looked up: the page that says it is not there draws this shell, too.
+        request.chosen = None
+        request.chosen = _choose(request)
+    chosen: Environment | None = request.chosen
+    return chosen
+
+
+def _choose(request: Any) -> Environment | None:
+    if getattr(request, "actor", None) is None:
+        return None
+    named = request.GET.get("environment")
+    name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
+    if not name:
+        return None
+    own = environment_of_page(request)
+    if own is not None and named:
+        return own
+    # One that is being terminated keeps its own page, and its name may be another's by now: that one is meant.
+    called = seen.environments(request.actor, terminating=True).filter(names.same("name", name))
+    found = _staged(called).order_by("-deleted_at").first()
+    if found is None and named:
+        raise NotFound("There is no environment of that name here, or you may not see it.")
+    # Whoever goes from one environment's view to another's page goes on with that one.
+    return found and (own or found)
+
+
+def environment_of_page(request: Any) -> Environment | None:
+    """The environment whose own page, or a part of it, this is."""
+    if not hasattr(request, "environment_of_page"):
+        match = request.resolver_match
+        own = match is not None and (match.url_name or "").startswith("environment")
+        which = match.kwargs.get("environment_id") if own else None
+        actor = getattr(request, "actor", None)
+        found = None
+        if which is not None and actor is not None:
+            found = _staged(seen.environments(actor, terminating=True)).filter(pk=which).first()
+        request.environment_of_page = found
+    page: Environment | None = request.environment_of_page
+    return page
+
+
+def query(request: Any, **more: Any) -> str:
+    """`?environment=production` to append to a link, so that the choice stays in the URL."""
+    chosen = chosen_environment(request)
+    values = {"environment": chosen.name} if chosen else {}
+    values |= {name: value for name, value in more.items() if value}
+    return f"?{urlencode(values)}" if values else ""
+
+
+def page(request: Any, name: str, *args: Any) -> str:
+    """The address of a page, with the choice of environment. Every redirect goes to one of these."""
+    return reverse(name, args=args) + query(request)
+
+
+def go(request: Any, name: str, *args: Any) -> HttpResponseRedirect:
+    return HttpResponseRedirect(page(request, name, *args))
+
+
+def _staged(found: QuerySet[Environment]) -> Any:
+    """With `stage`, the place in the organization's default chain."""
+    places = StageEnvironment.objects.filter(environment=OuterRef("pk"), chain__project=None)
+    return found.annotate(stage=Subquery(places.values("stage__position")[:1]))
