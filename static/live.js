@@ -1,16 +1,18 @@
 // Keeps an open page true without reloading it. The stream tells what changed, by ids; the page fetches anew the pieces
-// that show it, and tails logs.
+// that show it. What is written to logs travels in streams of their own, see tails.js.
 //
 // A piece is an element with data-src, the address of the piece alone, and data-live, the subjects it shows:
-// `environment:1 app:2` is told of either, `environment:1+app:2` only of changes to both. A log is an element with
-// data-tail and data-tail-after. Without this script, reloading does the same.
+// `environment:1 app:2` is told of either, `environment:1+app:2` only of changes to both.
+// Without this script, reloading does the same.
 "use strict";
 (() => {
   const address = document.body.dataset.stream;
   if (!address || !window.EventSource) return;
-  const SILENT = 30000, HIDDEN = 30000, POLL = 10000, AGAIN = 1500, SLOWEST = 15000, AT_ONCE = 3, APART = 400, LINES = 5000;
+  const SILENT = 30000, HIDDEN = 30000, POLL = 10000, AGAIN = 1500, SLOWEST = 15000, AT_ONCE = 3, APART = 400;
   let since = document.querySelector("meta[name=towpath-live]")?.content || "";
   let source = null, heard = Date.now(), known = Date.now(), polled = 0, pause = AGAIN, state = "", over = "", hiding = 0, retrying = 0;
+
+  const tell = (name, detail) => dispatchEvent(new CustomEvent(`towpath:${name}`, { detail }));
 
   // ---- The stream
   const connect = () => {
@@ -45,7 +47,7 @@
     if (Date.now() - last > 10000 && !document.querySelector("dialog[open], :popover-open") && !typing(document)) location.reload();
     else touchAll();
   };
-  const finish = why => { over = why || "ended"; close(); tails.forEach((_, log) => hush(log)); show("Paused"); };
+  const finish = why => { over = why || "ended"; close(); tell("resting", true); show("Paused"); };
 
   setInterval(() => {
     if (over || document.hidden && state === "Paused") return;
@@ -62,8 +64,8 @@
     if (document.hidden) hiding = setTimeout(rest, HIDDEN);
     else wake();
   });
-  const rest = () => { close(); clearTimeout(retrying); tails.forEach((_, log) => hush(log)); show("Paused"); };
-  const wake = () => { if (!source && !over) { heard = Date.now(); show("Reconnecting"); connect(); listen(); } };
+  const rest = () => { close(); clearTimeout(retrying); tell("resting", true); show("Paused"); };
+  const wake = () => { if (!source && !over) { heard = Date.now(); show("Reconnecting"); connect(); tell("resting", false); } };
   addEventListener("pagehide", rest);
   addEventListener("pageshow", event => { if (event.persisted) wake(); });
 
@@ -93,7 +95,7 @@
     const told = new Set(subjects);
     for (const piece of pieces())
       if (piece.dataset.live.split(/\s+/).some(one => one && one.split("+").every(subject => told.has(subject)))) waiting.add(piece.dataset.src);
-    for (const [log, tail] of tails) if (!tail.source && subjects.some(one => one.startsWith("run:") && log.dataset.tail.includes(one.slice(4)))) follow(log);
+    tell("changed", subjects);
     pump();
   };
   const touchAll = () => { for (const piece of pieces()) waiting.add(piece.dataset.src); pump(); };
@@ -188,7 +190,7 @@
     next.dispatchEvent(new CustomEvent("towpath:swapped", { bubbles: true, detail: { focused: Boolean(at) } }));
     const said = next.dataset.announce, place = document.getElementById("announce");
     if (said && said !== before && place) place.textContent = said;
-    paint(); listen();
+    paint();
   };
   const hold = piece => setTimeout(() => { if (piece.isConnected) { waiting.add(piece.dataset.src); pump(); } }, 2000);
   // Rows never move under the pointer: they wait until it leaves, or until they are asked for.
@@ -207,43 +209,7 @@
     if (piece.parentElement?.matches(":hover") || piece.contains(document.activeElement)) hold(piece); else piece.remove();
   };
 
-  // ---- Logs: lines travel in a stream of their own
-  const tails = new Map();
-  const listen = () => {
-    for (const log of tails.keys()) if (!log.isConnected) { hush(log); tails.delete(log); }
-    for (const log of document.querySelectorAll("[data-tail]")) if (!tails.get(log)?.source && !tails.get(log)?.over) { if (!tails.has(log)) settle(log); follow(log); }
-  };
-  // Whoever follows begins at the end; only the log itself scrolls, never the page around it.
-  const settle = log => { if (document.querySelector(`[data-follow="${CSS.escape(log.id)}"]`)?.checked) log.scrollTop = log.scrollHeight; };
-  const hush = log => { const tail = tails.get(log); tail?.source?.close(); if (tail) tail.source = null; };
-  const follow = log => {
-    if (over || document.hidden && state === "Paused") return;
-    const url = new URL(log.dataset.tail, location.href);
-    if (log.dataset.tailAfter) url.searchParams.set("after", log.dataset.tailAfter);
-    const tail = { source: new EventSource(url), over: false };
-    tails.set(log, tail);
-    tail.source.addEventListener("lines", event => append(log, event));
-    tail.source.addEventListener("end", event => { hush(log); tail.over = true; if (/^attempt /.test(event.data)) redraw(); });
-    tail.source.onerror = () => { if (tail.source?.readyState === EventSource.CLOSED) { hush(log); setTimeout(() => log.isConnected && !document.hidden && follow(log), 3000 + Math.random() * 2000); } };
-  };
-  const ground = log => { for (let box = log; box; box = box.parentElement) if (/auto|scroll/.test(getComputedStyle(box).overflowY) && box.scrollHeight > box.clientHeight + 1) return box; return document.scrollingElement; };
-  const append = (log, event) => {
-    const switchOf = document.querySelector(`[data-follow="${CSS.escape(log.id)}"]`), floor = ground(log);
-    const end = floor.scrollHeight - floor.scrollTop - floor.clientHeight < 48;
-    const box = document.createElement("template");
-    box.innerHTML = event.data;
-    log.append(box.content);
-    if (event.lastEventId) log.dataset.tailAfter = event.lastEventId;
-    while (log.childElementCount > LINES) log.firstElementChild.remove();
-    for (const empty of [log.previousElementSibling, log.nextElementSibling]) if (empty?.matches("p.pad.muted")) empty.remove();
-    const count = document.querySelector(`[data-lines="${CSS.escape(log.id)}"]`);
-    if (count && event.lastEventId) count.textContent = `${event.lastEventId} ${event.lastEventId === "1" ? "line" : "lines"}`;
-    if (end && switchOf?.checked) floor.scrollTop = floor.scrollHeight;
-  };
-  addEventListener("change", event => {
-    const log = event.target.dataset?.follow && document.getElementById(event.target.dataset.follow);
-    if (log && event.target.checked) { const floor = ground(log); floor.scrollTop = floor.scrollHeight; }
-  });
+  // ---- The whole of it
   // Another attempt has begun while the page shows the one before: the main part is drawn anew, unless one was chosen.
   const redraw = async () => {
     if (new URLSearchParams(location.search).has("attempt")) return;
@@ -252,8 +218,9 @@
     const main = document.querySelector("main");
     if (next && main) put(main, document.adoptNode(next));
   };
-  addEventListener("htmx:afterSettle", () => { paint(); listen(); });
+  addEventListener("towpath:outdated", redraw);
+  addEventListener("htmx:afterSettle", paint);
 
   if (document.hidden) hiding = setTimeout(rest, HIDDEN);
-  connect(); listen();
+  connect();
 })();
