@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
-from environments.views.shell import chosen_environment
+from environments.views.choice import chosen_environment
 from projects.authentication import NotAuthenticated
 from projects.errors import UNSEEN, Malformed, NotFound, Refused, TooLarge
 from projects.rest import problems

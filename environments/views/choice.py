@@ -32,7 +32,7 @@ def _choose(request: Any) -> Environment | None:
     if not name:
         return None
     own = environment_of_page(request)
-    if own is not None and named:
+    if own is not None and own.name.lower() == name.lower():
         return own
     # One that is being terminated keeps its own page, and its name may be another's by now: that one is meant.
     called = seen.environments(request.actor, terminating=True).filter(names.same("name", name))
