@@ -34,9 +34,7 @@ def _choose(request: Any) -> Environment | None:
     own = environment_of_page(request)
     if own is not None and own.name.lower() == name.lower():
         return own
-    # One that is being terminated keeps its own page, and its name may be another's by now: that one is meant.
-    called = seen.environments(request.actor, terminating=True).filter(names.same("name", name))
-    found = _staged(called).order_by("-deleted_at").first()
+    found = _staged(seen.environments(request.actor)).filter(names.same("name", name)).first()
     if found is None and named:
         raise NotFound("There is no environment of that name here, or you may not see it.")
     # Whoever goes from one environment's view to another's page goes on with that one.
@@ -61,7 +59,8 @@ def environment_of_page(request: Any) -> Environment | None:
 def query(request: Any, **more: Any) -> str:
     """`?environment=production` to append to a link, so that the choice stays in the URL."""
     chosen = chosen_environment(request)
-    values = {"environment": chosen.name} if chosen else {}
+    # One that is being terminated has its own page and no other: its name may be another's by now.
+    values = {"environment": chosen.name} if chosen and chosen.deleted_at is None else {}
     values |= {name: value for name, value in more.items() if value}
     return f"?{urlencode(values)}" if values else ""
 
