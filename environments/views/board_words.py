@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from environments import statuses
 from environments.board import Cell, Column, Row
@@ -28,10 +28,7 @@ Prepared = dict[str, Any]
 
 @cache
 def _pattern(name: str, arguments: int) -> str:
-    try:
-        return reverse(name, args=[ANY] * arguments)
-    except NoReverseMatch:
-        return ""
+    return reverse(name, args=[ANY] * arguments)
 
 
 def link(name: str, which: uuid.UUID | str = "") -> str:
