@@ -100,6 +100,8 @@ def move(environment: Environment, target: State, *, by: Actor, reason: str = ""
         object={"kind": "environment", "id": environment.id, "name": environment.title},
         project_id=environment.project_id,
         environment_id=environment.id,
+        # For what hangs on the state alone: the environment's own subject is told of all that happens in it.
+        subjects=[f"state:{environment.id}"],
         reason=reason,
     )
 

@@ -53,7 +53,7 @@ def beginning(request: Visit) -> dict[str, Any]:
 @signed_in
 @conditional
 def table(request: Visit) -> HttpResponse:
-    """The matrix alone: what an empty one asks for, until there are rows that keep themselves up to date."""
+    """The matrix alone: what an empty one asks for until there are rows, and one with rows when its columns change."""
     project = _project(request)
     filters = _filters(request, project)
     found = boards.board(request.actor, filters)
@@ -136,13 +136,16 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
     projects = lifecycle.visible(request.actor).order_by("name").values_list("key", "name")[:MOST_PROJECTS]
     elsewhere = _url(request, project="")
     anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
+    chips = _chips(request, found, filters)
     return {
-        **_chips(request, found, filters),
+        **chips,
         "columns": [words.column(column) for column in found.columns],
         "beside": beside,
         "span": len(found.columns) + 1 + beside,
         "groups": list(_groups(found, words, beside=beside)),
-        "table_src": _fragment(request, "board-table"),
+        "table_src": _fragment(request, "board-table", cursor=filters.cursor),
+        # Rows keep themselves up to date; which columns there are is the whole table's affair.
+        "table_live": " ".join([*_columns_live(found), *([] if found.rows else [chips["chips_live"]])]),
         "more_url": _url(request, cursor=found.next_cursor) if found.next_cursor else "",
         "first_url": _url(request) if filters.cursor else "",
         "filtered": bool(filters.status or filters.q or project or filters.tag),
@@ -169,6 +172,11 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "sample_url": link("sample"),
         "new_project_url": link("project-new"),
     }
+
+
+def _columns_live(found: boards.Board) -> list[str]:
+    """What tells that a stage was added, moved or taken out, or that another chain applies."""
+    return ["chains", f"chain:{found.chain_id}"] if found.chain_id else ["chains"]
 
 
 def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:

@@ -121,13 +121,15 @@ class Words:
                 for cell, old in zip(cells, seen, strict=False)
             ]
         runs = "".join([f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight])
+        states = "".join([_state(cell) for cell in row.cells if cell.behind or cell.status != "none"])
+        states += "".join([_state(cell) for cell in row.elsewhere])
         return RowWords(
             id=known,
             name=row.name,
             url=app.url,
             note=f"Newest {row.newest_version}" if row.newest_version else "No release yet",
             src=f"{link('board-row', known)}{self.query or '?'}&beside={int(beside)}",
-            live=f"app:{known}{runs}",
+            live=f"app:{known}{runs}{states}",
             etag=f'"{"-".join(marks)}"',
             announce=self._latest(row),
             cells=tuple(cells),
@@ -171,7 +173,7 @@ class Words:
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
             gate=gate,
-            mark=_mark(f"{cell.status}|{version}|{word}|{cell.reason}|{offer}|{progress}"),
+            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{cell.reason}|{offer}|{progress}"),
         )
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
@@ -233,6 +235,11 @@ class Words:
             version=cell.version,
             title=f"{cell.column.title}: {look.word} {cell.version}",
         )
+
+
+def _state(cell: Cell) -> str:
+    """The subject of changes on which a cell and its gate hang."""
+    return f" state:{cell.column.environment_id}"
 
 
 def _joined(parts: list[str]) -> str:

@@ -8,8 +8,10 @@ import pytest
 from django.core.management import call_command
 from playwright.sync_api import Page, Request, expect
 
-from environments import lifecycle
-from environments.models import Environment
+from environments import lifecycle, states
+from environments.delivery import chains
+from environments.models import Chain, Environment, State
+from projects import access, events
 from projects import lifecycle as projects
 from tests.doors.web import Web
 from tests.environments.house import House
@@ -38,6 +40,14 @@ def assert_only_pieces(asked: list[Request]) -> None:
         assert request.resource_type == "fetch"
 
 
+@events.operation
+def moved(harbour: House, environment: Environment, *path: State) -> None:
+    environment.refresh_from_db()
+    for state in path:
+        reason = "The disk is full." if state is State.ERROR else ""
+        states.move(environment, state, by=access.system(harbour.organization), reason=reason)
+
+
 def test_a_commit_elsewhere_changes_the_open_board_within_a_second(
     page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
@@ -57,6 +67,46 @@ def test_a_commit_elsewhere_changes_the_open_board_within_a_second(
     assert page.evaluate("window.neverReloaded") is True
     assert_only_pieces(asked)
     assert not any("untouched" in request.url for request in asked)
+
+
+def test_a_gate_opens_and_a_cell_stops_with_its_environment_and_other_rows_are_left_alone(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    project = harbour.project()
+    never_deployed, live, empty = [harbour.app(name, project=project) for name in ("new", "old", "empty")]
+    harbour.release(never_deployed, "1.0")
+    harbour.live(harbour.release(live, "1.0"), stages[0])
+    moved(harbour, stages[0], State.STOPPING, State.STOPPED)
+    asked = open_page(page, f"{server.url}/")
+    gate, cell = page.locator(f"#a-{never_deployed.id} .gate").first, page.locator(f"#a-{live.id} .state").first
+    expect(gate).to_contain_text("Blocked")
+    expect(cell).to_contain_text("Stopped")
+
+    moved(harbour, stages[0], State.PROVISIONING, State.RUNNING)
+
+    expect(gate).to_contain_text("Deploy", timeout=2000)
+    expect(cell).to_contain_text("Live", timeout=2000)
+    moved(harbour, stages[0], State.STOPPING, State.ERROR)
+    expect(gate).to_contain_text("Blocked", timeout=2000)
+    assert_only_pieces(asked)
+    assert not any(str(empty.id) in request.url for request in asked), "nothing of it hangs on the state"
+
+
+def test_a_stage_that_comes_or_goes_changes_the_whole_open_table(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    app = harbour.app("ledger")
+    harbour.live(harbour.release(app, "1.0"), stages[0])
+    harbour.environment("production")
+    asked = open_page(page, f"{server.url}/")
+    columns = page.locator("#board thead th .colhead .cut")
+
+    for names in (["development", "staging", "production"], ["staging", "development"]):
+        wanted = [{"name": name, "environments": [name]} for name in names]
+        chains.update(Chain.objects.get(), by=harbour.owner, stages=wanted)
+        expect(columns).to_have_text(names, timeout=3000)
+        assert page.locator(f"#a-{app.id} td").evaluate_all("cells => cells.map(cell => cell.dataset.env)") == names
+    assert_only_pieces(asked)
 
 
 def test_pieces_that_did_not_change_cost_no_bytes(
