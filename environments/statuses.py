@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from environments.models import Phase, State
+
 
 class Status(NamedTuple):
     word: str
@@ -39,7 +41,7 @@ STATUSES: dict[str, Status] = {
     "removing": Status("Removing", "arc", "busy"),
     "degraded": Status("Degraded", "diamond", "warn"),
     "drifted": Status("Drifted", "diamond", "warn"),
-    "rolled-back": Status("Rolled back", "back", "warn"),
+    "rolled-back": Status("Rolled back, held", "back", "warn"),
     "held": Status("Held", "pause", "warn"),
     "last-seen": Status("Last seen", "slash"),
     "none": Status("Not deployed", "dash"),
@@ -84,6 +86,50 @@ UNKNOWN = Status("Unknown", "ring")
 def status_of(name: str) -> Status:
     """The look of a status; an unknown one is said to be unknown rather than drawn as healthy."""
     return STATUSES.get(name.replace("_", "-"), UNKNOWN)
+
+
+# Between a reason and what a service wrote last, which is a witness and not the reason.
+LAST_LINE = "Last line: "
+# An environment in error may still serve: what is seen of each app decides.
+SERVING = {State.RUNNING, State.ERROR}
+
+
+def of_app(
+    *,
+    live: bool,
+    state: str,
+    condition: str,
+    unseen: bool,
+    held: bool,
+    rolled_back: bool,
+    phase: str | None = None,
+    removing: bool = False,
+) -> str:
+    """The one status of an app in an environment, on every page: what moves, what is wrong, what is kept, live.
+
+    `phase` and `removing` are those of its latest deployment's run, `state` is the environment's; `unseen` where
+    nobody has looked at it for a while; `rolled_back` where what is live came by a rollback.
+    """
+    if phase == Phase.RUNNING:
+        return "removing" if removing else "deploying"
+    if phase in (Phase.QUEUED, Phase.FAILED, Phase.ERRORED):
+        return phase
+    if not live:
+        return "none"
+    if state not in SERVING:
+        return state
+    if condition != "ok":
+        return condition
+    if unseen:
+        return "last-seen"
+    if held:
+        return "rolled-back" if rolled_back else "held"
+    return "live"
+
+
+def brief(reason: str) -> str:
+    """A reason without the last line that a service wrote, for where there is little room."""
+    return reason.partition(f" {LAST_LINE}")[0]
 
 
 def phase_of(name: str) -> Status:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connection
 
+from environments import statuses
 from environments.board import cells, statements
 from environments.board.facts import PAGE, STATUSES, Board, Cell, Column, Filters, News, Row, SlotRow
 from projects import marks, scopes
@@ -84,6 +85,7 @@ def _apps(
         environments=[column.environment_id for column in columns],
         places=[column.place for column in columns],
         shown=[column.shown for column in columns],
+        serving=[column.state in statuses.SERVING for column in columns],
         project=filters.project_id,
         app=filters.app_id,
         visible=None if visible is None else list(visible),

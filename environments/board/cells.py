@@ -4,11 +4,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from environments import statuses
 from environments.board.facts import Cell, Column, News, Row, SlotRow
 from environments.models import Phase, State
 from projects.access import Actor
-
-QUIET = {State.STOPPED, State.SLEEPING, State.HIBERNATING}
 
 
 def rows(
@@ -170,21 +169,23 @@ def _news(slot: SlotRow) -> News:
 
 
 def _status(slot: SlotRow, news: News | None, column: Column) -> tuple[str, str, float | None]:
-    """What the cell says, why, and since when: what moves comes first, then what is wrong, then what is kept."""
+    """What the cell says, why, and since when."""
+    status = statuses.of_app(
+        live=slot.serial is not None,
+        state=column.state,
+        condition=slot.condition,
+        unseen=slot.unseen_since is not None,
+        held=slot.hold_id is not None,
+        rolled_back=slot.kind == "rollback",
+        phase=news.phase if news else None,
+        removing=news is not None and news.kind == "removal",
+    )
     if news is not None:
-        if news.phase == Phase.RUNNING:
-            return ("removing" if news.kind == "removal" else "deploying"), "", slot.news_since
-        return news.phase, news.step or (slot.run_reason or ""), slot.news_since
-    if slot.serial is None:
-        return "none", "", None
-    if column.state in QUIET:
-        return column.state, "", column.state_since or None
-    if slot.condition != "ok":
-        return slot.condition, slot.condition_reason, slot.condition_since
-    if slot.unseen_since is not None:
-        return "last-seen", "", slot.unseen_since
-    if slot.hold_id is not None:
-        if slot.kind == "rollback":
-            return "rolled-back", slot.hold_reason or "", slot.live_since
-        return "held", slot.hold_reason or "", slot.hold_since
-    return "live", "", slot.live_since
+        return status, "" if news.phase == Phase.RUNNING else news.step or (slot.run_reason or ""), slot.news_since
+    if status == slot.condition:
+        return status, slot.condition_reason, slot.condition_since
+    if status == column.state:
+        return status, "", column.state_since or None
+    since = {"none": None, "last-seen": slot.unseen_since, "held": slot.hold_since}
+    reason = slot.hold_reason or "" if status in ("held", "rolled-back") else ""
+    return status, reason, since.get(status, slot.live_since)

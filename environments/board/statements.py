@@ -23,11 +23,12 @@ ORDER BY place.position NULLS LAST, place.within, place.nth
 # Every app under the filters with its facts, the counts over them, and one page by keyset. The counts and the page
 # come together: `page` hangs on `total`, so that an empty page still has its counts. An app is behind where a release
 # is live in the whole of a stage and an older one, or none, in what is shown of the next; both stages are summed up
-# first, because comparing cell with cell cost as much as all the rest.
+# first, because comparing cell with cell cost as much as all the rest. Of a cell that which it `says` is counted, in
+# the order of `statuses.of_app`.
 APPS = """
 WITH place AS (
-  SELECT * FROM unnest(%(environments)s::uuid[], %(places)s::int[], %(shown)s::bool[])
-    AS p(environment_id, place, shown)
+  SELECT * FROM unnest(%(environments)s::uuid[], %(places)s::int[], %(shown)s::bool[], %(serving)s::bool[])
+    AS p(environment_id, place, shown, serving)
 ), app AS (
   SELECT a.id, a.name, lower(a.name) AS app_sort, a.project_id, p.key, p.name AS project, lower(p.name) AS project_sort
   FROM projects_app a JOIN projects_project p ON p.id = a.project_id
@@ -45,8 +46,11 @@ WITH place AS (
   FROM (SELECT DISTINCT project_id FROM app) p CROSS JOIN place
   WHERE place.place > 0 AND {seen_place} GROUP BY p.project_id, place.place
 ), cell AS (
-  SELECT s.app_id, app.project_id, s.environment_id, place.place, place.shown, lr.serial, r.phase, s.condition,
-    h.id AS hold_id
+  SELECT s.app_id, app.project_id, s.environment_id, place.place, place.shown, lr.serial,
+    CASE WHEN r.phase IS NOT NULL THEN r.phase WHEN lr.serial IS NULL OR NOT place.serving THEN 'nothing'
+      WHEN s.condition <> 'ok' THEN 'degraded'
+      WHEN s.observed_at < clock_timestamp() - interval '60 seconds' THEN 'nothing'
+      WHEN h.id IS NOT NULL THEN 'held' END AS says
   FROM app JOIN environments_slot s ON s.app_id = app.id AND {seen_cell}
   JOIN place ON place.environment_id = s.environment_id
   LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
@@ -55,10 +59,9 @@ WITH place AS (
     ON n.app_id = s.app_id AND n.environment_id = s.environment_id AND n.number = s.last_number
   LEFT JOIN environments_hold h ON h.slot_id = s.id AND h.lifted_at IS NULL
 ), fact AS (
-  SELECT app_id, bool_or(phase IN ('failed', 'errored')) AS failed,
-    bool_or(phase IN ('queued', 'running')) AS deploying,
-    bool_or(serial IS NOT NULL AND condition <> 'ok') AS degraded, bool_or(hold_id IS NOT NULL) AS held,
-    bool_or(serial IS NOT NULL) AS live
+  SELECT app_id, bool_or(says IN ('failed', 'errored')) AS failed,
+    bool_or(says IN ('queued', 'running')) AS deploying, bool_or(says = 'degraded') AS degraded,
+    bool_or(says = 'held') AS held, bool_or(serial IS NOT NULL) AS live
   FROM cell WHERE shown GROUP BY app_id
 ), level AS (
   SELECT app_id, project_id, place, count(*) AS live, min(serial) AS serial,

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.urls import reverse
 
-from environments import seen
+from environments import seen, statuses
 from environments.models import Chain, Deployment, Endpoint, Environment, Run, RunKind, Slot
 from environments.overview import activity, manifest_text, slots
 from environments.planning import stages
@@ -72,12 +72,12 @@ def project_page(project: Project, actor: Actor, *, chosen: Environment | None =
         .order_by("archived_at", "name", "id")[:500]
     )
     found = list(apps)
-    live: dict[uuid.UUID, list[Slot]] = {}
+    live: dict[uuid.UUID, list[dict[str, Any]]] = {}
     alive = _seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
     chain = stages.applying_chain(project, project.organization)
     alive = alive.order_by(stages.place(chain, of="environment"), "environment__name")
-    for slot in alive.select_related("environment", "live__release"):
-        live.setdefault(slot.app_id, []).append(slot)
+    for slot in slots.kept(alive):
+        live.setdefault(slot.app_id, []).append(_standing(slot))
     return {
         "project": project,
         "apps": [{"app": app, "live": live.get(app.id, [])} for app in found],
@@ -100,15 +100,26 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
     if before:
         releases = releases.filter(serial__lt=before)
     found = list(releases[: PAGE + 1])
-    every = slots.told(_seen_slots(actor).filter(app=app, last_number__gt=0)).select_related("environment")
+    every = slots.told(_seen_slots(actor).filter(app=app, last_number__gt=0))
     chain = stages.applying_chain(app.project, actor.organization)
     placed: list[Any] = list(every.order_by(stages.place(chain, of="environment"), "environment__name"))
     places = [slot for slot in placed if chosen is None or slot.environment_id == chosen.id]
     live = _live_by_release(placed)
-    addresses: dict[uuid.UUID, list[dict[str, str]]] = {}
+    answering = {
+        (slot.environment_id, service["name"])
+        for slot in places
+        for service in slot.services
+        if slots.service_state(slot.environment, service.get("state", "stopped")) == "running"
+    }
+    addresses: dict[uuid.UUID, list[dict[str, Any]]] = {}
     for endpoint in Endpoint.objects.filter(app=app, released_at__isnull=True).select_related("host"):
         addresses.setdefault(endpoint.environment_id, []).append(
-            {"url": endpoint.url, "short": endpoint.url.removeprefix("http://"), "service": endpoint.service}
+            {
+                "url": endpoint.url,
+                "short": endpoint.url.removeprefix("http://"),
+                "service": endpoint.service,
+                "answers": (endpoint.environment_id, endpoint.service) in answering,
+            }
         )
     return {
         "app": app,
@@ -134,7 +145,7 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
 def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
     chain = stages.applying_chain(release.app.project, actor.organization)
-    placed = _seen_slots(actor).filter(app=release.app).select_related("environment", "live__release")
+    placed = slots.kept(_seen_slots(actor).filter(app=release.app))
     places = list(placed.order_by(stages.place(chain, of="environment"), "environment__name"))
     shown = scopes.rows(actor, project="app__project", environment="environment")
     deployments = Deployment.objects.filter(shown, release=release)
@@ -181,11 +192,18 @@ def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slo
     return found if chosen is None else found.filter(environment=chosen)
 
 
-def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[Environment]]:
-    live: dict[uuid.UUID, list[Environment]] = {}
+def _standing(slot: Slot) -> dict[str, Any]:
+    """Where something is live, with its status where that is not plainly so; `slot` comes from `slots.kept`."""
+    status = slots.standing(slot)
+    word = "" if status == "live" else statuses.status_of(status).word
+    return {"environment": slot.environment, "slot": slot, "status": status, "word": word}
+
+
+def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    live: dict[uuid.UUID, list[dict[str, Any]]] = {}
     for slot in placed:
         if slot.live and slot.live.release_id:
-            live.setdefault(slot.live.release_id, []).append(slot.environment)
+            live.setdefault(slot.live.release_id, []).append(_standing(slot))
     return live
 
 

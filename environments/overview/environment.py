@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
+from environments import statuses
 from environments.models import (
     LIFECYCLE_KINDS,
     UNFINISHED,
@@ -95,10 +96,12 @@ def releases(environment: Environment, actor: Actor) -> dict[str, Any]:
     """What is deployed, app by app, with the run of the newest deployment and the release a rollback leads to."""
     found = slots.told(Slot.objects.filter(measured.visible(actor), environment=environment, last_number__gt=0))
     rows = [slots.row(slot, environment, actor) for slot in found.order_by("app__name", "id")[:500]]
+    kept = sum(row["live"] is not None for row in rows)
     ended = [row for row in rows if row["ended_at"]]
     return {
         "releases": rows,
-        "releases_live": sum(row["live"] is not None for row in rows),
+        "releases_kept": kept,
+        "releases_live": kept if environment.state in statuses.SERVING else 0,
         "releases_announce": max(ended, key=lambda row: row["ended_at"])["announce"] if ended else "",
     }
 

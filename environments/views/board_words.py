@@ -173,7 +173,9 @@ class Words:
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
             gate=gate,
-            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{cell.reason}|{offer}|{progress}"),
+            mark=_mark(
+                f"{place.short}|{cell.status}|{version}|{word}|{statuses.brief(cell.reason)}|{offer}|{progress}"
+            ),
         )
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
@@ -192,17 +194,19 @@ class Words:
                 word = "Removal queued"
             version, commit = (news.version, news.commit) if news.version else (cell.version, cell.commit)
             return version, commit[:7], word, _joined(parts), _joined([word, serving, who(news.by)])
+        # What a service wrote last stands in the title alone.
+        reason = statuses.brief(cell.reason).removesuffix(".")
         if news is not None:
             failed = f"{look.word} {news.version}".strip() if cell.version else look.word
             version, commit = (cell.version, cell.commit) if cell.version else (news.version, news.commit)
             said = _joined([failed, cell.reason, who(news.by)])
-            return version, commit[:7], failed, _joined([cell.reason, age]), said
+            return version, commit[:7], failed, _joined([age, reason]), said
         word = f"{look.word}, bypassed" if cell.bypassed else look.word
         by = who(cell.by)
         if not cell.reason:
             return cell.version, cell.commit[:7], word, f"{age} · {by}" if age else by, ""
         wrong = cell.status in {"degraded", "drifted"}
-        rest = _joined([cell.reason, age] if wrong else [age, by])
+        rest = _joined([age, reason if wrong else by])
         return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, by])
 
     def _gate(self, app: _App, cell: Cell, place: _Place) -> GateWords:

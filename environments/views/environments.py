@@ -189,7 +189,7 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
         "environment": found,
         "refusal": refusal,
         "forced": overview.busy(found) is not None,
-        "releases_live": overview.releases(found, request.actor)["releases_live"],
+        "releases_live": overview.releases(found, request.actor)["releases_kept"],
     }
     template = "environment/_deletion.html" if is_fragment(request) else "environment/deletion.html"
     return render(request, template, context, status=status)

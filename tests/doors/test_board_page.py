@@ -1,15 +1,17 @@
 """The board's page: what it says, to whom, and at what cost."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from environments.delivery import holds, promotions, rollbacks
-from environments.models import Environment, Slot
+from environments.models import Environment, Slot, State
 from projects import memberships
 from projects.access import Actor
 from projects.models import App
@@ -182,7 +184,7 @@ def test_a_failed_deployment_leaves_what_runs_in_the_cell_and_says_what_failed(
 
     shown = text(page(signed_in(house.owner)))
 
-    assert re.search(r"1\.0 Failed 1\.1 · health check", shown)
+    assert re.search(r"1\.0 Failed 1\.1 · now · health check", shown)
 
 
 def test_a_rollback_is_marked_until_its_hold_is_lifted(house: House, stages: list[Environment]) -> None:
@@ -191,10 +193,61 @@ def test_a_rollback_is_marked_until_its_hold_is_lifted(house: House, stages: lis
         house.live(house.release(app, version), stages[0])
     house.ended(rollbacks.roll_back(by=house.owner, app=app, environment=stages[0]))
 
-    assert re.search(r"1\.0 Rolled back", text(page(signed_in(house.owner))))
+    shown = text(page(signed_in(house.owner)))
+    assert re.search(r"1\.0 Rolled back, held", shown) and "Held 1 " in shown
+    assert "Rolled back, held Rolled back from 1.1" in text(page(signed_in(house.owner), f"/apps/{app.id}"))
 
     holds.lift(Slot.objects.get(app=app).holds.get(), by=house.owner)
     assert re.search(r"1\.0 Live", text(page(signed_in(house.owner))))
+
+
+def test_the_counts_are_of_what_the_cells_say(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    holds.place(app, stages[0], by=house.owner)
+    client = signed_in(house.owner)
+    degraded = Slot.objects.filter(app=app, environment=stages[0])
+
+    assert "Degraded 0 Held 1" in text(page(client))
+    degraded.update(condition="degraded", condition_reason="web keeps crashing (exit code 1). Last line: GET / 500")
+    assert "Degraded 1 Held 0" in text(page(client))
+    cell = re.search(r'<a class="state[^>]* title="([^"]+)".*?</a>', page(client), re.S)
+    assert cell and "Last line: GET / 500" in cell[1], "the whole is in the title"
+    assert text(cell[0]).strip().endswith("web keeps crashing (exit code 1)")
+    Environment.objects.filter(pk=stages[0].pk).update(state=State.STOPPED)
+    assert "Degraded 0 Held 0" in text(page(client))
+
+
+@pytest.mark.parametrize("state", [State.STOPPING, State.STOPPED, State.PROVISIONING])
+def test_no_page_calls_it_live_where_its_environment_does_not_run(
+    house: House, stages: list[Environment], state: State
+) -> None:
+    app = house.app("shop")
+    release = house.release(app, "1.0")
+    house.live(release, stages[0])
+    Environment.objects.filter(pk=stages[0].pk).update(state=state)
+    client = signed_in(house.owner)
+
+    def shown(kind: str, ident: object) -> str:
+        return text(page(client, reverse(kind, args=[ident])))
+
+    assert f"1.0 {state.label} " in text(page(client))
+    environment = shown("environment", stages[0].id)
+    assert f"shop {state.label} 1.0" in environment and "0 of 1 live" in environment
+    assert f"development {state.label} 1.0" in shown("app", app.id)
+    assert f"development 1.0 {state.label}" in shown("project", app.project_id)
+    assert f"{state.label} in development" in shown("release", release.id)
+
+
+def test_what_nobody_has_seen_for_a_while_is_last_seen_on_every_page(house: House, stages: list[Environment]) -> None:
+    app = house.app("shop")
+    house.live(house.release(app, "1.0"), stages[0])
+    Slot.objects.filter(app=app).update(observed_at=timezone.now() - timedelta(minutes=3))
+    client = signed_in(house.owner)
+
+    assert "1.0 Last seen · 3m" in text(page(client))
+    for kind, ident in (("environment", stages[0].id), ("app", app.id)):
+        assert "Last seen 3m ago 1.0" in text(page(client, reverse(kind, args=[ident])))
 
 
 def test_filters_are_parameters_and_work_without_script(house: House, stages: list[Environment]) -> None:
