@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from environments import statuses
 from environments.models import Environment, Slot
 from projects import access, events
 
@@ -78,8 +79,9 @@ def _state(service: dict[str, Any]) -> str:
 def _sentence(service: dict[str, Any]) -> str:
     told = WORDS.get(service["state"], "ended and was started again")
     exit_words = f" ({service['exit']})" if service.get("exit") else ""
-    said = service.get("trouble") or service.get("line")
-    return f"{service['name']} {told}{exit_words}" + (f": {said}" if said else ".")
+    trouble = f": {service['trouble'].rstrip('.')}." if service.get("trouble") else "."
+    line = f" {statuses.LAST_LINE}{service['line']}" if service.get("line") else ""
+    return f"{service['name']} {told}{exit_words}{trouble}{line}"
 
 
 def _last_words(service: dict[str, Any]) -> dict[str, Any]:

@@ -4,14 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.utils import timezone
 
+from environments import statuses
 from environments.models import Endpoint, Environment, Sample, Slot
-from environments.overview import sizes, sparklines
+from environments.overview import sizes, slots, sparklines
 from projects import access, scopes
 from projects.access import Actor, Permission
 
 WINDOW = timedelta(minutes=60)
+STALE = timedelta(seconds=60)
 
 
 def visible(actor: Actor) -> Q:
@@ -22,6 +24,7 @@ def visible(actor: Actor) -> Q:
 def resources(environment: Environment, actor: Actor) -> dict[str, Any]:
     """Services and workers with what their processes really use: CPU in cores, memory in bytes."""
     rows: list[dict[str, Any]] = []
+    rests = environment.state not in statuses.SERVING
     found = Slot.objects.filter(visible(actor), environment=environment, live__isnull=False).select_related("app")
     for slot in found.order_by("app__name", "id")[:500]:
         may = access.allows(
@@ -35,10 +38,12 @@ def resources(environment: Environment, actor: Actor) -> dict[str, Any]:
             {
                 "name": f"{slot.app.name} / {service['name']}",
                 "kind": "Service",
-                "status": service.get("state", "stopped"),
-                "note": _note(service),
-                "cpu": sizes.cores(service.get("cpu")),
-                "memory": sizes.data(service.get("memory")),
+                "status": slots.service_state(environment, service.get("state", "stopped")),
+                # A stop that was asked for needs no last words.
+                "note": "" if rests else _note(service),
+                "cpu": "" if rests else sizes.cores(service.get("cpu")),
+                "memory": "" if rests else sizes.data(service.get("memory")),
+                "why": slots.obstacle(environment),
                 "app_id": slot.app_id,
                 "service": service["name"],
                 "may": may,
@@ -49,8 +54,10 @@ def resources(environment: Environment, actor: Actor) -> dict[str, Any]:
 
 
 def _note(service: dict[str, Any]) -> str:
-    said = " · ".join(part for part in (service.get("exit") or "", service.get("line") or "") if part)
-    return said if service.get("state") not in ("running", "starting") else ""
+    if service.get("state") in ("running", "starting"):
+        return ""
+    line = f"{statuses.LAST_LINE}{service['line']}" if service.get("line") else ""
+    return " · ".join(part for part in (service.get("exit") or "", line) if part)
 
 
 def _used(observed: dict[str, Any]) -> dict[str, str]:
@@ -74,32 +81,44 @@ def endpoints(environment: Environment, actor: Actor) -> dict[str, Any]:
         for service in slot.services
     }
     rows = [
-        {
-            "name": f"{endpoint.app.name} / {endpoint.service}",
-            "url": endpoint.url,
-            "short": endpoint.url.removeprefix("http://"),
-            "status": "ready"
-            if (state := services.get((endpoint.app_id, endpoint.service), "pending")) == "running"
-            else state,
-        }
+        _endpoint(environment, endpoint, services.get((endpoint.app_id, endpoint.service), "pending"))
         for endpoint in found
     ]
     return {"endpoints": rows, "endpoints_ready": sum(row["status"] == "ready" for row in rows)}
 
 
+def _endpoint(environment: Environment, endpoint: Endpoint, observed: str) -> dict[str, Any]:
+    """`why` it does not answer, where it does not."""
+    state = slots.service_state(environment, observed)
+    status = "ready" if state == "running" else state
+    word = statuses.status_of(status).word.lower()
+    return {
+        "name": f"{endpoint.app.name} / {endpoint.service}",
+        "url": endpoint.url,
+        "short": endpoint.url.removeprefix("http://"),
+        "status": status,
+        "why": "" if status == "ready" else slots.obstacle(environment) or f"{endpoint.service} is {word}.",
+    }
+
+
 def metrics(environment: Environment, actor: Actor) -> dict[str, Any]:
-    """The last hour of CPU, memory and storage as sparklines."""
-    samples = list(Sample.objects.filter(environment=environment, at__gt=Now() - WINDOW).order_by("at")[:2000])
-    used = _used(environment.resources)
+    """The last hour of CPU, memory and storage as sparklines; what is not measured any more has no value."""
+    now = timezone.now()
+    samples = list(Sample.objects.filter(environment=environment, at__gt=now - WINDOW).order_by("at")[:2000])
+    last = samples[-1].at if samples else None
+    used = _used(environment.resources if environment.state in statuses.SERVING else {})
     lines = [
         ("CPU", used["cpu"], "cores", [sample.cpu for sample in samples]),
         ("Memory", used["memory"], "", [float(sample.memory) for sample in samples]),
         ("Storage", used["storage"], "", [float(sample.storage) for sample in samples]),
     ]
+    moments = [1 - (now - sample.at) / WINDOW for sample in samples]
     return {
         "metrics": [
-            {"name": name, "value": value, "unit": unit, "path": sparklines.path(values)}
+            {"name": name, "value": value, "unit": unit if value else "", "line": line, "area": area}
             for name, value, unit, values in lines
+            for line, area in [sparklines.paths(list(zip(moments, values, strict=True)))]
         ],
         "sampled": bool(samples),
+        "stale_since": last if last and now - last > STALE else None,
     }

@@ -2,14 +2,16 @@
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from environments import lifecycle
 from environments.delivery import holds
 from environments.doing import observing, service_logs
-from environments.models import Deployment, Environment, Hold, Run, ServiceLogChunk, Slot, State
+from environments.models import Deployment, Endpoint, Environment, Hold, Run, Sample, ServiceLogChunk, Slot, State
 from environments.overview import environment as overview
 from projects import apps, events
 from projects.access import Actor
@@ -230,6 +232,54 @@ def test_a_stopped_environment_offers_start_alone(house: House, production: Envi
 
     assert 'value="active"' in shown
     assert 'value="inactive"' not in shown
+
+
+def test_what_does_not_run_is_neither_opened_nor_restarted_nor_measured(house: House, production: Environment) -> None:
+    deployment = live(house, production)
+    client = signed_in(house.owner)
+    url = Endpoint.objects.get().url
+    app_page = reverse("app", args=[deployment.app_id])
+    assert f'href="{url}"' in html(client, address(production)) and f'href="{url}"' in html(client, app_page)
+
+    Environment.objects.filter(pk=production.pk).update(state=State.STOPPED)
+    shown = html(client, address(production))
+
+    assert f'href="{url}"' not in shown and f'href="{url}"' not in html(client, app_page)
+    assert "restarts" not in actions(shown)
+    why = "Production is stopped; its services do not run now."
+    for act in ("Restart shop / web", "Open shop / web", "Copy the address of shop / web"):
+        assert f"{act}: {why}" in text(shown), act
+    assert "20 MB" not in text(shown) and "CPU \u2013 " in text(shown)
+
+
+def test_a_last_line_is_a_witness_and_not_the_reason(house: House, production: Environment) -> None:
+    live(house, production)
+    client = signed_in(house.owner)
+    service = {"name": "web", "state": "crash-looping", "exit": "killed by SIGKILL", "line": "GET / 200"}
+    Slot.objects.update(services=[service])
+
+    assert "killed by SIGKILL · Last line: GET / 200" in text(html(client, address(production)))
+    Slot.objects.update(services=[service | {"state": "stopped", "exit": None}])
+    Environment.objects.filter(pk=production.pk).update(state=State.STOPPED)
+    assert "GET / 200" not in text(html(client, address(production)))
+
+
+def test_measurements_stand_at_their_time_and_old_ones_say_so(house: House, production: Environment) -> None:
+    live(house, production)
+    Sample.objects.all().delete()
+    for minutes in (50, 49, 48, 4, 3, 2):
+        moment = timezone.now() - timedelta(minutes=minutes)
+        Sample.objects.create(environment=production, at=moment, cpu=1.0, memory=10**6, storage=1)
+
+    shown = html(signed_in(house.owner), address(production, "metrics"), headers=LIVE)
+
+    line = re.search(r'<path d="(M[^"]+)"/></svg>', shown)
+    assert line
+    across = [[float(point.split()[0]) for point in part.split("L")] for part in line[1].split("M")[1:]]
+    assert len(across) == 2, "nothing was measured in between"
+    assert across[0] == pytest.approx([15, 16.7, 18.3], abs=2)
+    assert across[1] == pytest.approx([91.7, 93.3, 95], abs=2)
+    assert "Last 60 min, measured 2m ago" in text(shown)
 
 
 def test_a_service_is_restarted_by_a_form(house: House, production: Environment) -> None:
