@@ -193,9 +193,9 @@ def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slo
 
 
 def _standing(slot: Slot) -> dict[str, Any]:
-    """Where something is live, with its status where that is not plainly so; `slot` comes from `slots.kept`."""
-    status = slots.standing(slot)
-    word = "" if status == "live" else statuses.status_of(status).word
+    """Where something is live, and the word for it where it does not run; `slot` comes from `slots.kept`."""
+    status, rests = slots.standing(slot), slot.environment.state not in statuses.SERVING
+    word = statuses.status_of(status).word if rests else ""
     return {"environment": slot.environment, "slot": slot, "status": status, "word": word}
 
 
