@@ -91,7 +91,9 @@ def status_of(name: str) -> Status:
 # Between a reason and what a service wrote last, which is a witness and not the reason.
 LAST_LINE = "Last line: "
 # An environment in error may still serve: what is seen of each app decides.
-SERVING = {State.RUNNING, State.ERROR}
+SERVING = frozenset({State.RUNNING, State.ERROR})
+# What is said of a latest deployment before anything else; one that succeeded or was cancelled is history.
+LATEST = frozenset({Phase.QUEUED, Phase.RUNNING, Phase.FAILED, Phase.ERRORED})
 
 
 def of_app(
@@ -110,10 +112,8 @@ def of_app(
     `phase` and `removing` are those of its latest deployment's run, `state` is the environment's; `unseen` where
     nobody has looked at it for a while; `rolled_back` where what is live came by a rollback.
     """
-    if phase == Phase.RUNNING:
-        return "removing" if removing else "deploying"
-    if phase in (Phase.QUEUED, Phase.FAILED, Phase.ERRORED):
-        return phase
+    if phase in LATEST:
+        return ("removing" if removing else "deploying") if phase == Phase.RUNNING else phase
     if not live:
         return "none"
     if state not in SERVING:

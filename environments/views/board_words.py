@@ -43,10 +43,11 @@ def who(label: str) -> str:
 
 @dataclass(slots=True)
 class _Place:
-    """What every cell of one column shares; `may` by project whether one may deploy there."""
+    """What every cell of one column shares; `state` is its subject, `may` by project whether one may deploy there."""
 
     id: str
     short: str
+    state: str
     first: bool
     may: dict[uuid.UUID, bool]
 
@@ -76,7 +77,8 @@ class Words:
         known = self._places.get(id(column))
         if known is None:
             environment, first = column.environment_id, column.place <= 1
-            known = _Place(str(environment), environment.hex[:12], first, {})
+            ident = str(environment)
+            known = _Place(ident, environment.hex[:12], f" state:{ident}", first, {})
             self._places[id(column)] = known
         return known
 
@@ -121,8 +123,8 @@ class Words:
                 for cell, old in zip(cells, seen, strict=False)
             ]
         runs = "".join([f" run:{cell.news.run_id}" for cell in row.cells if cell.news and cell.in_flight])
-        states = "".join([_state(cell) for cell in row.cells if cell.behind or cell.status != "none"])
-        states += "".join([_state(cell) for cell in row.elsewhere])
+        states = "".join([self._place(cell.column).state for cell in row.cells if cell.behind or cell.status != "none"])
+        states += "".join([self._place(cell.column).state for cell in row.elsewhere])
         return RowWords(
             id=known,
             name=row.name,
@@ -157,6 +159,7 @@ class Words:
         news = cell.news
         progress = f"{news.done}{news.kind}" if news else ""
         offer = gate.label + gate.text if gate else ""
+        reason = statuses.brief(cell.reason) if cell.reason else ""
         return CellWords(
             env=cell.column.title,
             first=place.first,
@@ -173,9 +176,7 @@ class Words:
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
             gate=gate,
-            mark=_mark(
-                f"{place.short}|{cell.status}|{version}|{word}|{statuses.brief(cell.reason)}|{offer}|{progress}"
-            ),
+            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offer}|{progress}"),
         )
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
@@ -195,7 +196,7 @@ class Words:
             version, commit = (news.version, news.commit) if news.version else (cell.version, cell.commit)
             return version, commit[:7], word, _joined(parts), _joined([word, serving, who(news.by)])
         # What a service wrote last stands in the title alone.
-        reason = statuses.brief(cell.reason).removesuffix(".")
+        reason = statuses.brief(cell.reason).removesuffix(".") if cell.reason else ""
         if news is not None:
             failed = f"{look.word} {news.version}".strip() if cell.version else look.word
             version, commit = (cell.version, cell.commit) if cell.version else (news.version, news.commit)
@@ -239,11 +240,6 @@ class Words:
             version=cell.version,
             title=f"{cell.column.title}: {look.word} {cell.version}",
         )
-
-
-def _state(cell: Cell) -> str:
-    """The subject of changes on which a cell and its gate hang."""
-    return f" state:{cell.column.environment_id}"
 
 
 def _joined(parts: list[str]) -> str:
