@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
-from environments import states
+from environments import hosts, states
 from environments.doing import conclusions, provisioning
 from environments.doing.progress import Progress
 from environments.doing.provisioners import driver_of
@@ -68,10 +68,15 @@ def _free(identity: uuid.UUID) -> None:
 
 def bring_up_to_date() -> None:
     """When an installation starts: its address, its users and its interpreter may have changed since it stopped."""
-    settled = Environment.objects.filter(state__in=[State.RUNNING, State.ERROR], deleted_at=None).select_related(
-        "host", "organization"
+    try:
+        here = hosts.local()
+    except hosts.NoHost:
+        return
+    # Several installations may share a database: what lives on another machine is that one's to bring up.
+    settled = Environment.objects.filter(
+        provisioner="process", host=here, state__in=[State.RUNNING, State.ERROR], deleted_at=None
     )
-    for environment in settled:
+    for environment in settled.select_related("host", "organization").iterator():
         progress = Progress(_journal(environment), time.monotonic() + 60)
         try:
             driver_of(environment).refresh(environment, progress)

@@ -12,7 +12,7 @@ from environments import lifecycle, worker_tokens
 from environments.doing import overseeing, performing, provisioning
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import DRIVERS, accounts, driver_of
-from environments.models import Account, Endpoint, Environment, Run, RunKind, State, Worker
+from environments.models import Account, Endpoint, Environment, Host, Run, RunKind, State, Worker
 from environments.runs import sessions
 from tests.environments import site as sites
 from tests.environments.site import Ground, Site, until
@@ -196,6 +196,17 @@ def test_what_was_restored_with_nothing_but_its_rows_runs_again(site: Site) -> N
     before = site.processes(environment)
     overseeing.bring_up_to_date()
     assert site.processes(environment) == before, "and nothing is touched where nothing changed"
+
+
+def test_what_lives_on_another_machine_is_not_brought_up_on_this_one(site: Site) -> None:
+    environment = site.environment()
+    elsewhere = Host.objects.create(name="node-2", address="10.0.0.2")
+    Environment.objects.filter(pk=environment.pk).update(host=elsewhere)
+    site.ground.clear()
+
+    overseeing.bring_up_to_date()
+
+    assert site.programs(environment) == [] and site.processes(environment) == []
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.ERROR])
