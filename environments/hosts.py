@@ -17,6 +17,8 @@ from projects.models import Project
 
 BLOCK = 40
 LEASE = timedelta(seconds=30)
+# A machine that was not heard of for this long is taken for gone: what waits for it alone is given up.
+GONE_AFTER = timedelta(minutes=10)
 
 
 class NoHost(Conflict):
@@ -61,6 +63,11 @@ def keep_alive() -> None:
     except NoHost:
         return
     Host.objects.filter(pk=host.pk).update(lease_until=Now() + LEASE)
+
+
+def gone(host: Host) -> bool:
+    """Whether an installation's own machine was not heard of for so long that nobody waits for it any more."""
+    return Host.objects.filter(pk=host.pk, lease_until__lt=Now() - GONE_AFTER).exists()
 
 
 @transaction.atomic

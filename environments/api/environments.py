@@ -115,7 +115,11 @@ def update_environment(request: HttpRequest, id: UUID, body: EnvironmentChange) 
 
 @router.delete("/environments/{id}", response={204: None})
 def delete_environment(request: HttpRequest, id: UUID, force: bool = False) -> None:
-    """From now on the name is free; what the environment has is given back step by step."""
+    """From now on the name is free; what the environment has is given back step by step.
+
+    `force` interrupts deployments in flight, revokes the workers' sessions before their services have stopped, and
+    where the environment's host is gone gives up what is on it.
+    """
     by = actor(request)
     lifecycle.delete(lifecycle.find(by, id), by=by, force=force)
 

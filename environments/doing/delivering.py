@@ -30,6 +30,9 @@ def concluded(run: Run, outcome: Phase | str, reason: str = "") -> None:
     if outcome is not Phase.SUCCEEDED:
         # What ran before still runs: the wish is given up, nothing else changes.
         Slot.objects.filter(pk=slot.pk, target=deployment).update(target=slot.live)
+        if slot.live is None:
+            # Where nothing of it lives, it is not bound to a machine that may never come back.
+            Slot.objects.filter(pk=slot.pk).update(placement=None)
     elif deployment.kind == DeploymentKind.REMOVAL:
         _removed(slot, deployment)
     else:
@@ -76,6 +79,8 @@ def _removed(slot: Slot, deployment: Deployment) -> None:
         live_since=None,
         astray_since=None,
         services=[],
+        placement=None,
+        observed=None,
         condition=Slot.Condition.OK,
         condition_reason="",
         condition_since=None,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce, Now
 
-from environments import states
+from environments import hosts, states
 from environments.doing.progress import Step, Unwanted
 from environments.doing.provisioners import driver_of
 from environments.models import Environment, Phase, Run, RunKind, Slot, State
@@ -42,7 +42,7 @@ def concluded(run: Run, outcome: Phase | str, reason: str = "") -> None:
         _terminated(environment, by) if done else _came_back(environment, by, reason)
     elif environment.state == State.TERMINATING:
         # Deletion was asked while this was on its way and had to wait for its end.
-        enqueue(environment, RunKind.TERMINATE, by=by)
+        enqueue(environment, RunKind.TERMINATE, by=by, force=bool(run.specification.get("force")))
     elif not done:
         states.move(environment, State.ERROR, by=by, reason=reason or "It was given up.")
     elif run.kind == RunKind.STOP or run.specification.get("rest"):
@@ -64,17 +64,22 @@ def follow_wish(environment: Environment, *, by: Actor) -> None:
         enqueue(environment, RunKind.START, by=by)
 
 
-def enqueue(environment: Environment, kind: RunKind, *, by: Actor) -> Run:
-    """Write down work on the environment itself. `rest`: leave it stopped when all is done."""
+def enqueue(environment: Environment, kind: RunKind, *, by: Actor, force: bool = False) -> Run:
+    """Write down work on the environment itself. `rest`: leave it stopped when all is done.
+
+    A termination by `force` turns its workers away first, and does not wait for a host that is gone.
+    """
+    gone = force and environment.host is not None and hosts.gone(environment.host)
+    rest = environment.wanted == Environment.Wanted.INACTIVE
     return queue.enqueue(
         kind=kind,
         by=by,
         organization=environment.organization,
         environment=environment,
         # What was made on one machine is changed by that machine's control workers alone.
-        host=environment.host,
+        host=None if gone else environment.host,
         timeout_seconds=TIMEOUT,
-        specification={"rest": environment.wanted == Environment.Wanted.INACTIVE},
+        specification={"rest": rest, "force": True} if force else {"rest": rest},
     )
 
 

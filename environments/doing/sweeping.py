@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from django.db.models.functions import Now
@@ -19,8 +19,8 @@ SAMPLES_KEPT = timedelta(hours=24)
 
 def sweep() -> None:
     """Repair by looking at the rows; called every few seconds by the scheduler, by any number of them."""
-    _each(expire.due(), conclusions.settle)
-    _each(sessions.lost(), _note_lost)
+    each(expire.due(), conclusions.settle)
+    each(sessions.lost(), _note_lost)
 
 
 def settle_runs_of(*workers: Worker) -> None:
@@ -42,7 +42,7 @@ def _note_lost(worker_id: uuid.UUID) -> None:
     sessions.note_lost(worker_id)
 
 
-def _each(ids: list[uuid.UUID], act: Callable[[uuid.UUID], object]) -> None:
+def each(ids: Iterable[uuid.UUID], act: Callable[[uuid.UUID], object]) -> None:
     """One that cannot be settled must not keep the others waiting."""
     for one in ids:
         try:

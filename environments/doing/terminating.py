@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 
-from environments import worker_tokens
+from django.db.models.functions import Now
+
+from environments import hosts, worker_tokens
 from environments.doing import conclusions
 from environments.doing.progress import Progress, Step
 from environments.doing.provisioners import driver_of, presence
-from environments.models import UNFINISHED, Environment, Phase, Run, ServiceLogChunk
+from environments.models import UNFINISHED, Endpoint, Environment, Phase, Run, ServiceLogChunk
 from environments.runs import sessions
 from projects import access, events
 
@@ -18,12 +20,20 @@ PATIENCE = 15.0
 def plan(run: Run) -> Sequence[Step]:
     assert run.environment_id is not None
     environment = Environment.objects.select_related("host", "organization").get(pk=run.environment_id)
+    services = Step("Services", partial(presence.await_workers_gone, environment), 60)
+    force = bool(run.specification.get("force"))
+    # A host that is gone cannot be worked on from elsewhere: only its rows can be let go.
+    out_of_reach = force and environment.host_id is not None and run.host_id != environment.host_id
     return [
-        Step("Services", partial(presence.await_workers_gone, environment), 60),
+        *([] if force else [services]),
         Step("Credentials", partial(_revoke, environment), 30),
         Step("Work", partial(_end_work, environment, run), 60),
         Step("Output", partial(_forget_output, environment), 60),
-        *driver_of(environment).terminate(environment),
+        *(
+            [Step("Host", partial(_let_go, environment), 20)]
+            if out_of_reach
+            else driver_of(environment).terminate(environment)
+        ),
     ]
 
 
@@ -49,6 +59,16 @@ def _end_work(environment: Environment, run: Run, progress: Progress) -> None:
         ended += 1
     if not ended:
         progress.say("No run is left.")
+
+
+def _let_go(environment: Environment, progress: Progress) -> None:
+    assert environment.host is not None
+    freed = Endpoint.objects.filter(environment=environment, released_at=None).update(released_at=Now())
+    hosts.removed(environment)
+    progress.say(
+        f"{environment.host.name} is gone: {freed} address(es) are free, and what is in {environment.directory} there "
+        "stays."
+    )
 
 
 def _forget_output(environment: Environment, progress: Progress) -> None:

@@ -81,8 +81,8 @@ def _create(by: Actor, columns: dict[str, Any]) -> Environment:
     return environment
 
 
-def enqueue(environment: Environment, kind: RunKind, *, by: Actor) -> Run:
+def enqueue(environment: Environment, kind: RunKind, *, by: Actor, force: bool = False) -> Run:
     """Queue work on the environment itself and ring for it."""
-    run = provisioning.enqueue(environment, kind, by=by)
+    run = provisioning.enqueue(environment, kind, by=by, force=force)
     tasks.ring(run)
     return run

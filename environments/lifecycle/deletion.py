@@ -10,7 +10,7 @@ from environments.lifecycle.changes import check_manage
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, StageEnvironment, State
-from environments.runs import cancel, desires
+from environments.runs import cancel, desires, queue
 from projects import events
 from projects.access import Actor
 from projects.errors import Conflict
@@ -22,7 +22,11 @@ class Kept(Conflict):
 
 @events.operation
 def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
-    """From now on its name is free and its workers get no more work; what it has is given back step by step."""
+    """From now on its name is free and its workers get no more work; what it has is given back step by step.
+
+    `force` interrupts what is in flight, turns the workers away before their services have stopped, and where the
+    environment's host is gone gives up what is on it.
+    """
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     check_manage(environment, by=by)
     check_deletable(environment)
@@ -31,6 +35,8 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     states.move(environment, State.TERMINATING, by=by, deleted_at=timezone.now())
     reason = f"{environment.title} was deleted."
     for run in Run.objects.filter(environment=environment, phase__in=UNFINISHED):
+        if force and run.kind in LIFECYCLE_KINDS:
+            queue.insist(run)
         # What is past its point of no return ends with the worker that carries it.
         with suppress(cancel.Sealed):
             cancel.ask(run, by=by, reason=reason)
@@ -38,7 +44,7 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
             conclusions.settle(run.pk)
     on_its_way = Run.objects.filter(environment=environment, kind__in=LIFECYCLE_KINDS, phase__in=UNFINISHED).first()
     if on_its_way is None:
-        enqueue(environment, RunKind.TERMINATE, by=by)
+        enqueue(environment, RunKind.TERMINATE, by=by, force=force)
     elif on_its_way.kind == RunKind.TERMINATE:
         tasks.ring(on_its_way)
     # Otherwise what is being made stops first; its end queues the termination.

@@ -23,12 +23,11 @@ def host_for(environment: Environment, slot: Slot | None) -> Host | None:
     return None if worker is None else worker.host
 
 
-def wanting(app: App, environment: Environment, release: Release) -> list[str]:
-    """The release's services that listen and have no address there yet."""
+def wanting(app: App, environment: Environment, release: Release, *, host: Host) -> list[str]:
+    """The release's services that listen and have no address on this host yet."""
     listening = [service["name"] for service in release.manifest["services"] if service.get("port", True)]
-    have = set(
-        Endpoint.objects.filter(app=app, environment=environment, released_at=None).values_list("service", flat=True)
-    )
+    given = Endpoint.objects.filter(app=app, environment=environment, host=host, released_at=None)
+    have = set(given.values_list("service", flat=True))
     return [name for name in listening if name not in have]
 
 
@@ -42,8 +41,11 @@ def allocate(app: App, environment: Environment, release: Release, *, host: Host
 
     The host's row is locked, so that two deployments cannot take one port. Ports that were never used come first and
     the longest released after them: a bookmark of a removed app leads nowhere rather than to another app.
+    What it had on another host, where nothing of it became live, it has no more.
     """
-    names = wanting(app, environment, release)
+    elsewhere = Endpoint.objects.filter(app=app, environment=environment, released_at=None).exclude(host=host)
+    elsewhere.update(released_at=Now())
+    names = wanting(app, environment, release, host=host)
     if not names:
         return []
     Host.objects.select_for_update(no_key=True).get(pk=host.pk)

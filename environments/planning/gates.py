@@ -6,7 +6,8 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from environments.models import DeploymentKind, Environment, State, Worker
+from environments import hosts
+from environments.models import DeploymentKind, Environment, Host, State, Worker
 from environments.planning import addresses, history, holding, stages
 from environments.planning.proposals import Proposal
 from projects.errors import Conflict
@@ -70,13 +71,25 @@ def check_environment(proposal: Proposal) -> str:
         )
     online = Worker.objects.filter(environment=environment, ended_at=None, lease_until__gt=Now())
     alive = online.count()
-    if not alive:
-        return f"{environment.title} is ready; no worker is online at the moment, the run will wait for one."
     home = proposal.slot.placement
     if home is not None and not online.filter(host=home).exists():
-        lives = f"on {home.name}, where {proposal.app.name} lives"
-        return f"{environment.title} is ready; the run will wait for a worker {lives}."
+        return f"{environment.title} is ready; {_waiting(proposal, home)}."
+    if not alive:
+        return f"{environment.title} is ready; no worker is online at the moment, the run will wait for one."
     return f"{environment.title} is running, {alive} {'worker' if alive == 1 else 'workers'} online."
+
+
+def _waiting(proposal: Proposal, home: Host) -> str:
+    """What becomes of a run for a machine that is away, and the way out where it stays away."""
+    lives = f"a worker on {home.name}, where {proposal.app.name} lives"
+    if home.organization_id is None:
+        return f"the run will wait for {lives}"
+    if proposal.kind == DeploymentKind.REMOVAL:
+        minutes = hosts.GONE_AFTER.seconds // 60
+        return (
+            f"the run waits for {lives}, until none has been heard of for {minutes} minutes, and then ends without it"
+        )
+    return f"the run will wait for {lives}; if that machine is gone for good, remove {proposal.app.name} here first"
 
 
 def _remedy(environment: Environment) -> str:
@@ -187,8 +200,10 @@ def check_addresses(proposal: Proposal) -> str:
     if proposal.release is None:
         return ""
     host = addresses.host_for(proposal.environment, proposal.slot)
-    wanting = addresses.wanting(proposal.app, proposal.environment, proposal.release)
-    if host is None or not wanting:
+    if host is None:
+        return ""
+    wanting = addresses.wanting(proposal.app, proposal.environment, proposal.release, host=host)
+    if not wanting:
         return ""
     if addresses.free(host) < len(wanting):
         raise Closed(addresses.used_up(host, wanted=len(wanting)))

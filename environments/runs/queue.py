@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from environments.models import Deployment, Environment, Host, Phase, Run, RunKind
+from environments.models import Deployment, Environment, Host, Phase, Run, RunKind, Slot
 from projects import bell
 from projects.access import Actor
 from projects.models import App, Artifact, Organization, Project
@@ -79,8 +79,23 @@ def requeue(run: Run) -> None:
     run.lease_until = run.cancel_asked_at = run.sealed_at = run.deadline_at = None
     run.started_at = run.finished_at = run.not_before = None
     run.last_lines = []
+    if run.carried_by == Run.CarriedBy.WORKER and run.environment is not None:
+        # Where the app lives now, which may be nowhere: the machine it failed on need not come back.
+        placed = Slot.objects.filter(environment=run.environment, app=run.app).values_list("placement", flat=True)
+        run.host_id = placed.first() or run.environment.host_id
     run.save()
     announce(run)
+
+
+def let_go(run: Run) -> None:
+    """A queued run whose host is gone: whoever claims it next may carry it out."""
+    Run.objects.filter(pk=run.pk, phase=Phase.QUEUED).update(host=None)
+
+
+def insist(run: Run) -> None:
+    """What follows from this run, or the run itself where it terminates, goes on by force."""
+    run.specification = {**run.specification, "force": True}
+    Run.objects.filter(pk=run.pk).update(specification=run.specification)
 
 
 def announce(run: Run) -> None:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from environments import lifecycle, workers
+from environments import hosts, lifecycle, workers
 from environments.delivery import restarts
 from environments.forms.environments import EnvironmentForm
 from environments.models import Environment, State
@@ -189,6 +189,7 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
         "environment": found,
         "refusal": refusal,
         "forced": overview.busy(found) is not None,
+        "gone": found.host if found.host and hosts.gone(found.host) else None,
         "releases_live": overview.releases(found, request.actor)["releases_kept"],
     }
     template = "environment/_deletion.html" if is_fragment(request) else "environment/deletion.html"

@@ -5,13 +5,14 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
 from environments import lifecycle
 from environments.delivery import holds
 from environments.doing import observing, service_logs
-from environments.models import Deployment, Endpoint, Environment, Hold, Run, Sample, ServiceLogChunk, Slot, State
+from environments.models import Deployment, Endpoint, Environment, Hold, Host, Run, Sample, ServiceLogChunk, Slot, State
 from environments.overview import environment as overview
 from projects import apps, events
 from projects.access import Actor
@@ -326,6 +327,14 @@ def test_deleting_is_confirmed_by_the_name(house: House, production: Environment
     assert right.headers["Location"] == reverse("environments")
     assert Environment.objects.get(pk=production.pk).state == State.TERMINATING
     assert actions(html(client, address(production))) <= {"worker-command", "restarts", "holds"}
+
+
+def test_what_lives_on_a_host_that_is_gone_can_be_given_up(house: House, production: Environment) -> None:
+    client, page = signed_in(house.owner), address(production, "deletion")
+    assert 'name="force"' not in html(client, page)
+    gone = Host.objects.create(name="node-7", address="10.0.0.7", lease_until=Now() - timedelta(hours=1))
+    Environment.objects.filter(pk=production.pk).update(host=gone)
+    assert "Give up what is on node-7" in text(html(client, page))
 
 
 def test_a_deletion_from_the_sheet_leads_to_the_list(house: House, production: Environment) -> None:

@@ -335,6 +335,17 @@ def test_deletion_while_provisioning_waits_for_the_end_of_what_is_being_made(peo
     assert kinds(environment) == ["provision", "terminate"]
 
 
+def test_force_is_not_forgotten_where_something_else_has_to_end_first(people: Cast) -> None:
+    environment = created(people, "development", provisioner="external")
+    run = Run.objects.get(environment=environment)
+    assert claim.by_control("test", run.id) is not None
+
+    lifecycle.delete(environment, by=people.owner, force=True)
+    conclusions.finish(run.id, 1, "test", "cancelled")
+
+    assert Run.objects.get(environment=environment, kind=RunKind.TERMINATE).specification["force"]
+
+
 def test_what_stands_in_a_chain_or_is_protected_is_kept_and_says_what_to_lift(people: Cast) -> None:
     environment = carried_out(created(people, "staging", provisioner="external"))
     chains.create(by=people.owner, name="Main", stages=[{"name": "Staging", "environments": ["staging"]}])

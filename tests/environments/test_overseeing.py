@@ -1,5 +1,6 @@
 """The scheduler repairs by looking at the rows: what is stuck gets a way out, what waits gets a courier."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +11,15 @@ from django.test import override_settings
 from django.utils import timezone
 
 from config import env
-from environments import hosts, lifecycle, tasks
-from environments.doing import overseeing
+from environments import hosts, lifecycle, tasks, worker_tokens
+from environments.doing import overseeing, performing, terminating
 from environments.management.commands import scheduler
 from environments.models import Environment, Host, Run, RunKind, State
-from environments.runs import claim, expire
+from environments.runs import claim, expire, logs
 from projects.access import Actor
 from projects.models import IdempotentAnswer
 from tests import builders
+from tests.environments.house import house
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,6 +100,80 @@ def test_work_for_a_host_that_is_gone_is_given_up_with_its_name(owner: Actor) ->
 
     environment.refresh_from_db()
     assert environment.state == State.ERROR and "node-7 has not been heard of" in environment.error_message
+
+
+def test_one_run_that_cannot_be_given_up_keeps_no_other_waiting(owner: Actor, caplog: pytest.LogCaptureFixture) -> None:
+    gone = Host.objects.create(name="node-7", address="10.0.0.7", lease_until=Now() - timedelta(hours=1))
+    broken, sound = (lifecycle.create(by=owner, name=name) for name in ("broken", "sound"))
+    Run.objects.update(host=gone, created_at=Now() - timedelta(hours=1))
+    # The end of a termination leads from this state nowhere.
+    Run.objects.filter(environment=broken).update(kind="terminate", created_at=Now() - timedelta(hours=2))
+    Environment.objects.filter(pk=broken.pk).update(**{"state": State.ERROR})
+    scheduler.work()
+
+    sound.refresh_from_db()
+    assert sound.state == State.ERROR
+    assert Run.objects.get(environment=broken).phase == "queued" and "could not be swept" in caplog.text
+
+
+def test_force_turns_the_workers_away_before_anything_waits_for_them() -> None:
+    home = house()
+    environment = home.environment("development")
+    worker = home.workers[environment.id]
+
+    lifecycle.delete(environment, by=home.owner, force=True)
+    run = Run.objects.get(environment=environment, kind=RunKind.TERMINATE)
+    assert [step.name for step in terminating.plan(run)][:2] == ["Credentials", "Work"]
+    begun = time.monotonic()
+    performing.perform_all()
+
+    worker.refresh_from_db()
+    environment.refresh_from_db()
+    assert worker.ended_at and environment.terminated_at and time.monotonic() - begun < 5
+
+
+class TestDeletingWhatLivesOnAHostThatIsGone:
+    @pytest.fixture
+    def environment(self, owner: Actor) -> Environment:
+        gone = Host.objects.create(name="node-7", address="10.0.0.7", lease_until=Now() - timedelta(hours=1))
+        made = stuck(owner, State.ERROR)
+        Environment.objects.filter(pk=made.pk).update(provisioner="process", host=gone, directory="/gone")
+        worker_tokens.give(made)
+        made.refresh_from_db()
+        return made
+
+    def test_without_force_it_comes_back_with_the_way_out(self, owner: Actor, environment: Environment) -> None:
+        lifecycle.delete(environment, by=owner)
+        assert performing.perform_all() == 0
+        Run.objects.filter(kind=RunKind.TERMINATE).update(created_at=Now() - timedelta(minutes=11))
+        scheduler.work()
+
+        environment.refresh_from_db()
+        assert environment.state == State.ERROR and environment.deleted_at is None
+        assert "Delete the environment with force" in environment.error_message
+
+    def test_with_force_its_rows_are_let_go(self, owner: Actor, environment: Environment) -> None:
+        lifecycle.delete(environment, by=owner, force=True)
+        performing.perform_all()
+
+        environment.refresh_from_db()
+        run = Run.objects.get(environment=environment, kind=RunKind.TERMINATE)
+        assert environment.terminated_at, run.reason
+        assert "node-7 is gone" in " ".join(line["text"] for line in logs.read(run))
+
+    def test_a_termination_by_force_waits_no_longer_than_any_other(
+        self, owner: Actor, environment: Environment
+    ) -> None:
+        Host.objects.update(lease_until=Now())
+        lifecycle.delete(environment, by=owner, force=True)
+        assert performing.perform_all() == 0
+        Host.objects.update(lease_until=Now() - timedelta(minutes=11))
+        Run.objects.filter(kind=RunKind.TERMINATE).update(created_at=Now() - timedelta(minutes=11))
+        scheduler.work()
+        performing.perform_all()
+
+        environment.refresh_from_db()
+        assert environment.terminated_at
 
 
 def test_what_waits_gets_a_courier_and_not_one_in_every_round(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
