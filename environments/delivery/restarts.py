@@ -1,5 +1,7 @@
 """Restarts: one live service is stopped and started again where it is."""
 
+from typing import Any
+
 from environments.models import UNFINISHED, Environment, Run, RunKind, Slot, State
 from environments.planning import history, plans
 from environments.runs import queue
@@ -8,7 +10,8 @@ from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid
 from projects.models import App
 
-PATIENCE = 300
+# What a restart may take beyond the time in which its service stops and becomes healthy.
+MARGIN = 300
 
 
 class CannotRestart(Conflict):
@@ -38,7 +41,7 @@ def restart(*, by: Actor, environment: Environment, app: App, service: str, reas
         app=app,
         service=service,
         host=slot.placement,
-        timeout_seconds=PATIENCE,
+        timeout_seconds=_patience(slot, service),
         specification={"reason": reason} if reason else {},
     )
     events.record(
@@ -56,6 +59,12 @@ def restart(*, by: Actor, environment: Environment, app: App, service: str, reas
         run_id=str(run.id),
     )
     return run
+
+
+def _patience(slot: Slot, service: str) -> int:
+    services = slot.live.release.manifest["services"] if slot.live and slot.live.release else []
+    found: dict[str, Any] = next((one for one in services if one["name"] == service), {})
+    return int(found.get("stop_timeout", 10) + (found.get("health") or {}).get("within", 60) + MARGIN)
 
 
 def check(slot: Slot, *, service: str) -> None:

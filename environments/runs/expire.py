@@ -15,6 +15,8 @@ from environments.runs.clock import ClockTime
 
 # A holder watches its own deadline; the control plane ends what went on regardless.
 GRACE = timedelta(seconds=60)
+# A holder past its point of no return goes forward without looking at its deadline; one that hangs there must end too.
+SEALED_GRACE = timedelta(minutes=15)
 # How long a run past its point of no return waits for its host to come back.
 HOST_BACK = timedelta(minutes=15)
 # Attempts that a run past its point of no return has beyond those it was given: one that is lost each time must end.
@@ -34,7 +36,9 @@ def due(*, limit: int = 200) -> list[uuid.UUID]:
     now = ClockTime()
     # Two questions, so that each is answered from the small index of its phase however long the history grows.
     held = Run.objects.filter(phase=Phase.RUNNING).filter(
-        Q(lease_until__lt=now) | Q(deadline_at__lt=now - GRACE, sealed_at__isnull=True)
+        Q(lease_until__lt=now)
+        | Q(deadline_at__lt=now - GRACE, sealed_at__isnull=True)
+        | Q(deadline_at__lt=now - SEALED_GRACE)
     )
     waiting = Run.objects.filter(phase=Phase.QUEUED).filter(
         Q(cancel_asked_at__isnull=False)
@@ -55,8 +59,11 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
         return None
     over = lost or Run.objects.filter(pk=run.pk, lease_until__lt=ClockTime()).exists()
     if not over:
-        late = Run.objects.filter(pk=run.pk, deadline_at__lt=ClockTime() - GRACE, sealed_at__isnull=True).exists()
-        return Verdict(Phase.ERRORED, f"It took longer than {_span(run.timeout_seconds)}.") if late else None
+        grace = SEALED_GRACE if run.sealed_at else GRACE
+        if not Run.objects.filter(pk=run.pk, deadline_at__lt=ClockTime() - grace).exists():
+            return None
+        where = " and hangs behind the point of no return" if run.sealed_at else ""
+        return Verdict(Phase.ERRORED, f"It took longer than {_span(run.timeout_seconds)}{where}.")
     if run.sealed_at and run.attempt >= run.max_attempts + MORE_WHEN_SEALED:
         return Verdict(
             Phase.ERRORED, f"The worker was lost again and again after the point of no return ({run.attempt} attempts)."

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from environments import cancellations
-from environments.doing import conclusions, sweeping
+from environments.doing import assignments, conclusions, sweeping
 from environments.models import Phase, Run, RunKind, RunStep
 from environments.runs import cancel, claim, finish, queue, renew, seal, steps
 from environments.runs.lease import LeaseLost
@@ -306,6 +306,28 @@ def test_what_goes_on_far_beyond_its_deadline_is_ended() -> None:
 
     assert fresh(run).phase == Phase.ERRORED and "longer than" in fresh(run).reason
     assert not renew.extend(worker, [(run.pk, 1)])[0].held
+
+
+def test_what_hangs_behind_the_point_of_no_return_is_ended_too_though_its_holder_lives() -> None:
+    here = yard()
+    worker = here.worker()
+    here.deployed(worker, "1.0", manifest=PLAIN)
+    here.deploy("1.1", manifest=PLAIN)
+    run = claim.by_worker(worker, "key")
+    assert run is not None
+    sealed(run, worker, here)
+
+    for minutes in (2, 16):
+        assert fresh(run).phase == Phase.RUNNING
+        with connection.cursor() as cursor:
+            late = f"clock_timestamp() - interval '{minutes} minutes'"
+            cursor.execute(f"UPDATE environments_run SET deadline_at = {late} WHERE id = %s", [run.pk])
+        sweeping.sweep()
+
+    assert fresh(run).phase == Phase.ERRORED and "hangs behind the point of no return" in fresh(run).reason
+    assert not renew.extend(worker, [(run.pk, 1)])[0].held
+    (slot,) = assignments.desired(worker)["slots"]
+    assert slot["above"] == here.slot.last_number > here.slot.live.number
 
 
 @pytest.mark.django_db(transaction=True)

@@ -6,11 +6,14 @@ import sys
 import threading
 import time
 import uuid
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from tests.towpath.conftest import a_control_plane, a_site, deployment, eventually, web
+from towpath.worker import restarting
+from towpath.worker.attempts import Failed
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +161,34 @@ def test_a_removal_stops_the_services_and_takes_everything_away(site, control_pl
     assert site.address(app) is None
     assert directories(site, app) == []
     assert not [c for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port]
+
+
+class Undying:
+    """A supervisor whose one program does not end, whatever it is sent: no program of a test can be made so."""
+
+    def __init__(self) -> None:
+        self.kills = 0
+
+    def stop(self, program: str) -> None:
+        pass
+
+    def kill(self, program: str) -> None:
+        self.kills += 1
+
+    def state(self, program: str) -> dict[str, str]:
+        return {"state": "stopping"}
+
+
+def test_a_restart_does_not_wait_for_ever_for_what_cannot_be_killed(monkeypatch):
+    monkeypatch.setattr(restarting, "KILL_AFTER", 0.1)
+    monkeypatch.setattr(restarting, "GIVE_UP_AFTER", 0.5)
+    supervisor, attempt = Undying(), SimpleNamespace(wait=time.sleep, specification=SimpleNamespace(services=[]))
+    current = SimpleNamespace(program=str, services={"web": {"stop_timeout": 0.2}})
+
+    with pytest.raises(Failed, match="web did not end, though it was killed"):
+        restarting.again(supervisor, attempt, current, "web")
+
+    assert supervisor.kills
 
 
 def test_a_service_is_restarted_on_its_port(site, control_plane, app):

@@ -11,6 +11,9 @@ from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor
 from towpath.worker.worksite import Worksite
 
+KILL_AFTER = 5.0  # seconds beyond the time a service has to stop
+GIVE_UP_AFTER = 10.0
+
 
 def restart(worksite: Worksite, attempt: Attempt) -> None:
     specification = attempt.specification
@@ -33,9 +36,12 @@ def again(supervisor: Supervisor, attempt: Attempt, current: Instance, name: str
         starting.ensure_program(supervisor, current, attempt.specification, service)
         return "Started"
     supervisor.stop(program)
-    until = time.monotonic() + current.services[name]["stop_timeout"] + 5
+    stop_by = time.monotonic() + current.services[name]["stop_timeout"]
     while (state := supervisor.state(program)) and state["state"] not in programs.ENDED:
-        if time.monotonic() > until:
+        late = time.monotonic() - stop_by
+        if late > GIVE_UP_AFTER:
+            raise Failed(f"{name} did not end, though it was killed; it was not started again")
+        if late > KILL_AFTER:
             supervisor.kill(program)
         attempt.wait(0.1)
     supervisor.call("towpath.pardon", program)
