@@ -73,7 +73,7 @@ def gone(host: Host) -> bool:
 @transaction.atomic
 def place(environment: Environment) -> Host:
     """Give the environment its place: host, directory and a stretch of ports; what it has already it keeps."""
-    host = _locked(environment.host or local())
+    host = locked(environment.host or local())
     environment.refresh_from_db()
     if environment.host_id and environment.service_count:
         return host
@@ -108,7 +108,7 @@ def _free_block(host: Host) -> int:
 def account(environment: Environment, project: Project | None = None) -> Account:
     """The user of the environment's worker, or of one project in it; a user id is never given twice."""
     assert environment.host is not None
-    host = _locked(environment.host)
+    host = locked(environment.host)
     found = Account.objects.filter(environment=environment, project=project).first()
     if found and found.removed_at is None:
         return found
@@ -132,5 +132,6 @@ def removed(environment: Environment) -> None:
     Account.objects.filter(environment=environment, removed_at__isnull=True).update(removed_at=timezone.now())
 
 
-def _locked(host: Host) -> Host:
+def locked(host: Host) -> Host:
+    """Its row as it is now, held until the transaction ends by whoever gives something of the machine away."""
     return Host.objects.select_for_update(no_key=True).get(pk=host.pk)

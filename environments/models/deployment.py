@@ -145,7 +145,10 @@ class Hold(models.Model):
 
 
 class Endpoint(models.Model):
-    """(environment, app, service): one address for life; released by removal or termination."""
+    """(environment, app, service): one address for life; released by removal or termination.
+
+    `linked_at`: since when the proxy of this installation's machine has a file for it; none once that is taken away.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT)

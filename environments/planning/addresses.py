@@ -1,6 +1,6 @@
 """Addresses of apps: (environment, app, service) keeps one port of its host for life."""
 
-from django.db.models import F, Max, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Now
 
 from environments.models import Endpoint, Environment, Host, Slot, Worker
@@ -33,7 +33,7 @@ def wanting(app: App, environment: Environment, release: Release, *, host: Host)
 
 def free(host: Host) -> int:
     """How many addresses the host has left."""
-    return host.endpoint_count - _taken(host).count()
+    return host.endpoint_count - _taken(host).aggregate(ports=Count("port", distinct=True))["ports"]
 
 
 def allocate(app: App, environment: Environment, release: Release, *, host: Host) -> list[Endpoint]:
@@ -88,9 +88,10 @@ def release_all(app: App, environment: Environment) -> int:
 
 
 def _taken(host: Host) -> QuerySet[Endpoint]:
+    """Also one that was released while its file still leads to what it led to: whoever got it would answer as that."""
     return Endpoint.objects.filter(
+        Q(released_at=None) | Q(linked_at__isnull=False),
         host=host,
-        released_at=None,
         port__gte=F("host__endpoint_first"),
         port__lt=F("host__endpoint_first") + F("host__endpoint_count"),
     )

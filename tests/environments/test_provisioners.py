@@ -2,16 +2,20 @@
 
 import os
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
+from django.utils import timezone
 
 from environments import lifecycle, worker_tokens
+from environments.delivery import removals
 from environments.doing import overseeing, performing, provisioning
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import DRIVERS, accounts, driver_of
+from environments.management.commands import scheduler
 from environments.models import Account, Endpoint, Environment, Host, Run, RunKind, State, Worker
 from environments.runs import sessions
 from tests.environments import site as sites
@@ -164,6 +168,28 @@ def test_a_project_is_prepared_and_its_release_serves_and_goes(place: tuple[Site
     assert environment.terminated_at, environment.error_message
     assert_nothing_is_left(site, environment)
     assert not link.is_symlink()
+
+
+def test_a_removed_app_answers_no_more_at_the_address_it_had(site: Site) -> None:
+    environment = site.environment()
+    app = site.deploy(environment, manifest=SERVICE).app
+    removal = removals.remove(by=site.owner, app=app, environment=environment)
+    until(lambda: site.run_of(removal).finished_at, 60)
+    endpoint = Endpoint.objects.get(environment=environment)
+    link = site.ground.home / "endpoints" / str(endpoint.port)
+    assert endpoint.released_at and link.is_symlink()
+
+    scheduler.work(also_seldom=False)
+
+    endpoint.refresh_from_db()
+    assert not link.is_symlink() and endpoint.linked_at is None
+    # As a version before this one left it: what was released had not been closed before it was given again.
+    Endpoint.objects.filter(pk=endpoint.pk).update(linked_at=timezone.now())
+    endpoint.pk, endpoint.released_at, endpoint.linked_at = uuid.uuid4(), None, timezone.now()
+    endpoint.save(force_insert=True)
+    link.symlink_to("of the live one")
+    scheduler.work(also_seldom=False)
+    assert link.is_symlink(), "what is given again stays open"
 
 
 def test_an_environment_goes_however_deep_a_step_has_dug(place: tuple[Site, str]) -> None:

@@ -1,11 +1,12 @@
 """A removal drains an app's services in one environment and frees its addresses."""
 
 import pytest
+from django.db.models.functions import Now
 
 from environments import lifecycle, retries
 from environments.delivery import removals
-from environments.models import Endpoint
-from environments.planning import plans, proposals
+from environments.models import Endpoint, Host
+from environments.planning import addresses, plans, proposals
 from projects import apps
 from projects.errors import Conflict, Invalid
 from tests.environments.line import Line, line
@@ -63,6 +64,19 @@ def test_a_freed_port_is_given_last(road: Line) -> None:
     other = road.house.app("other", project=road.app.project)
     road.deployed(road.house.release(other, "1"), road.development)
     assert Endpoint.objects.get(app=other, released_at=None).port != port
+
+
+def test_a_freed_port_is_not_given_while_its_file_still_leads_to_what_was_removed(road: Line) -> None:
+    host = Endpoint.objects.get(app=road.app).host
+    Host.objects.filter(pk=host.pk).update(endpoint_count=1)
+    host.refresh_from_db()
+    Endpoint.objects.update(linked_at=Now())
+    road.house.ended(removals.remove(by=road.owner, app=road.app, environment=road.development))
+    assert addresses.free(host) == 0
+
+    Endpoint.objects.update(linked_at=None)
+    assert addresses.free(host) == 1
+    road.deployed(road.v2, road.development)
 
 
 def test_after_it_the_app_can_come_again(road: Line) -> None:

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 
 from environments import hosts, tasks
 from environments.doing import overseeing, sweeping
+from environments.doing.provisioners import addresses
 from environments.models import Plan, Run
 from environments.runs import claim
 from projects import artifacts, authentication
@@ -68,6 +69,8 @@ def work(*, also_seldom: bool = True) -> bool:
     close_old_connections()
     try:
         hosts.keep_alive()
+        # On each machine, whoever does the other chores.
+        _guard(addresses.close_released)
         with _alone() as alone:
             if alone:
                 for chore in (sweeping.sweep, overseeing.unstick, _send_couriers):
