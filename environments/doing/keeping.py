@@ -30,6 +30,7 @@ class Kept:
         self.attempt = attempt
         self.holder = holder
         self.why = ""
+        self.ended = False  # its end is written, or known to be somebody else's to write
         self.renewed = time.monotonic()
         self.progress = Progress(self.write, float("inf"))
 
@@ -37,7 +38,7 @@ class Kept:
         raise NotImplementedError
 
     def overdue(self) -> None:
-        """Called by the keeper when the step did not end by itself."""
+        """Called by the keeper when the step did not end by itself; again, where it could not be written down."""
         raise NotImplementedError
 
     def begin(self, *, until: float) -> None:
@@ -113,7 +114,7 @@ class Keeper:
             kept.interrupt("cancelled")
 
     def _look(self, kept: Kept) -> None:
-        if time.monotonic() > kept.progress.until + GRACE and not kept.progress.interrupted.is_set():
+        if time.monotonic() > kept.progress.until + GRACE and not kept.ended:
             kept.overdue()
 
     def _guard(self, act: Callable[[Kept], None], kept: Kept) -> None:

@@ -103,7 +103,6 @@ class Performance(Kept):
         self.last_lines: deque[str] = deque(maxlen=20)
         self._writing = threading.Lock()
         self._ending = threading.Lock()
-        self._ended = False
 
     def carry_out(self) -> None:
         with KEEPER.watching(self):
@@ -116,18 +115,25 @@ class Performance(Kept):
     def end(self, outcome: Phase, reason: str) -> None:
         """Conclude once: by the thread that worked, or over its head by the keeper when it hangs."""
         with self._ending:
-            if self._ended:
+            if self.ended:
                 return
-            self._ended = True
-        try:
-            conclusions.finish(self.run_id, self.attempt, self.holder, outcome, reason, list(self.last_lines))
-        except LeaseLost:
-            logger.warning("Run %s attempt %s was taken away before it ended.", self.run_id, self.attempt)
+            try:
+                conclusions.finish(self.run_id, self.attempt, self.holder, outcome, reason, list(self.last_lines))
+            except LeaseLost:
+                logger.warning("Run %s attempt %s was taken away before it ended.", self.run_id, self.attempt)
+            self.ended = True
 
     def overdue(self) -> None:
         self.interrupt("timeout")
-        self._report("failed", self._too_long())
-        self.end(Phase.FAILED, f"{self.step.name if self.step else 'It'}: {self._too_long()}")
+        cancelled = self.why == "cancelled"
+        try:
+            with suppress(LeaseLost):
+                self._report("cancelled" if cancelled else "failed", "" if cancelled else self._too_long())
+        finally:
+            if cancelled:
+                self.end(Phase.CANCELLED, "")
+            else:
+                self.end(Phase.FAILED, self._said(self._too_long()))
 
     def _go(self) -> tuple[Phase | None, str]:
         try:

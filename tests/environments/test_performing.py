@@ -199,6 +199,48 @@ def test_a_step_that_hangs_and_never_looks_up_is_given_up_over_its_head(
     assert the_run(environment).phase == Phase.FAILED
 
 
+def hanging(woken: threading.Event) -> Step:
+    return Step("Supervisor", lambda progress: woken.wait(30) and None, 0.5)
+
+
+def as_owner(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute(statement)
+    connection.close()
+
+
+def test_a_step_that_hangs_is_given_up_also_where_the_database_refuses_that_for_a_while(
+    environment: Environment, driver: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "GRACE", 0.2)
+    woken = threading.Event()
+    driver.steps = [hanging(woken)]
+    with in_background(performing.perform_all):
+        as_owner("ALTER TABLE environments_runstep ADD CONSTRAINT away CHECK (phase <> 'failed')")
+        try:
+            time.sleep(2)
+            assert the_run(environment).phase == Phase.RUNNING
+        finally:
+            as_owner("ALTER TABLE environments_runstep DROP CONSTRAINT away")
+        until(lambda: the_run(environment).phase == Phase.FAILED, 5)
+        woken.set()
+
+
+def test_a_step_that_hangs_although_its_run_was_cancelled_is_cancelled_over_its_head(
+    environment: Environment, driver: Scripted, owner: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "GRACE", 0.5)
+    monkeypatch.setattr(keeping, "RENEW_EVERY", 0.1)
+    woken = threading.Event()
+    driver.steps = [hanging(woken)]
+    with in_background(performing.perform_all):
+        until(lambda: the_run(environment).phase == Phase.RUNNING)
+        cancel.ask(the_run(environment), by=owner)
+        until(lambda: the_run(environment).phase == Phase.CANCELLED, 5)
+        woken.set()
+
+
 def test_an_error_that_nobody_foresaw_is_an_error_of_ours(environment: Environment, driver: Scripted) -> None:
     def stumble(progress: Progress) -> None:
         raise ZeroDivisionError("by nothing")
