@@ -24,8 +24,7 @@ class AlreadyLifted(Conflict):
 def place(app: App, environment: Environment, *, by: Actor, reason: str = "") -> Hold:
     """From now on tokens and automation are refused there. Refused where a hold stands already."""
     plans.check_words(reason)
-    _require(app, environment, by=by)
-    slot = _locked(plans.slot_of(app, environment))
+    slot = _locked(plans.slot_of(app, environment), by=by)
     standing = holding.active(slot)
     if standing is not None:
         raise AlreadyHeld(f"{app.name} is held in {environment.title} already, by {standing.created_by}.")
@@ -35,8 +34,7 @@ def place(app: App, environment: Environment, *, by: Actor, reason: str = "") ->
 @events.operation
 def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
     plans.check_words(reason)
-    _require(hold.slot.app, hold.slot.environment, by=by)
-    _locked(hold.slot)
+    _locked(hold.slot, by=by)
     if not holding.take_off(hold, by=by, reason=reason.strip()):
         hold.refresh_from_db()
         raise AlreadyLifted(f"This hold was lifted already, by {hold.lifted_by}.")
@@ -57,17 +55,15 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Hold:
         raise NotFound("There is no such hold, or it was lifted already.") from None
 
 
-def _require(app: App, environment: Environment, *, by: Actor) -> None:
+def _locked(slot: Slot, *, by: Actor) -> Slot:
+    """The slot behind the locks of itself and its environment: somebody may be protecting that just now."""
+    slot = Slot.objects.select_for_update(no_key=True, of=("self",)).select_related("app").get(pk=slot.pk)
+    slot.environment = Environment.objects.select_for_update(no_key=True).get(pk=slot.environment_id)
     access.require(
         by,
         Permission.DEPLOY,
-        project_id=app.project_id,
-        environment_id=environment.id,
-        protected=environment.protected,
+        project_id=slot.app.project_id,
+        environment_id=slot.environment_id,
+        protected=slot.environment.protected,
     )
-
-
-def _locked(slot: Slot) -> Slot:
-    return (
-        Slot.objects.select_for_update(no_key=True, of=("self",)).select_related("app", "environment").get(pk=slot.pk)
-    )
+    return slot

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.urls import reverse
 
 from environments import cancellations, lifecycle, retries, worker_tokens, workers
-from environments.delivery import chains, promotions, restarts
+from environments.delivery import chains, holds, promotions, restarts
 from environments.doing import assignments
 from environments.models import Chain, Endpoint, Environment, Run, Slot, Stage, Worker, WorkerToken
 from projects import apps, releases
@@ -32,10 +32,14 @@ def road() -> Line:
 def test_an_environment_that_is_being_protected_is_left_alone_by_whom_no_grant_names(road: Line) -> None:
     operator, place = road.house.person(Role.OPERATOR), road.development
     failed = road.house.ended(road.deploy(road.v2, place), "failed").run
+    hold = holds.place(road.app, place, by=road.owner)
+    other = road.house.app("other", project=road.app.project)
     acts: list[Callable[[], object]] = [
         lambda: lifecycle.stop(place, by=operator),
         lambda: restarts.restart(by=operator, environment=place, app=road.app, service="web"),
         lambda: retries.retry(failed, by=operator),
+        lambda: holds.place(other, place, by=operator),
+        lambda: holds.lift(hold, by=operator),
         lambda: lifecycle.update(place, by=operator, status="inactive"),
     ]
 
@@ -44,6 +48,7 @@ def test_an_environment_that_is_being_protected_is_left_alone_by_whom_no_grant_n
         lifecycle.update(place, by=road.owner, protected=False)
         place.refresh_from_db()
 
+    holds.lift(hold, by=road.owner)
     queued = Run.objects.select_related("environment").get(deployment=road.deploy(road.v3, place))
     protecting = behind(
         lambda: lifecycle.update(place, by=road.owner, protected=True),
