@@ -16,6 +16,8 @@ from projects.errors import Conflict, Exhausted
 from projects.models import Project
 
 BLOCK = 40
+# Numbers of users in an installation's range; the last one is its proxy's own, what follows another installation's.
+UIDS = 100_000
 LEASE = timedelta(seconds=30)
 # A machine that was not heard of for this long is taken for gone: what waits for it alone is given up.
 GONE_AFTER = timedelta(minutes=10)
@@ -115,6 +117,11 @@ def account(environment: Environment, project: Project | None = None) -> Account
     uid = None
     if host.isolated and os.geteuid() == 0:
         uid = host.next_uid
+        if uid >= settings.INSTALLATION.uid_first + UIDS - 1:
+            raise Exhausted(
+                f"All {UIDS - 1} user numbers of {host.name} have been given, and none is given twice; "
+                "create the environment with the provisioner `external` and join workers to it."
+            )
         Host.objects.filter(pk=host.pk).update(next_uid=F("next_uid") + 1)
     if found is None:
         return Account.objects.create(environment=environment, project=project, host=host, uid=uid)

@@ -1,11 +1,14 @@
 """Environments are created, changed, started, stopped and deleted by whoever may; refusals are sentences."""
 
+import os
 import threading
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from config import env
+from config.up import installation
 from environments import hosts, lifecycle, states
 from environments.delivery import chains
 from environments.doing import conclusions, provisioning
@@ -355,6 +358,19 @@ def test_what_stands_in_a_chain_or_is_protected_is_kept_and_says_what_to_lift(pe
     lifecycle.update(environment, by=people.owner, protected=True)
     with pytest.raises(Conflict, match="protected"):
         lifecycle.delete(environment, by=people.owner, force=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="users are separated by root only")
+def test_users_of_a_host_run_out_in_a_sentence_before_the_proxys_own(people: Cast) -> None:
+    assert installation.UIDS == hosts.UIDS
+    last = env.Installation().uid_first + hosts.UIDS - 2
+    host = Host.objects.create(name="node", address="127.0.0.1", isolated=True, next_uid=last)
+    environment = created(people)
+    environment.host = host
+    assert hosts.account(environment).uid == last
+
+    with pytest.raises(Exhausted, match="provisioner `external`"):
+        hosts.account(environment, builders.project(people.owner))
 
 
 def test_places_on_a_host_are_given_once_and_run_out_in_a_sentence(people: Cast) -> None:
