@@ -1,11 +1,18 @@
 """How two releases of an app, and the values given to them, differ."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import Any
+
+from django.db.models import Func, IntegerField, TextField
+from django.db.models.functions import Cast, Length
 
 from projects.models import App, Release
 
 MOST_CHANGES = 100
+# Characters of notes and changes that one plan keeps: the rest stands on the releases' own pages.
+MOST_TEXT = 50_000
 
 
 def releases_between(app: App, current: Release | None, target: Release | None) -> list[dict[str, Any]]:
@@ -15,20 +22,55 @@ def releases_between(app: App, current: Release | None, target: Release | None) 
     """
     if target is None or current == target:
         return []
-    if current is None:
-        return [_told(target, taken_back=False)]
-    low, high = sorted((current.serial, target.serial))
-    between = Release.objects.filter(app=app, serial__gt=low, serial__lte=high).order_by("-serial")[:MOST_CHANGES]
-    return [_told(release, taken_back=target.serial < current.serial) for release in between]
+    low, high = sorted((current.serial if current else target.serial - 1, target.serial))
+    between = list(
+        Release.objects.filter(app=app, serial__gt=low, serial__lte=high)
+        .annotate(notes_size=Length("notes"), lines=_Lines("changes"), size=_text_size())
+        .defer("manifest", "notes", "changes")
+        .order_by("-serial")[:MOST_CHANGES]
+    )
+    # What begins beyond the room that there is need not be read at all: there may be tens of megabytes of it.
+    begins = [0, *accumulate(release.size for release in between)]
+    near = [release.pk for release, at in zip(between, begins, strict=False) if at < MOST_TEXT]
+    texts = {pk: (notes, lines) for pk, notes, lines in _texts(near)}
+    told, room = [], MOST_TEXT
+    for release in between:
+        notes, lines = texts.get(release.pk, ("", []))
+        notes = notes[:room]
+        lines = _fitting(lines, room - len(notes))
+        room -= len(notes) + sum(map(len, lines))
+        if len(notes) < release.notes_size:
+            notes += "…"
+        if len(lines) < release.lines:
+            lines = [*lines, f"and {release.lines - len(lines)} more, on the page of this release"]
+        told.append(_told(release, notes, lines, taken_back=low == target.serial))
+    return told
 
 
-def _told(release: Release, *, taken_back: bool) -> dict[str, Any]:
+class _Lines(Func):
+    function = "jsonb_array_length"
+    output_field = IntegerField()
+
+
+def _text_size() -> Any:
+    return Length("notes") + Length(Cast("changes", TextField()))
+
+
+def _texts(releases: list[uuid.UUID]) -> Iterable[tuple[uuid.UUID, str, list[str]]]:
+    return Release.objects.filter(pk__in=releases).values_list("pk", "notes", "changes")
+
+
+def _fitting(lines: list[str], room: int) -> list[str]:
+    return [line for line, ends in zip(lines, accumulate(map(len, lines)), strict=True) if ends <= room]
+
+
+def _told(release: Release, notes: str, changes: list[str], *, taken_back: bool) -> dict[str, Any]:
     return {
         "release_id": str(release.id),
         "version": release.version,
         "commit": release.commit,
-        "notes": release.notes,
-        "changes": release.changes,
+        "notes": notes,
+        "changes": changes,
         "link": release.link,
         "created_by": release.created_by,
         "created_at": release.created_at.isoformat(),

@@ -1,5 +1,6 @@
 """A plan says what would happen and what stands in its way, and is carried out only while that is still true."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.utils import timezone
 from environments import lifecycle
 from environments.delivery import deployments, holds
 from environments.models import Deployment, Environment, Plan, Slot
-from environments.planning import plans
+from environments.planning import comparison, plans
 from projects import apps
 from projects import lifecycle as projects
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -94,6 +95,20 @@ class TestWhatChanges:
         road.deployed(road.v3, road.development)
         plan = plans.propose(by=road.owner, app=road.app, environment=road.development, kind="rollback")
         assert [(change["version"], change["taken_back"]) for change in plan.changes] == [("3.0", True), ("2.0", True)]
+
+    def test_of_long_texts_it_keeps_so_much_and_says_how_much_more_there_is(self, road: Line) -> None:
+        road.deployed(road.v1, road.development)
+        lines = ["x" * 900] * 60
+        for version, notes in (("4.0", "older " * 10_000), ("5.0", "short"), ("6.0", "")):
+            last = road.house.release(road.app, version, notes=notes, changes=lines if version == "5.0" else ["one"])
+        plan = plans.propose(by=road.owner, release=last, environment=road.development)
+
+        told = {change["version"]: (change["notes"], change["changes"]) for change in plan.changes}
+        assert told["6.0"] == ("", ["one"])
+        assert told["5.0"] == ("short", [*lines[:55], "and 5 more, on the page of this release"])
+        assert told["4.0"] == ("…", ["and 1 more, on the page of this release"])
+        assert told["2.0"] == ("", [])
+        assert len(json.dumps(plan.changes)) < 2 * comparison.MOST_TEXT
 
     def test_it_tells_which_values_differ_from_those_that_run(self, road: Line) -> None:
         Environment.objects.filter(pk=road.development.pk).update(env_vars={"MODE": "slow", "OLD": "1"})
