@@ -43,6 +43,9 @@ class Plan(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="plan_oldest")]
+
     def __str__(self) -> str:
         return f"{self.kind} {self.release or ''}"
 
@@ -171,6 +174,13 @@ class Endpoint(models.Model):
             models.UniqueConstraint(
                 fields=["host", "port"], condition=Q(released_at__isnull=True), name="endpoint_port_unique"
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["host"],
+                condition=Q(released_at__isnull=False, linked_at__isnull=False),
+                name="endpoint_to_close",
+            )
         ]
 
     def __str__(self) -> str:

@@ -155,7 +155,10 @@ class Sample(models.Model):
     storage = models.BigIntegerField()
 
     class Meta:
-        indexes = [models.Index(fields=["environment", "-at"], name="sample_latest")]
+        indexes = [
+            models.Index(fields=["environment", "-at"], name="sample_latest"),
+            models.Index(fields=["at"], name="sample_oldest"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at}"

@@ -12,14 +12,16 @@ from django.utils import timezone
 
 from config import env
 from environments import hosts, lifecycle, tasks, worker_tokens
-from environments.doing import overseeing, performing, terminating
+from environments.doing import overseeing, performing, sweeping, terminating
 from environments.management.commands import scheduler
-from environments.models import Environment, Host, Run, RunKind, State
+from environments.models import Environment, Host, Plan, Run, RunKind, Sample, State
+from environments.planning import plans
 from environments.runs import claim, expire, logs
 from projects.access import Actor
 from projects.models import IdempotentAnswer
 from tests import builders
 from tests.environments.house import house
+from tests.environments.line import line
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -205,6 +207,27 @@ def test_old_answers_and_plans_are_forgotten(owner: Actor) -> None:
         IdempotentAnswer.objects.filter(pk=answer.pk).update(created_at=Now() - timedelta(hours=age))
     scheduler.work()
     assert IdempotentAnswer.objects.count() == 1
+
+
+def test_old_measurements_and_plans_are_forgotten_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "MOST_FORGOTTEN", 2)
+    road = line()
+    road.deployed(road.v1, road.development)
+    kept = [Plan.objects.get(), plans.propose(by=road.owner, release=road.v2, environment=road.development)]
+    for _ in range(3):
+        plans.propose(by=road.owner, release=road.v2, environment=road.development)
+    old = Now() - timedelta(days=8)
+    Plan.objects.exclude(pk=kept[1].pk).update(expires_at=old)
+    measured = {"environment": road.development, "cpu": 0, "memory": 0, "storage": 0}
+    Sample.objects.bulk_create(Sample(**measured, at=timezone.now() - timedelta(hours=age)) for age in (1, 25, 26, 27))
+
+    left = []
+    for _ in range(2):
+        sweeping.prune()
+        left.append((Plan.objects.count(), Sample.objects.count()))
+
+    assert left == [(3, 2), (2, 1)]
+    assert set(Plan.objects.all()) == set(kept)
 
 
 def test_the_machine_has_a_record_with_a_lease_that_follows_its_facts(owner: Actor) -> None:

@@ -22,7 +22,7 @@ from django.db.models.functions import Now
 from environments import hosts, tasks
 from environments.doing import overseeing, sweeping
 from environments.doing.provisioners import addresses
-from environments.models import Plan, Run
+from environments.models import Run
 from environments.runs import claim
 from projects import artifacts, authentication
 from projects.rest import idempotency
@@ -33,7 +33,6 @@ EVERY = 2.0
 MINUTE = 60.0
 LOCK = 0x746F7770617468  # "towpath"
 RING_AGAIN_AFTER = 30.0
-PLANS_KEPT = timedelta(days=7)
 
 _RUNG: dict[uuid.UUID, float] = {}
 
@@ -111,7 +110,6 @@ def _send_couriers() -> None:
 def _forget() -> None:
     idempotency.forget()
     authentication.forget_sessions()
-    Plan.objects.filter(expires_at__lt=Now() - PLANS_KEPT, deployment__isnull=True).delete()
     artifacts.sweep()
 
 
