@@ -1,6 +1,5 @@
 """The worker's own doors (docs/worker-protocol.md): claim, renew, report, log, seal, conclude; desired and observed."""
 
-import time
 from typing import Any
 from uuid import UUID
 
@@ -28,19 +27,12 @@ from projects.errors import NotFound
 
 router = Router(tags=["worker protocol"])
 WORKING, ENDING = SessionAuth(), SessionAuth(ending=True)
-LONGEST_WAIT = 2.0  # of this door; the live hub's own door parks for as long as asked
-LOOK_EVERY = 0.5
 
 
 @router.post("/workers/me/claims", auth=WORKING)
 def claim(request: HttpRequest, body: ClaimIn) -> dict[str, Any]:
-    """The next run, or none after waiting a little."""
-    worker, until = worker_of(request), time.monotonic() + min(body.wait, LONGEST_WAIT)
-    while True:
-        answer = assignments.take(worker, body.claim_key)
-        if answer["run"] is not None or time.monotonic() >= until:
-            return answer
-        time.sleep(LOOK_EVERY)
+    """The next run, or none after `wait` seconds. Parking is done by the live hub's own door, which stands before."""
+    return assignments.take(worker_of(request), body.claim_key)
 
 
 @router.post("/workers/me/renewals", auth=WORKING)
@@ -69,9 +61,7 @@ def _renew(worker: Worker, body: RenewalsIn) -> list[renew.Renewal]:
 def report(request: HttpRequest, id: UUID, body: ReportIn) -> dict[str, bool]:
     worker, said = worker_of(request), body.step
     _own(worker, id)
-    step = steps.Report(
-        n=said.n, name=said.name, phase=said.phase, detail=said.detail or "", exit_code=said.exit_code, took=said.took
-    )
+    step = steps.Report(n=said.n, name=said.name, phase=said.phase, detail=said.detail or "", exit_code=said.exit_code)
     return {"cancel": steps.report(id, body.attempt, worker, step)}
 
 

@@ -1,9 +1,8 @@
 """Runs enter the queue: the row is the queue."""
 
-from datetime import datetime
 from typing import Any
 
-from environments.models import Deployment, Environment, Host, Phase, Run, RunKind, Slot
+from environments.models import WORKER_KINDS, Deployment, Environment, Host, Phase, Run, RunKind, Slot
 from projects import bell
 from projects.access import Actor
 from projects.models import App, Artifact, Organization, Project
@@ -34,16 +33,11 @@ def enqueue(
     service: str = "",
     after: Run | None = None,
     host: Host | None = None,
-    carried_by: Run.CarriedBy | str = "",
-    priority: int | None = None,
-    max_attempts: int | None = None,
     timeout_seconds: int = 3600,
-    not_before: datetime | None = None,
     specification: dict[str, Any] | None = None,
 ) -> Run:
     """Write a queued run and ring whoever can claim it. Runs of kind deploy and restart are carried by a worker."""
     kind = RunKind(kind)
-    worker_carries = kind in (RunKind.DEPLOY, RunKind.RESTART)
     run = Run.objects.create(
         kind=kind,
         organization=organization,
@@ -55,11 +49,10 @@ def enqueue(
         service=service,
         after=after,
         host=host,
-        carried_by=carried_by or (Run.CarriedBy.WORKER if worker_carries else Run.CarriedBy.CONTROL),
-        priority=priority if priority is not None else (environment.priority if environment else 5),
-        max_attempts=max_attempts or ATTEMPTS[kind],
+        carried_by=Run.CarriedBy.WORKER if kind in WORKER_KINDS else Run.CarriedBy.CONTROL,
+        priority=environment.priority if environment else 5,
+        max_attempts=ATTEMPTS[kind],
         timeout_seconds=timeout_seconds,
-        not_before=not_before,
         specification=specification or {},
         created_by=by.label,
     )

@@ -18,7 +18,7 @@ MOST_STEPS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What a holder says about one step. `took` in seconds, for a step whose beginning was never reported."""
+    """What a holder says about one step; when it began and ended is when that was said."""
 
     n: int
     name: str
@@ -26,14 +26,13 @@ class Report:
     detail: str = ""
     exit_code: int | None = None
     once: bool = False
-    took: float = 0
 
 
 _REPORT = """
 INSERT INTO environments_runstep AS step
     (run_id, attempt, n, name, phase, detail, exit_code, once, started_at, finished_at)
 VALUES (%(run)s, %(attempt)s, %(n)s, %(name)s, %(phase)s, %(detail)s, %(exit_code)s, %(once)s,
-    CASE WHEN %(began)s THEN clock_timestamp() - %(took)s * interval '1 second' END,
+    CASE WHEN %(began)s THEN clock_timestamp() END,
     CASE WHEN %(ended)s THEN clock_timestamp() END)
 ON CONFLICT (run_id, attempt, n) DO UPDATE SET
     name = EXCLUDED.name, phase = EXCLUDED.phase, detail = EXCLUDED.detail, exit_code = EXCLUDED.exit_code,
@@ -79,7 +78,6 @@ def report(run_id: uuid.UUID, attempt: int, holder: Worker | str, step: Report) 
                     "once": step.once,
                     "began": step.phase not in ("pending", "skipped"),
                     "ended": step.phase not in ("pending", "running"),
-                    "took": max(0.0, min(step.took, 7 * 86400.0)),
                 },
             )
         hints.changed(run)

@@ -40,7 +40,7 @@ BODIES = st.dictionaries(st.sampled_from(KNOWN), RUBBISH, max_size=6) | RUBBISH
 SLOT = st.fixed_dictionaries({}, optional={name: RUBBISH for name in ("app_id", "deployment_id", "services")})
 STEP = st.fixed_dictionaries(
     {"n": st.integers(), "name": st.text(), "phase": st.sampled_from(["running", "odd", ""]) | st.text()},
-    optional={"detail": RUBBISH, "exit_code": st.integers(), "took": st.floats()},
+    optional={"detail": RUBBISH, "exit_code": st.integers()},
 )
 
 

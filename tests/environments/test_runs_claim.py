@@ -105,14 +105,16 @@ def test_twenty_claimants_of_ten_runs_take_each_exactly_once() -> None:
 def test_urgent_work_goes_first_and_equal_work_in_the_order_it_was_asked_for() -> None:
     here = yard()
     first, second = work(here, 2)
-    (urgent,) = work(here, priority=10)
+    (urgent,) = work(here)
+    Run.objects.filter(pk=urgent.pk).update(priority=10)
 
     assert [claim.by_control("c").pk for _ in range(3)] == [urgent.pk, first.pk, second.pk]
 
 
 def test_a_run_is_not_claimed_before_its_time() -> None:
     here = yard()
-    work(here, not_before=timezone.now() + timedelta(minutes=5))
+    work(here)
+    Run.objects.update(not_before=timezone.now() + timedelta(minutes=5))
     assert claim.by_control("c") is None
 
 

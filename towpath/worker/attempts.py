@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from towpath.worker import messages
@@ -96,9 +95,7 @@ class Attempt:
 
     def report(self, n: int, name: str, phase: str, *, detail: str = "", exit_code: int | None = None) -> None:
         self.step = n
-        moment = datetime.now(UTC).isoformat()
         step = {"n": n, "name": name, "phase": phase, "detail": messages.cut(detail), "exit_code": exit_code}
-        step |= {"started_at" if phase == "running" else "finished_at": moment}
         answer = self.ask(f"/runs/{self.run}/reports", {"step": step})
         if answer.get("cancel"):
             self.cancelled.set()

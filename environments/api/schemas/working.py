@@ -35,7 +35,6 @@ class StepIn(Said):
     phase: str
     detail: str | None = ""
     exit_code: int | None = Field(None, ge=-(2**31), lt=2**31)
-    took: float = 0
 
 
 class ReportIn(Said):
