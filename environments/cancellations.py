@@ -2,7 +2,7 @@
 
 from environments.doing import conclusions
 from environments.models import Phase, Run, RunKind
-from environments.planning import plans
+from environments.planning import plans, telling
 from environments.runs import cancel as wishes
 from environments.runs import hints
 from projects import access, events
@@ -26,7 +26,7 @@ def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
     asked_before = run.cancel_asked_at is not None
     wishes.ask(run, by=by, reason=reason)
     if not asked_before:
-        _record("run.cancel_asked", run, by=by, reason=reason)
+        telling.record_run("run.cancel_asked", run, by=by, reason=reason)
     if run.phase == Phase.QUEUED:
         conclusions.settle(run.pk)
         run.refresh_from_db()
@@ -48,21 +48,3 @@ def check(run: Run, *, by: Actor) -> None:
             f"The {run.get_kind_display().lower()} of an environment cannot be cancelled; wait for it, or delete it."
         )
     wishes.check(run)
-
-
-def _record(kind: str, run: Run, *, by: Actor, reason: str) -> None:
-    release = run.deployment.release if run.deployment else None
-    events.record(
-        kind,
-        by=by,
-        object={"kind": "run", "id": run.pk, "name": str(run)},
-        project_id=run.project_id,
-        environment_id=run.environment_id,
-        app_id=run.app_id,
-        run_kind=run.kind,
-        number=run.number,
-        app=run.app.name if run.app else "",
-        version=release.version if release else "",
-        environment=run.environment.title if run.environment else "",
-        reason=reason,
-    )

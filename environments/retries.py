@@ -36,7 +36,7 @@ def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
         Slot.objects.filter(app=run.app, environment=run.environment).update(target=run.deployment)
         telling.record("deployment.retried", run.deployment, run=run, by=by, reason=reason)
     else:
-        _record(run, by=by, reason=reason)
+        telling.record_run("run.retried", run, by=by, reason=reason)
     hints.changed(run)
     return run
 
@@ -93,20 +93,4 @@ def _require(run: Run, *, by: Actor) -> None:
         project_id=run.project_id or (environment.project_id if environment else None),
         environment_id=run.environment_id,
         protected=bool(environment and environment.protected),
-    )
-
-
-def _record(run: Run, *, by: Actor, reason: str) -> None:
-    events.record(
-        "run.retried",
-        by=by,
-        object={"kind": "run", "id": run.pk, "name": str(run)},
-        project_id=run.project_id,
-        environment_id=run.environment_id,
-        app_id=run.app_id,
-        run_kind=run.kind,
-        number=run.number,
-        app=run.app.name if run.app else "",
-        environment=run.environment.title if run.environment else "",
-        reason=reason,
     )

@@ -1,4 +1,4 @@
-"""The events of deployments, told alike by those who ask for them and by those who end them."""
+"""The events of deployments and runs, told alike by those who ask for them and by those who end them."""
 
 from typing import Any
 
@@ -27,4 +27,23 @@ def record(kind: str, deployment: Deployment, *, run: Run, by: Actor | None = No
         run_id=str(run.id),
         bypass=deployment.bypass,
         **data,
+    )
+
+
+def record_run(kind: str, run: Run, *, by: Actor, reason: str) -> None:
+    """One sentence's worth about a run of whichever kind."""
+    release = run.deployment.release if run.deployment else None
+    events.record(
+        kind,
+        by=by,
+        object={"kind": "run", "id": run.pk, "name": str(run)},
+        project_id=run.project_id,
+        environment_id=run.environment_id,
+        app_id=run.app_id,
+        run_kind=run.kind,
+        number=run.number,
+        app=run.app.name if run.app else "",
+        version=release.version if release else "",
+        environment=run.environment.title if run.environment else "",
+        reason=reason,
     )

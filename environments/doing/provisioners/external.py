@@ -17,7 +17,7 @@ class External:
 
     def provision(self, environment: Environment, *, rest: bool) -> Sequence[Step]:
         return [
-            Step("Namespace", partial(_namespace, environment), 10),
+            Step("Namespace", partial(presence.say_namespace, environment), 10),
             Step("Worker token", partial(_token, environment), 20),
         ]
 
@@ -36,10 +36,6 @@ class External:
 
     def refresh(self, environment: Environment, progress: Progress) -> None:
         return
-
-
-def _namespace(environment: Environment, progress: Progress) -> None:
-    progress.say(f"Work for {environment.title} is queued and claimed under {environment.namespace}.")
 
 
 def _token(environment: Environment, progress: Progress) -> None:

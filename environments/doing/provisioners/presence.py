@@ -120,3 +120,7 @@ def await_workers_gone(environment: Environment, progress: Progress) -> None:
 def refuse_without_directory(environment: Environment) -> None:
     if not environment.directory:
         raise StepFailed("This environment has no place on a host yet; retry its provisioning.")
+
+
+def say_namespace(environment: Environment, progress: Progress) -> None:
+    progress.say(f"Work for {environment.title} is queued and claimed under {environment.namespace}.")

@@ -8,15 +8,14 @@ from django.conf import settings
 
 from environments import hosts, worker_tokens
 from environments.doing.progress import Progress, Step, StepFailed
-from environments.doing.provisioners import addresses, leftovers, presence
+from environments.doing.provisioners import addresses, leftovers, presence, project_places
 from environments.doing.provisioners.accounts import (
-    Preparation,
     holds,
     prepare_project,
     prepare_worker,
     write_for,
 )
-from environments.doing.provisioners.supervisor import UP, Program, Supervisor
+from environments.doing.provisioners.supervisor import UP, Program, supervisor
 from environments.models import Account, Environment, State, Worker
 from projects.errors import Refused
 from projects.models import Project
@@ -29,7 +28,7 @@ class Process:
 
     def provision(self, environment: Environment, *, rest: bool) -> Sequence[Step]:
         made = [
-            Step("Namespace", partial(_namespace, environment), 10),
+            Step("Namespace", partial(presence.say_namespace, environment), 10),
             Step("Host and users", partial(_place, environment), 20),
             Step("Directories", partial(_directories, environment), 60),
             Step("Supervisor", partial(_supervisor, environment), 30),
@@ -62,9 +61,7 @@ class Process:
 
     def prepare(self, environment: Environment, project: Project) -> Sequence[Step]:
         return [
-            Step("User", partial(_project_user, environment, project), 20),
-            Step("Project directories", partial(_project_directories, environment, project), 60),
-            Step("Project supervisor", partial(_project_supervisor, environment, project), 60),
+            *project_places.prepare(environment, project),
             Step("Addresses", partial(addresses.open_allocated, environment), 20),
         ]
 
@@ -78,16 +75,8 @@ class Process:
         addresses.open_allocated(environment, progress)
 
 
-def supervisor() -> Supervisor:
-    return Supervisor(Path(settings.TOWPATH_HOME))
-
-
 def worker_program(environment: Environment) -> str:
     return f"environment-{environment.id.hex}-worker"
-
-
-def project_program(environment: Environment, project: Project) -> str:
-    return f"environment-{environment.id.hex}-project-{project.key}"
 
 
 def _bring_up(environment: Environment) -> list[Step]:
@@ -102,10 +91,6 @@ def _bring_down(environment: Environment, *, patience: float = 60) -> list[Step]
         Step("Worker", partial(_stop_worker, environment, patience), 60),
         Step("Project supervisors", partial(_stop_projects, environment), 120),
     ]
-
-
-def _namespace(environment: Environment, progress: Progress) -> None:
-    progress.say(f"Work for {environment.title} is queued and claimed under {environment.namespace}.")
 
 
 def _place(environment: Environment, progress: Progress) -> None:
@@ -146,7 +131,7 @@ def _start_programs(environment: Environment, progress: Progress) -> None:
     prepared = Account.objects.filter(environment=environment, project__isnull=False, prepared_at__isnull=False)
     for account in prepared.select_related("project"):
         if account.project:
-            _keep_project(environment, account.project, prepare_project(environment, account, progress), progress)
+            project_places.keep(environment, account.project, prepare_project(environment, account, progress), progress)
             progress.say(f"The supervisor of {account.project.key} runs.")
     worker = prepare_worker(environment, progress)
     if not holds(*_given(environment)):
@@ -212,43 +197,6 @@ def _stop_projects(environment: Environment, progress: Progress) -> None:
         progress.say(f"The supervisor of {name.rpartition('-project-')[2]} has stopped, and with it its services.")
     killed = leftovers.kill(environment, progress)
     progress.say(f"Killed {killed} process(es) that were left." if killed else "No process of it is left.")
-
-
-def _project_user(environment: Environment, project: Project, progress: Progress) -> None:
-    environment.refresh_from_db()
-    if environment.state != State.RUNNING:
-        raise StepFailed(f"{environment.title} is {environment.get_state_display().lower()}; start it first.")
-    account = hosts.account(environment, project)
-    if account.uid is None:
-        progress.say("The host cannot separate users; steps and services run as the same user as everything here.")
-    else:
-        progress.say(f"Steps and services of {project.key} run as user {account.uid}.")
-
-
-def _project_directories(environment: Environment, project: Project, progress: Progress) -> None:
-    prepare_project(environment, hosts.account(environment, project), progress)
-    progress.say(f"{environment.directory}/projects/{project.key}")
-
-
-def _project_supervisor(environment: Environment, project: Project, progress: Progress) -> None:
-    account = hosts.account(environment, project)
-    _keep_project(environment, project, prepare_project(environment, account, progress), progress)
-    socket = Path(environment.directory) / "projects" / project.key / "run" / "supervisor.sock"
-    progress.wait_for(socket.is_socket, every=0.1)
-    hosts.prepared(account)
-    progress.say(f"The supervisor of {project.key} runs.")
-
-
-def _keep_project(environment: Environment, project: Project, prepared: Preparation, progress: Progress) -> None:
-    supervisor().keep_running(
-        Program(
-            name=project_program(environment, project),
-            command=prepared.as_user(),
-            directory=prepared.directory,
-            stop_seconds=40,
-        ),
-        progress,
-    )
 
 
 def _retire_users(environment: Environment, progress: Progress) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from environments.doing import wire
 from environments.doing.progress import Progress, StepFailed
 
@@ -155,3 +157,8 @@ def _write(file: Path, text: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def supervisor() -> Supervisor:
+    """The one supervisor of this installation."""
+    return Supervisor(Path(settings.TOWPATH_HOME))
