@@ -11,13 +11,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections, connection, connections
-from django.db.models.functions import Now
 
 from environments import hosts, tasks
 from environments.doing import overseeing, sweeping

@@ -5,7 +5,7 @@ from django.db.models import Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("environments", "0006_service_output_in_all")]
+    dependencies = [("environments", "0007_ends_of_attempts")]
     operations = [
         migrations.AddIndex("sample", models.Index(fields=["at"], name="sample_oldest")),
         migrations.AddIndex("plan", models.Index(fields=["expires_at"], name="plan_oldest")),
