@@ -15,8 +15,7 @@ from projects.errors import Refused
 THREADS = 8
 LONGEST_QUEUE = 400
 BLOCK = 256 * 1024
-# An answer made piece by piece may be this far ahead of its reader; then its thread does wait.
-FURTHEST_AHEAD = 8 * 1024 * 1024
+# Who takes less than a block of a file in so many seconds is given up: the file lies there for as long as they read.
 PATIENCE = 60.0
 BODY = "towpath.body"
 FILE = "towpath.file"
@@ -51,7 +50,6 @@ class _Responder(WSGIResponder):
         super().__init__(call, threads, 0)
         self.done = done
         self.begun = self.left = False
-        self.ahead = 0
 
     def wsgi(self, environ: Any, start_response: Any) -> None:
         self.begun = True
@@ -67,17 +65,7 @@ class _Responder(WSGIResponder):
             self.done()
 
     def send(self, message: Any) -> None:
-        if self.ahead > FURTHEST_AHEAD:
-            asyncio.run_coroutine_threadsafe(self._room(), self.loop).result(PATIENCE)
-        self.loop.call_soon_threadsafe(self._hand_over, message)
-
-    def _hand_over(self, message: Any) -> None:
-        self.ahead += len(message.get("body", b""))
-        self.send_queue.put_nowait(message)
-
-    async def _room(self) -> None:
-        while self.ahead > FURTHEST_AHEAD:
-            await asyncio.sleep(0.05)
+        self.loop.call_soon_threadsafe(self.send_queue.put_nowait, message)
 
 
 class Pool:
@@ -99,7 +87,6 @@ class Pool:
                 await _send_file(scope.pop(FILE), send)
             else:
                 await send(message)
-                responder.ahead -= len(message.get("body", b""))
 
         respond: Any = responder
         try:
@@ -131,8 +118,12 @@ class Pool:
 async def _send_file(handed: Handed, send: Send) -> None:
     loop = asyncio.get_running_loop()
     try:
-        while block := await loop.run_in_executor(files, handed.file.read, BLOCK):
-            await send({"type": "http.response.body", "body": block, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+        block = b"-"
+        while block:
+            block = await loop.run_in_executor(files, handed.file.read, BLOCK)
+            async with asyncio.timeout(PATIENCE):
+                await send({"type": "http.response.body", "body": block, "more_body": bool(block)})
+    except TimeoutError:
+        return  # without its end, so that the server cuts the connection
     finally:
         await loop.run_in_executor(files, handed.close)

@@ -1,17 +1,18 @@
 """A run's page: its head, steps and log, and cancelling and retrying it."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import cancellations, retries
-from environments.models import LogChunk, Run
+from environments.models import Run
 from environments.overview import runs as overview
 from environments.runs import lookup
+from environments.views import log_copies
 from environments.views.choice import go
 from environments.views.fragments import conditional
 from projects.access import Actor
@@ -47,15 +48,9 @@ def log(request: Visit, run_id: uuid.UUID) -> HttpResponseBase:
     """One attempt's whole log as text."""
     found = lookup.find(request.actor, run_id)
     attempt = _attempt(request, found) or found.attempt
-    response = StreamingHttpResponse(_text(found, attempt), content_type="text/plain; charset=utf-8")
+    response = FileResponse(log_copies.of(found, attempt), content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{found.number}-attempt-{attempt}.log"'
     return response
-
-
-def _text(run: Run, attempt: int) -> Iterator[str]:
-    for chunk in LogChunk.objects.filter(run=run, attempt=attempt).order_by("offset").iterator(chunk_size=50):
-        for line in chunk.lines:
-            yield f"{line['at']} {line['text']}\n"
 
 
 @require_POST

@@ -1,9 +1,10 @@
-"""A request that never reaches a thread of the pool gives its place in the queue back."""
+"""A request that never reaches a thread of the pool gives its place in the queue back, and no reader holds a thread."""
 
 import asyncio
+import io
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -97,5 +98,56 @@ def test_an_answer_gives_its_place_back_once() -> None:
             await ask(pages)
         go_on.set()
         assert [await one for one in two] == [200, 200]
+
+    asyncio.run(story())
+
+
+def handing_over(file: io.BytesIO) -> Callable[..., Iterable[bytes]]:
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return cast(Iterable[bytes], environ["wsgi.file_wrapper"](file))
+
+    return application
+
+
+def test_who_stops_reading_a_file_is_given_up_and_the_file_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE", 0.1)
+    file = io.BytesIO(b"x" * 3 * pool.BLOCK)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if len(sent) == 2:
+            await asyncio.sleep(30)
+        sent.append(message)
+
+    async def story() -> None:
+        await asyncio.wait_for(Pool(handing_over(file), threads=1)(dict(SCOPE), receive, send), 10)
+
+    asyncio.run(story())
+    assert [message.get("more_body") for message in sent] == [None, True]
+    assert file.closed
+
+
+def test_an_answer_in_pieces_leaves_its_thread_before_anybody_reads_it() -> None:
+    made = threading.Event()
+
+    def application(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        yield from [b"x" * 1024 * 1024] * 12
+        made.set()
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        await asyncio.sleep(30)
+
+    async def story() -> None:
+        slow = asyncio.create_task(Pool(application, threads=1)(dict(SCOPE), receive, send))
+        assert await asyncio.to_thread(made.wait, 10)
+        slow.cancel()
 
     asyncio.run(story())
