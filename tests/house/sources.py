@@ -1,7 +1,6 @@
 """The house's own source as syntax trees and texts, for rules that lint cannot see."""
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,13 +17,6 @@ def trees() -> dict[str, ast.Module]:
             if "migrations" not in path.parts and "greeter" not in path.parts:
                 found[str(path.relative_to(ROOT))] = ast.parse(path.read_text())
     return found
-
-
-def calls(tree: ast.AST, method: str) -> Iterator[ast.Call]:
-    """Calls of `<anything>.method(...)`."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == method:
-            yield node
 
 
 def templates() -> dict[str, str]:
