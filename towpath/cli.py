@@ -5,7 +5,7 @@ import sys
 
 from towpath import __version__
 
-# `exec` runs before every step and service: it must not pay for the command line's library.
+# `exec` runs before every step and service: it must not pay for what the others import.
 COMMANDS = {
     ("exec",): "towpath.worker.execution",
     ("worker", "start"): "towpath.worker.start",

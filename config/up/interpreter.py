@@ -18,11 +18,11 @@ from config.up.errors import CannotStart
 from config.up.installation import Installation
 
 # What the worker imports; what these need comes with them.
-WANTED = ("httpx", "psutil", "supervisor", "typer")
+WANTED = ("supervisor",)
 SLOWEST = 60
 WEAK = "TOWPATH_WEAK_ISOLATION"
 SYSTEM_ROOT = Path("/var/lib/towpath")
-PROOF = "import ssl, httpx, psutil, supervisor.supervisord, supervisor.xmlrpc, towpath"
+PROOF = "import ssl, supervisor.supervisord, supervisor.xmlrpc, towpath"
 
 
 def settle(record: Installation, home: Path) -> None:
