@@ -97,8 +97,6 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "board"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = TOWPATH_PUBLIC_URL.startswith("https://")
@@ -108,7 +106,6 @@ CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_NAME = "towpath_session_" + TOWPATH_BIND.rpartition(":")[2]
 CSRF_COOKIE_NAME = "towpath_csrf_" + TOWPATH_BIND.rpartition(":")[2]
 CSRF_FAILURE_VIEW = "projects.views.errors.csrf_failure"
-X_FRAME_OPTIONS = "DENY"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
@@ -132,5 +129,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}, "httpx": {"level": "WARNING"}},
+    "loggers": {"django.request": {"level": "ERROR"}},
 }
