@@ -12,6 +12,11 @@ from projects.errors import Invalid
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# All that anybody's machine has of IPv6. Outside lie IPv4 addresses in its clothing (mapped, translated), which lead to
+# wherever the machine or its network takes them; 6to4 does the same from inside, and 3fff::/20 is for books.
+GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+SIX_TO_FOUR, BOOKS = ipaddress.IPv6Network("2002::/16"), ipaddress.IPv6Network("3fff::/20")
+
 
 class Forbidden(Invalid):
     code = "egress-forbidden"
@@ -53,22 +58,14 @@ def check(url: str) -> Destination:
 
 
 def allowed(address: Address) -> bool:
-    """Public, or in a network that an operator has named; an IPv4 address in IPv6 clothing counts as what it is."""
-    inner = _unwrapped(address)
-    if any(inner in network for network in _named() if network.version == inner.version):
+    """Public, or in a network that an operator has named."""
+    if any(address in network for network in _named() if network.version == address.version):
         return True
-    return inner.is_global and not inner.is_multicast
-
-
-def _unwrapped(address: Address) -> Address:
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return address.ipv4_mapped
-        if address.sixtofour:
-            return address.sixtofour
-        if address in ipaddress.IPv6Network("64:ff9b::/96"):
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address not in GIVEN_OUT or address in SIX_TO_FOUR or address in BOOKS
+    ):
+        return False
+    return address.is_global and not address.is_multicast
 
 
 def _named() -> list[Network]:

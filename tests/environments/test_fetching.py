@@ -301,6 +301,9 @@ def test_submodules_hooks_and_filters_of_a_source_do_nothing(forge: Forge, app: 
     [
         *("10.1.2.3", "127.0.0.1", "169.254.169.254", "192.168.1.1", "0.0.0.0", "224.0.0.1", "100.64.0.1"),
         *("[::1]", "[fe80::1]", "[fd00::1]", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+        # A public IPv4 address in the clothing of IPv6, and IPv6 that nobody is given.
+        *("[::ffff:8.8.8.8]", "[64:ff9b::808:808]", "[64:ff9b:1::808:808]", "[2002:808:808::1]", "[::808:808]"),
+        *("[fec0::1]", "[3fff::1]", "[5f00::1]", "[ff0e::1]"),
         *("2130706433", "0x7f.1"),
     ],
 )
@@ -319,7 +322,11 @@ def test_nothing_but_plain_https_is_fetched(url: str) -> None:
 
 def test_a_public_address_passes_and_an_allowed_range_too(settings: pytest.FixtureRequest) -> None:
     assert egress.check("https://1.1.1.1:8443/x").port == 8443
+    assert egress.check("https://[2606:4700:4700::1111]/x").port == 443
     settings.EGRESS_ALLOW = "10.0.0.0/8"  # type: ignore[attr-defined]
     assert egress.check("https://10.1.2.3/x").address == "10.1.2.3"
-    with pytest.raises(egress.Forbidden):
-        egress.check("https://192.168.0.1/x")
+    for outside in ("192.168.0.1", "[::ffff:10.1.2.3]"):
+        with pytest.raises(egress.Forbidden):
+            egress.check(f"https://{outside}/x")
+    settings.EGRESS_ALLOW = "64:ff9b::/96"  # type: ignore[attr-defined]
+    assert egress.check("https://[64:ff9b::808:808]/x").address == "64:ff9b::808:808"
