@@ -14,6 +14,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCKS = {"server": "requirements.txt", "dev": "requirements-dev.txt"}
 OLDEST = (3, 11)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def say(line: str) -> None:
@@ -92,7 +93,7 @@ def open_doors() -> None:
 
 def browser() -> None:
     """The browser that the tests drive; said loudly where it is missing."""
-    if any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+    if any(shutil.which(name) for name in BROWSERS):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):
         say("  ...  installing chromium with apt-get, for the tests in a real browser")
@@ -100,7 +101,7 @@ def browser() -> None:
         if subprocess.call(["apt-get", "install", "-y", "-qq", "chromium"], stdout=subprocess.DEVNULL) == 0:
             return
     say("\n" + "!" * 100)
-    say("  NO BROWSER: chromium was not found and could not be installed. THE TESTS IN A REAL BROWSER ARE SKIPPED.")
+    say("  NO BROWSER: chromium was not found and could not be installed. THE TESTS IN A REAL BROWSER WILL FAIL.")
     say("  Install it (Debian: apt install chromium) and run `make test` again.")
     say("!" * 100 + "\n")
 

@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from environments import lifecycle
 from projects import access
+from tests import browsers
 from tests.benchmarks.measuring import Server, median, percentile
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ PEOPLE = 11
 IDLE = 200
 A_PERSON = 19
 CHANGES = 15
-CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
@@ -49,7 +49,7 @@ def commit_to_page(report: Any, server: Server, seeded: "Seeded") -> None:
     name, value = cookie(seeded, 0)
     waits: list[float] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=browsers.chromium(), args=list(FLAGS))
         context = browser.new_context()
         context.add_cookies([{"name": name, "value": value, "url": server.url}])
         page = context.new_page()
