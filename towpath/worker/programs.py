@@ -18,7 +18,6 @@ from towpath.worker.supervisors import Supervisor
 NONCE = os.urandom(3).hex()
 STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40, 100, 200
 ENDED = {STOPPED, EXITED, FATAL}
-ALIVE = {STARTING, RUNNING, STOPPING}
 
 # By its last line a whole file is known from half of one.
 PROGRAM = """[program:{name}]
