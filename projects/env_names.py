@@ -1,10 +1,15 @@
-"""Which names an environment variable may have: loaders, shells, interpreters and Towpath itself keep theirs."""
+"""Names of environment variables: ours, and which others may have (not those of loaders, shells and interpreters)."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from projects.errors import Invalid
+
+# Where programs of the system lie, whatever the PATH of whoever started us.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# By it a start finds what outlived the process that ran it.
+COOKIE = "TOWPATH_INSTALLATION"
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 LONGEST_VALUE = 65_536

@@ -11,8 +11,8 @@ from config.env import ROOT
 from config.up import keys
 from config.up.errors import CannotStart
 from config.up.installation import Installation
-from config.up.survivors import COOKIE
 from environments.doing.wire import LONGEST_SOCKET, SOCKET
+from projects.env_names import COOKIE, PATH
 
 # All that a process of the installation learns of the environment in which `make up` was typed.
 PASSED_ON = (
@@ -20,7 +20,6 @@ PASSED_ON = (
     *("TOWPATH_PUBLIC_URL", "TOWPATH_DEBUG", "TOWPATH_ALLOWED_HOSTS", "TOWPATH_PROXIES", "TOWPATH_EGRESS_ALLOW"),
     *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK"),
 )
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from contextlib import suppress
 
 import psutil
 
-COOKIE = "TOWPATH_INSTALLATION"
+from projects.env_names import COOKIE
+
 GENTLE = 6.0
 PATIENCE = 15.0
 

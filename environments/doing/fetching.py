@@ -14,10 +14,10 @@ from environments import egress
 from environments.doing.progress import Progress, Step, StepFailed
 from environments.models import Phase, Run
 from projects import access, artifacts
+from projects.env_names import PATH
 from projects.errors import Refused
 from projects.models import Artifact
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOBODY = 65534
 LIMIT = 1 << 30
 PATIENCE = 900

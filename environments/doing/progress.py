@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
-COOKIE = "TOWPATH_INSTALLATION"  # by which the next start finds what outlived the process that ran it
+from projects.env_names import COOKIE
 
 
 class StepFailed(Exception):

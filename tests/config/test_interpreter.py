@@ -13,6 +13,7 @@ import pytest
 from config.up import interpreter, survivors
 from config.up.errors import CannotStart
 from config.up.installation import Installation
+from projects.env_names import COOKIE
 
 STRANGER = 4_000_123
 
@@ -101,10 +102,10 @@ def test_it_is_built_again_only_when_something_changed(built: Path) -> None:
 
 
 def test_survivors_are_found_by_their_cookie_with_their_children_and_others_are_left_alone() -> None:
-    environment = {"PATH": os.environ["PATH"], survivors.COOKIE: "installation-of-this-test"}
+    environment = {"PATH": os.environ["PATH"], COOKIE: "installation-of-this-test"}
     script = "env -i sleep 300 & trap '' TERM; wait; sleep 300"
     ours = subprocess.Popen(["sh", "-c", script], env=environment, start_new_session=True)
-    other = subprocess.Popen(["sleep", "300"], env={**environment, survivors.COOKIE: "another"}, start_new_session=True)
+    other = subprocess.Popen(["sleep", "300"], env={**environment, COOKIE: "another"}, start_new_session=True)
     try:
         while len(survivors.find("installation-of-this-test")) < 2:
             pass

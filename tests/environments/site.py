@@ -28,6 +28,7 @@ from environments.runs import logs
 from projects import apps, releases
 from projects import lifecycle as projects
 from projects.access import Actor
+from projects.env_names import COOKIE
 from projects.models import Project
 from tests import builders
 from tests.doors.web import Web
@@ -77,7 +78,7 @@ def ground() -> Iterator[Ground]:
     (home / "endpoints").mkdir(mode=0o700)
     interpreter.settle(record, home)
     # What a person has in the shell in which `make up` is typed.
-    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "DATABASE_URL": PLANTED, survivors.COOKIE: record.id}
+    environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "DATABASE_URL": PLANTED, COOKIE: record.id}
     supervisor = Supervisor(home, programs.configure(home, []), environment)
     supervise(supervisor)
     made = Ground(home, record, supervisor)

@@ -10,9 +10,9 @@ import pytest
 
 from environments import lifecycle
 from environments.doing import performing
-from environments.doing.progress import COOKIE
 from environments.models import Account, Environment, Worker
 from environments.worker_tokens import give
+from projects.env_names import COOKIE
 from tests.environments.site import PLANTED, Ground, Site
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="users are separated by root only")

@@ -12,11 +12,12 @@ from django.db import connection
 
 from environments import lifecycle
 from environments.doing import conclusions, keeping, performing
-from environments.doing.progress import COOKIE, Progress, Step, StepFailed
+from environments.doing.progress import Progress, Step, StepFailed
 from environments.doing.provisioners import DRIVERS
 from environments.models import Environment, Phase, Run, RunKind, State
 from environments.runs import cancel, claim, logs
 from projects.access import Actor
+from projects.env_names import COOKIE
 from projects.models import Project
 from tests import builders
 

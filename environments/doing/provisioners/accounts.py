@@ -12,10 +12,9 @@ from typing import Any
 from django.conf import settings
 
 from environments import hosts
-from environments.doing.progress import COOKIE, Progress, StepFailed
+from environments.doing.progress import Progress, StepFailed
 from environments.models import Account, Environment
-
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from projects.env_names import COOKIE, PATH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from environments.doing.progress import COOKIE, Progress, StepFailed
-from environments.doing.provisioners.accounts import PATH
+from environments.doing.progress import Progress, StepFailed
 from environments.models import Account, Environment
+from projects.env_names import COOKIE, PATH
 
 
 def kill(environment: Environment, progress: Progress) -> int:
