@@ -2,6 +2,7 @@
 
 import re
 
+from config.up.interpreter import WEAK
 from config.up.programs import PASSED_ON
 from tests.house.sources import ROOT
 
@@ -13,6 +14,11 @@ def test_every_setting_that_is_read_is_passed_on_to_the_processes_of_an_installa
     read = set(re.findall(r"env\.(?:text|flag)\(\s*\"(TOWPATH_[A-Z_]+)", (ROOT / "config/settings.py").read_text()))
     assert read - GIVEN <= set(PASSED_ON)
     assert len(read) > 5, "the check must see the settings there are"
+
+
+def test_every_setting_stands_in_the_operators_document() -> None:
+    told = (ROOT / "docs/operations.md").read_text()
+    assert {name for name in (*PASSED_ON, "TOWPATH_HOME", "TOWPATH_BIND", WEAK) if f"`{name}" not in told} == set()
 
 
 def test_whoever_starts_containers_can_set_the_same() -> None:
