@@ -144,8 +144,8 @@ class Refusals:
     def to_sign_in(self, request: HttpRequest) -> HttpResponse:
         """The page itself is what one comes back to, never a fragment of it or the answer to a form."""
         back = request.get_full_path()
-        if getattr(request, "htmx", False):
-            back = getattr(request.htmx, "current_url_abs_path", None) or "/"  # type: ignore[attr-defined]
+        if htmx := getattr(request, "htmx", False):
+            back = getattr(htmx, "current_url_abs_path", None) or "/"
         elif request.method != "GET" or request.headers.get("Towpath-Live"):
             back = "/"
         url = f"{reverse('sign-in')}?{urlencode({'next': back})}"

@@ -7,7 +7,7 @@ import uuid
 from celery import shared_task
 from django.conf import settings
 from django.db import transaction
-from kombu import Connection
+from kombu.connection import Connection
 
 from environments.doing import performing
 from environments.models import Run

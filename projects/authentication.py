@@ -57,7 +57,7 @@ def sign_in(*, username: str, password: str, address: str) -> User:
         for name in bounds:
             limits.count(name, seconds=WINDOW)
         raise NotAuthenticated("The user name or the password is not right.")
-    return cast(User, user)
+    return user
 
 
 def actor_of_request(request: HttpRequest) -> Actor:

@@ -48,9 +48,10 @@ class Body:
     async def add(self, chunk: bytes) -> None:
         self.size += len(chunk)
         if not self._on_disk and self.size > IN_MEMORY:
-            kept, self._on_disk = self.file, True
+            self.file.seek(0)
+            kept, self._on_disk = self.file.read(), True
             self.file = tempfile.TemporaryFile(prefix="towpath-body-")  # noqa: SIM115
-            self.file.write(kept.getvalue())  # type: ignore[attr-defined]
+            self.file.write(kept)
         if self.size > 1_000_000:
             # A disk that is busy must hold up this upload alone.
             await asyncio.get_running_loop().run_in_executor(files, self.file.write, chunk)

@@ -213,6 +213,6 @@ def free_block(host: str) -> int:
 
     By lot, because an installation that is stopped cannot be seen, and will want its addresses again.
     """
-    blocks = [*range(10_000, 14_000, ENDPOINTS), *range(20_000, LAST_ENDPOINT, ENDPOINTS)]
+    blocks: list[int] = [*range(10_000, 14_000, ENDPOINTS), *range(20_000, LAST_ENDPOINT, ENDPOINTS)]
     random.shuffle(blocks)
     return next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), blocks[0])

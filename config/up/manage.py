@@ -7,6 +7,7 @@ from config import env
 from config.env import ROOT
 from config.up import installation, programs, servers, voice
 from config.up.errors import CannotStart
+from projects.env_names import COOKIE
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     # With the application's rights; the terminal's own settings are kept, because a person sits there.
     environment = {**os.environ, **programs.basic_environment(record, home), **chosen.for_application()}
     # Not a process of the installation: the next start must not end it.
-    environment.pop(programs.COOKIE)
+    environment.pop(COOKIE)
     os.chdir(ROOT)
     os.execve(sys.executable, [sys.executable, "manage.py", *sys.argv[1:]], environment)
 

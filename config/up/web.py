@@ -43,6 +43,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def somebody_is_about_to_ask(self) -> bool:
+        # Connections of HTTP alone are spoken here; the type allows for websockets, which have no cycle.
         return any(connection.cycle is None for connection in self.server_state.connections)  # type: ignore[union-attr]
 
 

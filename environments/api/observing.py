@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router
+from ninja import P, Query, QueryEx, Router
 
 from environments import lifecycle, service_logs, summaries
 from environments.api.schemas.observing import EndpointOut, EventFilters, EventOut, LogLineOut
@@ -82,9 +82,9 @@ def list_service_logs(
     app: str = "",
     service: str = "",
     since: Moment | None = None,
-    limit: int = Query(100, ge=1, le=1000),
-    cursor: str = Query("", description="Where older lines begin, from the Link header."),
-    skip: int = Query(0, ge=0, le=10_000, description="Lines to leave out at the new end."),
+    limit: QueryEx[int, P(ge=1, le=1000)] = 100,
+    cursor: QueryEx[str, P(description="Where older lines begin, from the Link header.")] = "",
+    skip: QueryEx[int, P(ge=0, le=10_000, description="Lines to leave out at the new end.")] = 0,
 ) -> list[dict[str, Any]]:
     """The newest `limit` lines the environment's services wrote, oldest first; the Link header leads to older ones."""
     by = actor(request)

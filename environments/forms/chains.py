@@ -24,7 +24,7 @@ class StageForm(Form):
 
     def __init__(self, *args: Any, choices: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["environments"].choices = [(name, name) for name in choices]  # type: ignore[attr-defined]
+        self.fields["environments"].choices = [(name, name) for name in choices]  # type: ignore[attr-defined]  # declared above
 
     @property
     def named(self) -> list[str]:
@@ -47,7 +47,7 @@ class ChainForm(StageForm):
 
     def __init__(self, *args: Any, projects: QuerySet[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["project"].queryset = projects  # type: ignore[attr-defined]
+        self.fields["project"].queryset = projects  # type: ignore[attr-defined]  # declared above
         # A project's own chain begins as a copy; only the first one of all asks for a stage.
         self.fields["name"].required = not self.data.get("project")
 

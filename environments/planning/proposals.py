@@ -55,7 +55,8 @@ class Proposal:
         """A rollback brings back the values it ran with; everything else takes those of now."""
         if self.kind == DeploymentKind.REMOVAL:
             return {}
-        return self.returns_to.env_vars if self.returns_to else self.environment.env_vars
+        found: Mapping[str, Any] = (self.returns_to or self.environment).env_vars
+        return found
 
     @property
     def what(self) -> str:

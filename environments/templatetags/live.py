@@ -16,8 +16,9 @@ _BEGINNING = re.compile(r"\s*<[a-z0-9]+")
 @register.simple_tag(takes_context=True)
 def piece(context: template.Context, name: str, **more: Any) -> SafeString:
     """`{% piece "run/_head.html" %}`: what `include` draws, with the ETag under which its own address answers it."""
+    assert context.template is not None
     with context.push(**more):
-        drawn = context.template.engine.get_template(name).render(context)  # type: ignore[union-attr]
+        drawn = context.template.engine.get_template(name).render(context)
     begun = _BEGINNING.match(drawn)
     if begun is None:
         return drawn

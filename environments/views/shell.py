@@ -151,7 +151,8 @@ class Shell:
         if self.actor is None:
             return Switcher()
         shown = environment_of_page(self.request) or chosen_environment(self.request)
-        return self._once("switcher", lambda: switcher(self.request, self.back, chosen=shown))
+        made: Switcher = self._once("switcher", lambda: switcher(self.request, self.back, chosen=shown))
+        return made
 
     def _once(self, name: str, make: Any) -> Any:
         if name not in self._kept:

@@ -24,7 +24,7 @@ class WrongMediaType(Refused):
 
 def conventional(run: Run) -> Run:
     """Wrap one operation's `run`; who asks is looked at before what they ask."""
-    operation: Operation = run.__self__  # type: ignore[attr-defined]
+    operation: Operation = run.__self__  # type: ignore[attr-defined]  # a bound method, which the type cannot say
     known = frozenset(_names(operation, "query"))
     form = frozenset((*_names(operation, "form"), *_names(operation, "file")))
     has_body = any(_source(model) == "body" for model in operation.models)
