@@ -10,7 +10,8 @@ import pytest
 from tests.towpath.conftest import deployment, eventually, web
 from tests.towpath.test_reconciling import states
 from towpath.worker import messages
-from towpath.worker.watching import Watched, judge, shortened
+from towpath.worker.judging import Watched, judge
+from towpath.worker.watching import shortened
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 import time
 from collections import defaultdict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from towpath.worker import health, messages, processes, programs
+from towpath.worker import health, messages, processes
 from towpath.worker.journal import say
+from towpath.worker.judging import Watched, judge
 from towpath.worker.reconciling import Reconciler
 from towpath.worker.routes import Instance
 from towpath.worker.service_logs import ServiceLogs
@@ -25,8 +26,6 @@ COMMAND_EVERY = 15.0
 # A supervisor that has kept us waiting in vain is left alone for a while. What it said last is believed for as long as
 # a machine with much to do may take: silence alone costs no service its address.
 SLOW, LEFT_ALONE, BELIEVED = 3.0, 15.0, 30.0
-CRASH_LOOP_EXITS, CRASH_LOOP_SECONDS = 3, 300.0
-UNHEALTHY_AFTER = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,53 +35,6 @@ class Heard:
     supervisor: Supervisor
     look: dict[str, dict[str, Any]]
     at: float = field(default_factory=time.monotonic)
-
-
-@dataclass
-class Watched:
-    """What is remembered of one program between two looks."""
-
-    first_seen: float = field(default_factory=time.monotonic)
-    probed_at: float = 0.0
-    well_at: float = 0.0
-    trouble: str | None = "not asked yet"
-    probing: Future[str | None] | None = None
-    state: str = "starting"
-    since: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
-    cpu_seconds: float = 0.0
-    cpu_at: float = 0.0
-    pid: int = 0
-    cpu: float = 0.0
-    exits_before: int = 0
-    exits_seen: int = 0
-
-    def use(self, look: dict[str, Any]) -> None:
-        moment = time.monotonic()
-        if look["pid"] == self.pid and moment > self.cpu_at:
-            self.cpu = max(0.0, (look["cpu_seconds"] - self.cpu_seconds) / (moment - self.cpu_at))
-        self.pid, self.cpu_seconds, self.cpu_at = look["pid"], look["cpu_seconds"], moment
-
-    def exits(self, look: dict[str, Any]) -> int:
-        """How often it ended by itself, counted on over a restart of its supervisor."""
-        if look["exit_count"] < self.exits_seen:
-            self.exits_before += self.exits_seen
-        self.exits_seen = look["exit_count"]
-        return self.exits_before + self.exits_seen
-
-
-def judge(watched: Watched, look: dict[str, Any] | None, within: float, *, wall: float, clock: float) -> str:
-    """One word for a service: from its supervisor's view, its exits and its last answers."""
-    if look is None or look["state"] in programs.ENDED:
-        return "stopped"
-    if len([at for at, _ in look["exits"] if wall - at < CRASH_LOOP_SECONDS]) >= CRASH_LOOP_EXITS:
-        return "crash-looping"
-    if look["state"] == programs.BACKOFF:
-        return "backoff"
-    if watched.trouble is None:
-        return "running"
-    if watched.well_at:
-        return "unhealthy" if clock - watched.well_at > UNHEALTHY_AFTER else "running"
-    return "unhealthy" if clock - watched.first_seen > max(within, UNHEALTHY_AFTER) else "starting"
 
 
 class Watcher:
