@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -83,7 +83,13 @@ class Archive:
         self._end()
 
 
-class Upload(UploadedFile):
+if TYPE_CHECKING:  # only the stubs know what a file holds
+    File = UploadedFile[bytes]
+else:
+    File = UploadedFile
+
+
+class Upload(File):
     """An uploaded file, which lies where archives lie."""
 
     def __init__(self, archive: Archive, *args: Any) -> None:

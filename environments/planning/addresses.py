@@ -33,7 +33,8 @@ def wanting(app: App, environment: Environment, release: Release, *, host: Host)
 
 def free(host: Host) -> int:
     """How many addresses the host has left."""
-    return host.endpoint_count - _taken(host).aggregate(ports=Count("port", distinct=True))["ports"]
+    taken: int = _taken(host).aggregate(ports=Count("port", distinct=True))["ports"]
+    return host.endpoint_count - taken
 
 
 def allocate(app: App, environment: Environment, release: Release, *, host: Host) -> list[Endpoint]:

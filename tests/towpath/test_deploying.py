@@ -308,7 +308,8 @@ def test_a_service_whose_port_was_taken_at_the_last_moment_comes_up_on_another(s
 
 
 def test_a_service_that_lost_its_port_while_it_was_down_comes_back_on_another(site, control_plane, app):
-    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    slowly = web(run=f"sleep 3; exec {shlex.quote(sys.executable)} app.py")  # time for somebody else to be first
+    control_plane.wait(control_plane.submit(deployment(app, "1.0", services=[slowly])))
     port = int(site.address(app))
     gone = psutil.Process(next(one["pid"] for one in control_plane.observed(app)["services"]))
 
