@@ -1,4 +1,4 @@
-"""The one table that says how each kind of refusal is told over HTTP."""
+"""How each kind of refusal is told over HTTP, and what the database's answers come to."""
 
 import logging
 from typing import Any
@@ -8,22 +8,11 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 
 from projects import errors
 from projects.authentication import NotAuthenticated
+from projects.errors import status
 from projects.limits import TooMany
 
 logger = logging.getLogger(__name__)
 
-# The first kind in this order that the refusal is an instance of decides.
-STATUS: tuple[tuple[type[errors.Refused], int], ...] = (
-    (NotAuthenticated, 401),
-    (TooMany, 429),
-    (errors.NotFound, 404),
-    (errors.NotAllowed, 403),
-    (errors.Invalid, 422),
-    (errors.Gone, 410),
-    (errors.Exhausted, 409),
-    (errors.Conflict, 409),
-    (errors.Refused, 400),
-)
 TITLES = {
     400: "The request cannot be read",
     401: "Not signed in",
@@ -72,12 +61,6 @@ def of(exception: Exception) -> errors.Refused | None:
         logger.warning("Refused by the database: %s", exception.__cause__)
         return errors.Conflict(OVERTAKEN_SENTENCE)
     return None
-
-
-def status(refusal: errors.Refused) -> int:
-    """The HTTP status of `refusal`; a refusal may name its own in `http_status` (412, 413, 415)."""
-    own: int | None = getattr(refusal, "http_status", None)
-    return own or next(number for kind, number in STATUS if isinstance(refusal, kind))
 
 
 def headers(refusal: errors.Refused) -> dict[str, str]:

@@ -40,6 +40,7 @@ class NotAuthenticated(Refused):
 
     code = "not-authenticated"
     title = "Not signed in"
+    http_status = 401
 
 
 def sign_in(*, username: str, password: str, address: str) -> User:

@@ -1,7 +1,7 @@
 """Refusals: why a wish cannot be granted, in a sentence a person can act on.
 
-`config/refusals.py` maps each kind to an HTTP status; a refusal defined beside its room subclasses one of these and
-sets its own stable `code`.
+A refusal defined beside its room subclasses one of these kinds and sets its own stable `code`. `STATUS` at the end is
+the one table that gives each kind its HTTP status.
 """
 
 from collections.abc import Mapping, Sequence
@@ -83,3 +83,21 @@ class TooLarge(Refused):
     code = "too-large"
     title = "Too large"
     http_status = 413
+
+
+# The first kind in this order that the refusal is an instance of decides.
+STATUS: tuple[tuple[type[Refused], int], ...] = (
+    (NotFound, 404),
+    (NotAllowed, 403),
+    (Invalid, 422),
+    (Gone, 410),
+    (Exhausted, 409),
+    (Conflict, 409),
+    (Refused, 400),
+)
+
+
+def status(refusal: Refused) -> int:
+    """The HTTP status of `refusal`; a refusal may name its own in `http_status` (401, 412, 413, 415, 429)."""
+    own: int | None = getattr(refusal, "http_status", None)
+    return own or next(number for kind, number in STATUS if isinstance(refusal, kind))

@@ -17,6 +17,7 @@ class TooMany(Exhausted):
 
     code = "too-many"
     title = "Too many attempts"
+    http_status = 429
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Too many attempts; try again in {seconds} seconds.")

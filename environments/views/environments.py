@@ -18,7 +18,7 @@ from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
 from environments.views.choice import chosen_environment, go, page
-from environments.views.fragments import conditional
+from environments.views.fragments import conditional, told_in_place
 from projects import access, apps
 from projects.access import Permission
 from projects.errors import Invalid, NotFound, Refused
@@ -84,9 +84,7 @@ def wish(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     try:
         act(found, by=request.actor)
     except Refused as refused:
-        if not is_fragment(request):
-            raise
-        refusal, status = refused.detail, 409
+        refusal, status = told_in_place(request, refused)
     return _answer(request, found.id, "head", refusal=refusal, status=status)
 
 
@@ -99,9 +97,7 @@ def restart(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
         app = apps.find(request.actor, request.POST.get("app", ""))
         restarts.restart(by=request.actor, environment=found, app=app, service=request.POST.get("service", ""))
     except Refused as refused:
-        if not is_fragment(request):
-            raise
-        refusal, status = refused.detail, 409
+        refusal, status = told_in_place(request, refused)
     else:
         messages.success(request, f"{app.name} / {request.POST['service']} is being restarted in {found.title}.")
     return _answer(request, found.id, "resources", refusal=refusal, status=status)

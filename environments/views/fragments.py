@@ -1,4 +1,4 @@
-"""What fragments share: an ETag over what they show, so that an unchanged one costs no bytes."""
+"""What fragments share: an ETag over what they show, so that an unchanged one costs no bytes, and telling refusals."""
 
 import hashlib
 import re
@@ -8,9 +8,12 @@ from typing import Concatenate, ParamSpec
 
 from django.http import HttpResponse, HttpResponseNotModified
 
-from projects.views.signed_in import Visit
+from projects.errors import Refused, status
+from projects.views.signed_in import Visit, is_fragment
 
 P = ParamSpec("P")
+# With these `templates/base.html` lets htmx put an answer in its place.
+SWAPPED = {400, 409, 412, 422}
 # A form's token is masked anew each time it is drawn, and says nothing of what the fragment shows.
 _MASKED = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
 
@@ -37,3 +40,11 @@ def conditional(
         return response
 
     return answered
+
+
+def told_in_place(request: Visit, refusal: Refused) -> tuple[str, int]:
+    """Sentence and status for a fragment that tells the refusal itself; raised again where its place is a page."""
+    number = status(refusal)
+    if not is_fragment(request) or number not in SWAPPED:
+        raise refusal
+    return refusal.detail, number

@@ -16,7 +16,7 @@ from environments.views.choice import go, page, query
 from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
 from projects import events
-from projects.errors import Conflict, Invalid, Refused
+from projects.errors import Conflict, Invalid, Refused, status
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 
@@ -45,8 +45,7 @@ def carry_out(request: Visit) -> HttpResponse:
             plan = _look(request, wish)
         except (Conflict, Invalid):
             plan = None
-        status = 422 if isinstance(refusal, Invalid) else 409
-        return _shown(request, wish, plan, refusal=refusal, confirm=confirm, status=status)
+        return _shown(request, wish, plan, refusal=refusal, confirm=confirm, code=status(refusal))
     messages.success(request, _done(deployment))
     if is_fragment(request):
         return render(request, "plan/_done.html", {"toasts_swap": True})
@@ -74,7 +73,7 @@ def _shown(
     *,
     refusal: Refused | None = None,
     confirm: str = "",
-    status: int = 200,
+    code: int = 200,
 ) -> HttpResponse:
     context = {
         **sheet(request.actor, wish, plan, refusal=refusal),
@@ -84,7 +83,7 @@ def _shown(
         "back_url": page(request, "board"),
     }
     template = "plan/_sheet.html" if is_fragment(request) else "plan.html"
-    return render(request, template, context, status=status)
+    return render(request, template, context, status=code)
 
 
 def _done(deployment: Deployment) -> str:

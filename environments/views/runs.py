@@ -14,7 +14,7 @@ from environments.overview import runs as overview
 from environments.runs import lookup
 from environments.views import log_copies
 from environments.views.choice import go
-from environments.views.fragments import conditional
+from environments.views.fragments import conditional, told_in_place
 from projects.access import Actor
 from projects.errors import NotAllowed, NotFound, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -61,9 +61,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     try:
         cancellations.cancel(found, by=request.actor)
     except Refused as refused:
-        if not is_fragment(request):
-            raise
-        refusal, status = refused.detail, 409
+        refusal, status = told_in_place(request, refused)
     if not is_fragment(request):
         return go(request, "run", run_id)
     again = lookup.find(request.actor, run_id)

@@ -155,7 +155,7 @@ def test_a_viewer_reads_it_and_is_offered_and_allowed_nothing(house: House, prod
     for act in ACTS:
         refused = client.post(address(production, act), given | {"reason": "no"})
         assert refused.status_code == 403, act
-        assert client.post(address(production, act), given, headers=HTMX).status_code in (403, 409), act
+        assert client.post(address(production, act), given, headers=HTMX).status_code == 403, act
     assert Environment.objects.get(pk=production.pk).state == State.RUNNING
     assert not Hold.objects.exists()
 
@@ -295,6 +295,8 @@ def test_a_service_is_restarted_by_a_form(house: House, production: Environment)
         refused = client.post(address(production, "restarts"), given | {"service": "nothing"}, headers=headers)
         assert 400 <= refused.status_code < 500
         assert "nothing" in refused.content.decode()
+        gone = client.post(address(production, "restarts"), given | {"app": str(uuid.uuid4())}, headers=headers)
+        assert (gone.status_code, "There is no such app." in gone.content.decode()) == (404, True)
 
 
 def test_the_workers_command_is_shown_by_a_click_kept_nowhere_and_recorded(
