@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from config import refusals
 from environments.views.choice import chosen_environment
 from projects.authentication import NotAuthenticated
 from projects.errors import UNSEEN, Malformed, NotFound, Refused, TooLarge
 from projects.rest import problems
+from projects.views.addresses import came_from
+from projects.views.signed_in import to_sign_in
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -108,7 +108,7 @@ class Refusals:
         if request.path.startswith("/api/"):
             response = problems.answer(refusals.problem(refusal), {})
         elif isinstance(refusal, NotAuthenticated):
-            response = self.to_sign_in(request)
+            response = to_sign_in(request)
         elif isinstance(refusal, refusals.Away):
             context = {"heading": refusal.title, "kind": "503", "sentence": refusal.detail}
             response = render(None, "errors/server.html", context, status=503)  # nothing that asks the database
@@ -136,20 +136,6 @@ class Refusals:
         return render(request, ["errors/refused_part.html", *templates] if htmx else templates, context, status=status)
 
     def back(self, request: HttpRequest) -> str:
-        """The page of ours that one came from, if any."""
-        came_from = request.headers.get("Referer", "")
-        ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, request.is_secure())
-        return came_from if ours and urlsplit(came_from).path != request.path else ""
-
-    def to_sign_in(self, request: HttpRequest) -> HttpResponse:
-        """The page itself is what one comes back to, never a fragment of it or the answer to a form."""
-        back = request.get_full_path()
-        if htmx := getattr(request, "htmx", False):
-            back = getattr(htmx, "current_url_abs_path", None) or "/"
-        elif request.method != "GET" or request.headers.get("Towpath-Live"):
-            back = "/"
-        url = f"{reverse('sign-in')}?{urlencode({'next': back})}"
-        response = HttpResponse(status=302, headers={"Location": url})
-        if getattr(request, "htmx", False) or request.headers.get("Towpath-Live"):
-            response = HttpResponse(status=401, headers={"HX-Redirect": url})
-        return response
+        """Never the address that has just refused."""
+        page = came_from(request)
+        return page if urlsplit(page).path != request.path else ""

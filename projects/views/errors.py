@@ -4,13 +4,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from projects.views.addresses import came_from
+
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     shown = {
         "kind": "Error 403",
         "heading": "This form is no longer valid",
         "sentence": "It was opened too long ago, or under another sign-in. Nothing was changed. Open the page again.",
-        "again": request.path if request.method == "GET" else request.headers.get("Referer", ""),
+        "again": request.path if request.method == "GET" else came_from(request),
     }
     return render(request, "errors/page.html", shown, status=403)
 

@@ -3,7 +3,6 @@
 from django.contrib.auth import login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from projects import authentication
 from projects.errors import NotFound
 from projects.limits import TooMany
+from projects.views.addresses import ours
 from projects.views.signed_in import Visit, signed_in
 
 THEMES = {"light", "dark"}
@@ -70,6 +70,4 @@ def organization_choice(request: Visit) -> HttpResponse:
 
 
 def _safe(request: HttpRequest, address: str | None) -> str:
-    if address and url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()):
-        return address
-    return "/"
+    return ours(request, address) or "/"

@@ -45,10 +45,16 @@ def test_nobody_is_sent_to_a_foreign_page_after_signing_in(user: User) -> None:
 
 
 def test_a_form_without_its_token_is_refused_in_a_page_of_ours() -> None:
-    response = Client(enforce_csrf_checks=True).post("/sign-in", {"username": "a", "password": "b"})
+    def post(referer: str) -> str:
+        sent = {"username": "a", "password": "b"}
+        response = Client(enforce_csrf_checks=True).post("/sign-in", sent, headers={"Referer": referer})
+        assert response.status_code == 403
+        return response.content.decode()
 
-    assert response.status_code == 403
-    assert "This form is no longer valid" in response.content.decode()
+    assert "This form is no longer valid" in post("http://testserver/sign-in?next=/chain")
+    assert 'href="http://testserver/sign-in?next=/chain"' in post("http://testserver/sign-in?next=/chain")
+    for elsewhere in ("https://elsewhere.example/", "javascript:alert(1)"):
+        assert elsewhere not in post(elsewhere)
 
 
 def test_signing_out_needs_a_post_and_ends_the_session(user: User) -> None:
