@@ -1,6 +1,6 @@
 """An environment's page, part by part; each part is one card that is read, drawn and refreshed alone."""
 
-import uuid
+from itertools import accumulate
 from typing import Any
 
 from django.db.models import Count, Q
@@ -23,16 +23,23 @@ from environments.overview import activity as happened
 from environments.overview import measured, slots
 from projects import access, history
 from projects.access import Actor, Permission
+from projects.models import App
 
 MOST_ROWS = 50
+MOST_LINES = 200
 
 
-def page(environment: Environment, actor: Actor) -> dict[str, Any]:
+def page(environment: Environment, actor: Actor, *, log: tuple[str, str] = ("", "")) -> dict[str, Any]:
     """Everything the whole page shows: the head and every part."""
     context: dict[str, Any] = {}
-    for part in PARTS.values():
-        context |= part(environment, actor)
+    for name in PARTS:
+        context |= part(name, environment, actor, log=log)
     return context
+
+
+def part(name: str, environment: Environment, actor: Actor, *, log: tuple[str, str] = ("", "")) -> dict[str, Any]:
+    """What one part shows; `log` is the id of the app and the service whose output is asked for."""
+    return logs(environment, actor, *log) if name == "logs" else PARTS[name](environment, actor)
 
 
 def head(environment: Environment, actor: Actor) -> dict[str, Any]:
@@ -139,9 +146,7 @@ def activity(environment: Environment, actor: Actor) -> dict[str, Any]:
     return {"activity": happened.lines(seen)}
 
 
-def logs(
-    environment: Environment, actor: Actor, *, app_id: uuid.UUID | None = None, service: str = ""
-) -> dict[str, Any]:
+def logs(environment: Environment, actor: Actor, app_id: str = "", service: str = "") -> dict[str, Any]:
     """Services that have written, and the last lines of the chosen one (the first where none is chosen)."""
     alive = Slot.objects.filter(measured.visible(actor), environment=environment, live__isnull=False)
     choices = [
@@ -150,19 +155,20 @@ def logs(
         for one in slot.services
     ]
     chosen = next(
-        (one for one in choices if (one["app"].id, one["service"]) == (app_id, service)),
+        (one for one in choices if (str(one["app"].id), one["service"]) == (app_id.lower(), service)),
         choices[0] if choices else None,
     )
-    lines: list[dict[str, Any]] = []
-    following = 0
-    if chosen:
-        chunks = ServiceLogChunk.objects.filter(
-            environment=environment, app=chosen["app"], service=chosen["service"]
-        ).order_by("-id")[:40]
-        found = list(chunks)
-        following = found[0].id if found else 0
-        lines = [line for chunk in reversed(found) for line in chunk.lines][-200:]
+    lines, following = _last_lines(environment, chosen["app"], chosen["service"]) if chosen else ([], 0)
     return {"log_choices": choices, "log_chosen": chosen, "log_lines": lines, "log_after": following}
+
+
+def _last_lines(environment: Environment, app: App, service: str) -> tuple[list[dict[str, Any]], int]:
+    """The last lines of a service and the chunk after which more may follow; no chunk is read that is not shown."""
+    newest = ServiceLogChunk.objects.filter(environment=environment, app=app, service=service).order_by("-id")
+    so_far = accumulate(newest.values_list("count", flat=True)[:MOST_LINES])
+    shown = 1 + sum(lines < MOST_LINES for lines in so_far)
+    found = list(newest.values_list("id", "lines")[:shown])
+    return [line for _, lines in reversed(found) for line in lines][-MOST_LINES:], found[0][0] if found else 0
 
 
 PARTS = {

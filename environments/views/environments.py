@@ -209,7 +209,7 @@ def _confirmed(environment: Environment, typed: str) -> None:
 
 
 def _page(request: Visit, found: Environment) -> dict[str, Any]:
-    return overview.page(found, request.actor) | _chosen_log(found, request) | _offers(request, found)
+    return overview.page(found, request.actor, log=_chosen_log(request)) | _offers(request, found)
 
 
 def _offers(request: Visit, found: Environment) -> dict[str, bool]:
@@ -222,11 +222,10 @@ def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
 
 
 def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:
-    context = overview.PARTS[part](found, request.actor) | {"environment": found, "refusal": refusal}
+    context = overview.part(part, found, request.actor, log=_chosen_log(request))
+    context |= {"environment": found, "refusal": refusal}
     if part == "head":
         context |= _offers(request, found)
-    if part == "logs":
-        context |= _chosen_log(found, request)
     response = render(request, f"environment/_{part}.html", context, status=status)
     if part == "logs" and request.htmx and request.GET.get("log"):
         # What is chosen stays in the page's address, so that a reload or a link shows the same.
@@ -240,13 +239,10 @@ def _with_log(request: Visit, page: str) -> str:
     return f"{page}?{urlencode([*kept, ('log', request.GET['log'])])}"
 
 
-def _chosen_log(found: Environment, request: Visit) -> dict[str, Any]:
+def _chosen_log(request: Visit) -> tuple[str, str]:
+    """The id of an app and the name of a service of it, as they were given."""
     app, _, service = request.GET.get("log", "").partition(":")
-    try:
-        app_id = uuid.UUID(app) if app else None
-    except ValueError:
-        app_id = None
-    return overview.logs(found, request.actor, app_id=app_id, service=service)
+    return app, service
 
 
 def _answer(request: Visit, environment_id: uuid.UUID, part: str, *, refusal: str, status: int) -> HttpResponse:

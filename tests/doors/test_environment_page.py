@@ -5,7 +5,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -382,6 +384,24 @@ def test_the_chosen_log_stays_in_the_address(house: House, production: Environme
         assert "said by the first" in html(client, address(production) + f"?log={junk}")
 
 
+def test_the_output_of_a_service_is_read_once_and_no_further_than_it_is_shown(
+    house: House, production: Environment
+) -> None:
+    deployment = live(house, production)
+    for n in range(60):
+        says(house, deployment, f"line {n}.", offset=n)
+    client = signed_in(house.owner)
+
+    for part in ((), ("logs",)):
+        with CaptureQueriesContext(connection) as queries:
+            shown = html(client, address(production, *part))
+        assert all(f"line {n}." in shown for n in range(60))
+        assert sum('"environments_servicelogchunk"."lines"' in query["sql"] for query in queries) == 1, part
+    says(house, deployment, *[f"more {n}." for n in range(150)], offset=60)
+    shown = html(client, address(production, "logs"))
+    assert "line 10." in shown and "line 9." not in shown
+
+
 def test_a_hold_is_placed_with_a_reason_and_lifted(house: House, production: Environment) -> None:
     deployment = live(house, production)
     client = signed_in(house.owner)
@@ -435,8 +455,8 @@ def test_an_end_is_said_once_to_whoever_cannot_see_it(house: House, production: 
     assert 'data-announce="shop 1.0 is live in Production"' in shown
 
 
-def says(house: House, deployment: Deployment, words: str) -> None:
-    line = {"text": words, "stream": "out", "at": "2026-01-01T10:00:00.000Z"}
-    chunk = {"app_id": str(deployment.app_id), "service": "web", "deployment_id": str(deployment.id), "offset": 0}
-    service_logs.take_in(house.workers[deployment.environment_id], [chunk | {"lines": [line]}])
+def says(house: House, deployment: Deployment, *words: str, offset: int = 0) -> None:
+    lines = [{"text": one, "stream": "out", "at": "2026-01-01T10:00:00.000Z"} for one in words]
+    chunk = {"app_id": str(deployment.app_id), "service": "web", "deployment_id": str(deployment.id), "offset": offset}
+    service_logs.take_in(house.workers[deployment.environment_id], [chunk | {"lines": lines}])
     assert ServiceLogChunk.objects.filter(deployment=deployment).exists()
