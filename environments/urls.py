@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import apps, board, chains, environments, holds, live, plans, runs, switcher
+from environments.views import apps, board, chains, environments, holds, live, managing, plans, runs, switcher
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -21,11 +21,11 @@ urlpatterns = [
     path("plans/draft", plans.draft, name="plan-draft"),
     path("plans", plans.carry_out, name="plans"),
     path("environments", environments.environments, name="environments"),
-    path("environments/new", environments.new, name="environment-new"),
+    path("environments/new", managing.new, name="environment-new"),
     path("environments/<uuid:environment_id>", environments.environment, name="environment"),
     path("environments/<uuid:environment_id>/wish", environments.wish, name="environment-wish"),
-    path("environments/<uuid:environment_id>/settings", environments.settings, name="environment-settings"),
-    path("environments/<uuid:environment_id>/deletion", environments.deletion, name="environment-deletion"),
+    path("environments/<uuid:environment_id>/settings", managing.settings, name="environment-settings"),
+    path("environments/<uuid:environment_id>/deletion", managing.deletion, name="environment-deletion"),
     path("environments/<uuid:environment_id>/holds", holds.placing, name="environment-holds"),
     path("environments/<uuid:environment_id>/restarts", environments.restart, name="environment-restarts"),
     path(

@@ -44,7 +44,7 @@ def create(*, by: Actor, project: Project, name: str, description: str = "", rep
                 created_by=by.label,
             )
     except IntegrityError:
-        raise NameTaken(f"{project.key} has an app of this name already; choose another.") from None
+        raise NameTaken.about("name", f"{project.key} has an app of this name already; choose another.") from None
     _record("app.created", by, app)
     return app
 
@@ -69,7 +69,7 @@ def update(app: App, *, by: Actor, **fields: Any) -> App:
         with transaction.atomic():
             app.save(update_fields=[*changed, "updated_at"])
     except IntegrityError:
-        raise NameTaken("The project has an app of this name already; choose another.") from None
+        raise NameTaken.about("name", "The project has an app of this name already; choose another.") from None
     _record("app.updated", by, app, changed=sorted(changed))
     return app
 

@@ -5,7 +5,7 @@ the one table that gives each kind its HTTP status.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 UNSEEN = "There is no such thing here, or you may not see it."
 
@@ -54,6 +54,11 @@ class Conflict(Refused):
 
     code = "conflict"
     title = "Conflict"
+
+    @classmethod
+    def about(cls, field: str, sentence: str) -> Self:
+        """Where one field could be given otherwise, such as a name that is taken."""
+        return cls(sentence, errors=[{"field": field, "message": sentence}])
 
 
 class Exhausted(Refused):

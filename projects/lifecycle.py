@@ -61,7 +61,7 @@ def _create(by: Actor, *, key: str, name: str, **fields: Any) -> Project:
                 **fields,
             )
     except IntegrityError:
-        raise KeyTaken(f"The key {key.upper()} is taken; choose another.") from None
+        raise KeyTaken.about("key", f"The key {key.upper()} is taken; choose another.") from None
     _record("project.created", by, project)
     return project
 

@@ -65,7 +65,9 @@ def cut(
                 created_by=by.label,
             )
     except IntegrityError:
-        raise VersionTaken(f"{app.name} has a release {version} already; releases never change.") from None
+        raise VersionTaken.about(
+            "version", f"{app.name} has a release {version} already; releases never change."
+        ) from None
     events.record(
         "release.cut",
         by=by,

@@ -3,15 +3,17 @@
 from typing import Any
 
 from django import forms
+from django.utils.html import format_html
 
 from environments import lifecycle
 from environments.forms import variables
 from environments.forms.form import Form
 from environments.models import Environment
-from projects.errors import Refused
 
 
 class EnvironmentForm(Form):
+    called = {"execution_environment.env_vars": "env_vars", "execution_environment": "env_vars"}
+
     version = forms.CharField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(max_length=100, help_text="Letters, digits, space and . _ - /")
     display_name = forms.CharField(max_length=100, required=False, help_text="What pages show instead of the name.")
@@ -96,12 +98,42 @@ class EnvironmentForm(Form):
         typed, kept = self[name].value() or "", saved.initial[name] or ""
         return _lines(str(typed)).strip() != _lines(str(kept)).strip()
 
-    def refuse(self, refusal: Refused) -> None:
-        refusal.errors = [
-            {**error, "field": "env_vars"} if str(error.get("field", "")).startswith("execution_environment") else error
-            for error in refusal.errors
-        ]
-        super().refuse(refusal)
+
+class DeletionForm(Form):
+    """The name, typed once more; and whether what is in flight, or on a host that is gone, may be given up."""
+
+    confirm = forms.CharField(
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autofocus": True})
+    )
+    force = forms.BooleanField(required=False, label="Interrupt the work that is in flight")
+
+    def __init__(
+        self, *args: Any, environment: Environment, in_flight: bool, gone: Host | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = environment.name
+        self.misspelt = f"Type {self.name} exactly as it is written."
+        self.fields["confirm"].label = format_html("Type <code>{}</code> to confirm", self.name)
+        self.fields["confirm"].error_messages["required"] = self.misspelt
+        if gone is not None:
+            self.fields["force"].label = f"Give up what is on {gone.name}, which has not been heard of for a while"
+        elif not in_flight:
+            del self.fields["force"]
+
+    def clean_confirm(self) -> str:
+        typed: str = self.cleaned_data["confirm"]
+        if typed != self.name:
+            raise forms.ValidationError(self.misspelt)
+        return typed
+
+
+class HoldForm(Form):
+    reason = forms.CharField(
+        max_length=1000,
+        label="Why",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+        error_messages={"required": "Say why, for whoever wonders later."},
+    )
 
 
 def _lines(text: str) -> str:

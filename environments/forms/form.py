@@ -1,9 +1,11 @@
 """A form in the house's look, which can say what a room refused."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
 
+from projects import errors
 from projects.errors import Refused
 
 
@@ -14,8 +16,32 @@ def sentence(refusal: Refused) -> str:
     return told[:1].upper() + told[1:] if told else refusal.detail
 
 
+class BoundField(forms.BoundField):
+    """A field that has the focus where it is the first of its form that is wrong."""
+
+    @property
+    def first_wrong(self) -> bool:
+        wrong = self.form.errors
+        return next((name for name in self.form.fields if name in wrong), "") == self.name and not self._told_above
+
+    @property
+    def _told_above(self) -> bool:
+        return bool(self.form.non_field_errors())
+
+    def build_widget_attrs(self, attrs: Any, widget: forms.Widget | None = None) -> Any:
+        attrs = super().build_widget_attrs(attrs, widget)
+        if self.form.errors:
+            attrs["autofocus"] = self.first_wrong and not self.use_fieldset
+        return attrs
+
+
 class Form(forms.Form):
     """Django's form with the house's classes, and a way to say what a room refused."""
+
+    bound_field_class = BoundField
+    # The fields of the API that have another name here.
+    called: Mapping[str, str] = {}
+    refused_with = 422
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
@@ -24,13 +50,34 @@ class Form(forms.Form):
             if not isinstance(field.widget, forms.HiddenInput | forms.CheckboxInput | forms.CheckboxSelectMultiple):
                 field.widget.attrs.setdefault("class", "input")
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of a page that shows it."""
+        return self.refused_with if self.errors else 200
+
     def refuse(self, refusal: Refused) -> None:
         """Put a refusal beside the fields it is about, else above the form."""
+        self.refused_with = errors.status(refusal)
         told = False
         for error in refusal.errors:
-            name = str(error.get("field", "")).partition(".")[0]
+            name, part = self._place(str(error.get("field", "")))
             if name in self.fields:
-                self.add_error(name, str(error["message"]))
+                self.add_error(name, _beside(part, error))
                 told = True
         if not told:
             self.add_error(None, sentence(refusal))
+
+    def _place(self, field: str) -> tuple[str, str]:
+        """The field here, and the part of it that is meant."""
+        for theirs, ours in self.called.items():
+            if f"{field}.".startswith(f"{theirs}."):
+                return ours, field[len(theirs) + 1 :]
+        name, _, part = field.partition(".")
+        return name, part
+
+
+def _beside(part: str, error: Mapping[str, Any]) -> str:
+    """The message beside its field, with the part of the field that it is about: `line 2, steps[0].run: is missing`."""
+    line = f"line {error['line']}" if error.get("line") else ""
+    message = str(error["message"])
+    return f"{', '.join(filter(None, [line, part]))}: {message.removeprefix(f'{line}: ')}" if part else message

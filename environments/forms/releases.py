@@ -22,6 +22,8 @@ class AppForm(Form):
 
 
 class ReleaseForm(Form):
+    called = {"git.url": "git_url", "git.ref": "git_ref", "file": "archive", "sha256": "archive"}
+
     version = forms.CharField(max_length=64, help_text="Unique in the app, for example 1.4.0.")
     manifest = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 14, "spellcheck": "false", "class": "input mono"}),

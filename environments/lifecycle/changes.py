@@ -82,7 +82,7 @@ def _write(environment: Environment, columns: dict[str, Any]) -> None:
         with transaction.atomic():
             Environment.objects.filter(pk=environment.pk).update(**columns, updated_at=timezone.now())
     except IntegrityError:
-        raise NameTaken("An environment of this name exists already; choose another name.") from None
+        raise NameTaken.about("name", "An environment of this name exists already; choose another name.") from None
     environment.refresh_from_db()
 
 

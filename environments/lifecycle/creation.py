@@ -68,7 +68,7 @@ def _create(by: Actor, columns: dict[str, Any]) -> Environment:
                 **columns,
             )
     except IntegrityError:
-        raise NameTaken("An environment of this name exists already; choose another name.") from None
+        raise NameTaken.about("name", "An environment of this name exists already; choose another name.") from None
     worker_tokens.give(environment)
     events.record(
         "environment.created",

@@ -85,7 +85,7 @@ def new_project(request: Visit) -> HttpResponse:
             return go(request, "app-new", made.id)
     context = {"form": form, "heading": "New project", "button": "Create project", "back": reverse("projects")}
     context["crumbs"] = [_projects()]
-    return render(request, "form.html", context, status=422 if form.errors else 200)
+    return render(request, "form.html", context, status=form.status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -105,7 +105,7 @@ def new_app(request: Visit, project_id: uuid.UUID) -> HttpResponse:
     back = reverse("project", args=[found.id])
     context = {"form": form, "heading": f"New app in {found.name}", "button": "Create app", "back": back}
     context["crumbs"] = [_projects(), {"word": found.name, "url": back}]
-    return render(request, "form.html", context, status=422 if form.errors else 200)
+    return render(request, "form.html", context, status=form.status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +127,7 @@ def new_release(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     context = {"form": form, "heading": f"New release of {found.name}", "button": "Cut release", "back": back}
     project = {"word": found.project.name, "url": reverse("project", args=[found.project_id])}
     context["crumbs"] = [_projects(), project, {"word": found.name, "url": back}]
-    return render(request, "form.html", context, status=422 if form.errors else 200)
+    return render(request, "form.html", context, status=form.status)
 
 
 @events.operation

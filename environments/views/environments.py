@@ -1,19 +1,21 @@
-"""The pages of environments: the list, one environment part by part, and what an operator may do there."""
+"""The pages of environments: the list, one environment part by part, and what an operator may do there.
+
+What changes an environment itself is in `managing`.
+"""
 
 import uuid
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.contrib import messages
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from environments import hosts, lifecycle, workers
+from environments import lifecycle, workers
 from environments.delivery import restarts
-from environments.forms.environments import EnvironmentForm
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
@@ -115,99 +117,6 @@ def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     return render(request, "environment/page.html", _page(request, found) | {"command": command})
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def new(request: Visit) -> HttpResponse:
-    access.require(request.actor, Permission.MANAGE_ENVIRONMENTS)
-    form = EnvironmentForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = lifecycle.create(by=request.actor, **form.fields_of_the_contract())
-        except Refused as refused:
-            form.refuse(refused)
-        else:
-            messages.success(request, f"{made.title} is being provisioned.")
-            return go(request, "environment", made.id)
-    context = {
-        "form": form,
-        "heading": "New environment",
-        "button": "Create environment",
-        "back": reverse("environments"),
-        "crumbs": [_environments()],
-    }
-    return render(request, "form.html", context, status=422 if form.errors else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
-    found = _find(request, environment_id)
-    lifecycle.check_manage(found, by=request.actor)
-    protects = lifecycle.can_protect(found, by=request.actor)
-    form = EnvironmentForm(request.POST or None, environment=found, protects=protects)
-    changed_meanwhile = False
-    if request.method == "POST" and form.is_valid():
-        try:
-            seen = form.cleaned_data["version"]
-            lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract())
-        except lifecycle.ChangedMeanwhile as refused:
-            changed_meanwhile = True
-            form.refuse(refused)
-            form.compare_with(_find(request, environment_id))
-        except Refused as refused:
-            form.refuse(refused)
-        else:
-            messages.success(request, "Saved.")
-            return go(request, "environment", found.id)
-    back = reverse("environment", args=[found.id])
-    context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
-    context["crumbs"] = [_environments(), {"word": found.title, "url": back}]
-    status = 409 if changed_meanwhile else 422 if form.errors else 200
-    return render(request, "form.html", context, status=status)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
-    found = _find(request, environment_id)
-    lifecycle.check_manage(found, by=request.actor)
-    refusal, status, following = "", 200, _list_without(request, found)
-    if request.method == "POST":
-        try:
-            _confirmed(found, request.POST.get("confirm", ""))
-            lifecycle.delete(found, by=request.actor, force=request.POST.get("force") == "true")
-        except Refused as refused:
-            refusal, status = refused.detail, 422 if isinstance(refused, Invalid) else 409
-        else:
-            messages.success(request, f"{found.title} is being terminated.")
-            return _go(request, following)
-    context = {
-        "environment": found,
-        "refusal": refusal,
-        "forced": overview.busy(found) is not None,
-        "gone": found.host if found.host and hosts.gone(found.host) else None,
-        "releases_live": overview.releases(found, request.actor)["releases_kept"],
-    }
-    template = "environment/_deletion.html" if is_fragment(request) else "environment/deletion.html"
-    return render(request, template, context, status=status)
-
-
-def _list_without(request: Visit, gone: Environment) -> str:
-    """The list; what is gone filters nothing any more."""
-    chosen = chosen_environment(request)
-    filters = chosen is not None and chosen.pk == gone.pk
-    return reverse("environments") + "?environment=" if filters else page(request, "environments")
-
-
-def _environments() -> dict[str, str]:
-    return {"word": "Environments", "url": reverse("environments")}
-
-
-def _confirmed(environment: Environment, typed: str) -> None:
-    if typed.strip() != environment.name:
-        raise Invalid.field("confirm", f"Type {environment.name} exactly as it is written.")
-
-
 def _page(request: Visit, found: Environment) -> dict[str, Any]:
     return overview.page(found, request.actor, log=_chosen_log(request)) | _offers(request, found)
 
@@ -249,9 +158,3 @@ def _answer(request: Visit, environment_id: uuid.UUID, part: str, *, refusal: st
     if not is_fragment(request):
         return go(request, "environment", environment_id)
     return _part(request, _find(request, environment_id), part, refusal=refusal, status=status)
-
-
-def _go(request: Visit, url: str) -> HttpResponse:
-    if is_fragment(request):
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
-    return HttpResponseRedirect(url)

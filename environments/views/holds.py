@@ -9,10 +9,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from environments import lifecycle
 from environments.delivery import holds
+from environments.forms.environments import HoldForm
 from environments.views.choice import go
 from projects import access, apps
 from projects.access import Permission
-from projects.errors import Invalid, Refused
+from projects.errors import Conflict, Invalid
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 
@@ -30,27 +31,20 @@ def placing(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
         environment_id=environment.id,
         protected=environment.protected,
     )
-    refusal, status = "", 200
-    if request.method == "POST":
+    form = HoldForm(request.POST if request.method == "POST" else None, auto_id="hold-%s")
+    if request.method == "POST" and form.is_valid():
         try:
-            holds.place(app, environment, by=request.actor, reason=_reason(request))
-        except Refused as refused:
-            refusal, status = refused.detail, 422 if isinstance(refused, Invalid) else 409
+            holds.place(app, environment, by=request.actor, reason=form.cleaned_data["reason"])
+        except (Conflict, Invalid) as refused:
+            form.refuse(refused)
         else:
             messages.success(request, f"{app.name} is held in {environment.title}: tokens and automation are refused.")
             if is_fragment(request):
                 return render(request, "plan/_done.html", {"toasts_swap": True})
             return go(request, "environment", environment.id)
-    context = {"environment": environment, "app": app, "refusal": refusal, "reason": given.get("reason", "")}
+    context = {"environment": environment, "app": app, "form": form}
     template = "environment/_hold.html" if is_fragment(request) else "environment/hold.html"
-    return render(request, template, context, status=status)
-
-
-def _reason(request: Visit) -> str:
-    reason = request.POST.get("reason", "").strip()
-    if not reason:
-        raise Invalid("Say why, for whoever wonders later.")
-    return reason
+    return render(request, template, context, status=form.status)
 
 
 @require_POST

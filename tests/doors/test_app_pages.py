@@ -13,7 +13,7 @@ from environments.models import Environment, Run, Slot
 from environments.overview import manifest_text
 from projects import apps, lifecycle, manifests
 from projects.models import App, Artifact, Project, Release
-from tests.doors.visiting import HTMX, LIVE, actions, html, signed_in, statements, text
+from tests.doors.visiting import HTMX, LIVE, actions, beside, html, signed_in, statements, text
 from tests.environments import house as houses
 from tests.environments.house import MANIFEST, House
 from tests.environments.line import Line, line
@@ -240,22 +240,43 @@ def test_forms_say_what_is_wrong_beside_the_field_and_keep_what_was_typed(chain:
     client = signed_in(chain.owner)
     cut = reverse("release-new", args=[chain.app.id])
 
-    for address, given, sentence in (
-        (reverse("project-new"), {"name": "Web", "key": "web"}, "WEB"),
-        (reverse("project-new"), {"name": "Web", "key": "!"}, "at least 2 characters"),
-        (reverse("app-new", args=[chain.app.project_id]), {"name": "SHOP"}, "has an app of this name"),
-        (cut, NEW | {"version": "1.0"}, "1.0"),
-        (cut, NEW | {"manifest": "steps:\n  - {name: a}"}, "line 2: is missing"),
-        (cut, NEW | {"manifest": "requires: {secrets: [A]}\n" + MANIFEST}, "must be empty"),
-        (cut, NEW | {"git_url": "http://example.org/a"}, "https"),
+    for address, given, status, field, sentence in (
+        (reverse("project-new"), {"name": "Web", "key": "web"}, 409, "key", "The key WEB is taken"),
+        (reverse("project-new"), {"name": "Web", "key": "!"}, 422, "key", "at least 2 characters"),
+        (reverse("app-new", args=[chain.app.project_id]), {"name": "SHOP"}, 409, "name", "has an app of this name"),
+        (reverse("environment-new"), {"name": "STAGING", "provisioner": "process"}, 409, "name", "of this name exists"),
+        (reverse("environment-new"), {"name": "b", "env_vars": "1X=1", "provisioner": "process"}, 422, "name", "2 to"),
+        (cut, NEW | {"version": "1.0"}, 409, "version", "has a release 1.0 already"),
+        (cut, NEW | {"manifest": "steps:\n  - {name: a}"}, 422, "manifest", "line 2, steps[0].run: is missing"),
+        (cut, NEW | {"manifest": "steps: 1"}, 422, "manifest", "line 1, steps: must be a list"),
+        (cut, NEW | {"manifest": "steps: [{name: a"}, 422, "manifest", "line 1: expected"),
+        (cut, NEW | {"manifest": "requires: {secrets: [A]}\n" + MANIFEST}, 422, "manifest", "must be empty"),
+        (cut, NEW | {"git_url": "http://example.org/a"}, 422, "git_url", "https"),
     ):
         answer = client.post(address, given)
-        assert answer.status_code == 422, given
         shown = answer.content.decode()
-        assert 'class="error"' in shown or 'role="alert"' in shown
-        assert sentence.lower() in shown.lower(), given
+        assert (answer.status_code, beside(shown, field).count(sentence)) == (status, 1), (given, text(shown))
         assert next(iter(given.values())) in shown
     assert Release.objects.filter(app=chain.app).count() == 3
+
+
+def test_every_line_that_is_wrong_in_a_manifest_is_named_with_its_field(chain: Line) -> None:
+    wrong = "steps:\n  - {nam: a, run: b}\nservices: 1"
+
+    given = NEW | {"manifest": wrong}
+    shown = signed_in(chain.owner).post(reverse("release-new", args=[chain.app.id]), given).content.decode()
+
+    told = beside(shown, "manifest")
+    assert told.index("line 2, steps[0].nam: is not known here") < told.index("line 2, steps[0].name: is missing")
+    assert "line 3, services: must be a list" in told
+
+
+def test_a_variable_that_cannot_be_set_is_named(chain: Line) -> None:
+    given = {"name": "canary", "provisioner": "process", "env_vars": "A=1\n1X=1"}
+
+    shown = signed_in(chain.owner).post(reverse("environment-new"), given).content.decode()
+
+    assert "env_vars.1X" not in shown and "1X: use letters, digits and underscores" in beside(shown, "env_vars")
 
 
 def test_an_archive_is_received_by_the_form(chain: Line) -> None:
@@ -299,7 +320,7 @@ def test_a_git_source_named_in_the_form_is_fetched_or_nothing_is_made(chain: Lin
     source = {"git_url": "https://example.org/shop.git", "git_ref": "main"}
 
     taken = client.post(form, {**NEW, **source, "version": "1.0"})
-    assert (taken.status_code, Artifact.objects.count(), Run.objects.filter(kind="fetch").count()) == (422, 0, 0)
+    assert (taken.status_code, Artifact.objects.count(), Run.objects.filter(kind="fetch").count()) == (409, 0, 0)
     made = client.post(form, {**NEW, **source})
 
     assert made.status_code == 302

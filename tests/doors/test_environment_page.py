@@ -19,7 +19,7 @@ from environments.overview import environment as overview
 from projects import apps, events
 from projects.access import Actor
 from projects.models import App, Event
-from tests.doors.visiting import HTMX, LIVE, actions, html, signed_in, statements, text
+from tests.doors.visiting import HTMX, LIVE, actions, beside, html, signed_in, statements, text
 from tests.environments import house as houses
 from tests.environments.house import House
 
@@ -324,7 +324,8 @@ def test_deleting_is_confirmed_by_the_name(house: House, production: Environment
     for headers in ({}, HTMX):
         wrong = client.post(address(production, "deletion"), {"confirm": "Production"}, headers=headers)
         assert wrong.status_code == 422
-        assert "Type production exactly" in wrong.content.decode()
+        assert "Type production exactly as it is written." in beside(wrong.content.decode(), "confirm")
+        assert 'value="Production"' in wrong.content.decode() and "confirm:" not in wrong.content.decode()
     assert Environment.objects.get(pk=production.pk).state == State.RUNNING
 
     right = client.post(address(production, "deletion"), {"confirm": "production"})
@@ -411,6 +412,7 @@ def test_a_hold_is_placed_with_a_reason_and_lifted(house: House, production: Env
 
     silent = client.post(address(production, "holds"), {"app": str(deployment.app_id), "reason": " "})
     assert (silent.status_code, Hold.objects.count()) == (422, 0)
+    assert "Say why" in beside(silent.content.decode(), "reason")
     placed = client.post(address(production, "holds"), {"app": str(deployment.app_id), "reason": "Counting stock"})
     assert placed.headers["Location"] == address(production)
     shown = html(client, address(production))

@@ -38,6 +38,20 @@ def actions(shown: str) -> set[str]:
     return {address.rsplit("/", 1)[1] for address in re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', own)}
 
 
+def beside(shown: str, field: str) -> str:
+    """What is said of the first field that is wrong: it has the focus and names the one place where that stands."""
+    control = re.search(r"<(?:input|textarea|select)\b[^>]*\baria-invalid[^>]*>", shown)
+    assert control and f'name="{field}"' in control[0], control
+    assert len(re.findall(r"\sautofocus[\s>]", shown)) == 1 and re.search(r"\sautofocus[\s>]", control[0])
+    described = re.search(r'aria-describedby="([^"]+)"', control[0])
+    assert described
+    for place in described[1].split():
+        assert shown.count(f'id="{place}"') == 1, place
+    told = re.search(rf'(?s)<div class="error" id="{described[1].split()[-1]}">(.*?)</div>', shown)
+    assert told
+    return text(told[1])
+
+
 def statements(client: Client, address: str) -> int:
     html(client, address)
     with CaptureQueriesContext(connection) as queries:
