@@ -209,8 +209,10 @@ def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> 
             raise Invalid.field(field, f"there is no environment {ident}; create it, or say create_missing.") from None
         try:
             return lifecycle.create(by=by, name=ident)
-        except Invalid as refusal:
-            raise Invalid.field(field, f"{ident}: {refusal.detail}") from None
+        except (Conflict, Invalid) as refusal:
+            told = f"{ident}: {' '.join(str(error['message']) for error in refusal.errors) or refusal.detail}"
+            about = [{"field": field, "message": told}]
+            raise type(refusal)(f"{field}: {told}", code=refusal.code, errors=about) from None
     if environment.kind != Environment.Kind.PERMANENT:
         raise Invalid.field(field, f"{environment.title} is ephemeral; a stage holds permanent environments.")
     return environment

@@ -26,6 +26,10 @@ class StageForm(Form):
         super().__init__(*args, **kwargs)
         self.fields["environments"].choices = [(name, name) for name in choices]  # type: ignore[attr-defined]  # declared above
 
+    def stands_at(self, place: int) -> None:
+        """Where in the chain its stage comes, so that what the room says of that place is put beside the fields."""
+        self.called = {f"stages.{place}.name": "name", f"stages.{place}.environments": "new"}
+
     @property
     def named(self) -> list[str]:
         new = [name.strip() for name in self.cleaned_data["new"].split(",") if name.strip()]

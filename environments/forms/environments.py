@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from environments import lifecycle
 from environments.forms import variables
 from environments.forms.form import Form
-from environments.models import Environment
+from environments.models import Environment, Host
 
 
 class EnvironmentForm(Form):

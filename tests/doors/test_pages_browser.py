@@ -157,6 +157,29 @@ def test_a_deletion_says_in_the_sheet_what_was_typed_wrong(page: Page, server: W
     expect(page.locator("#toasts")).to_contain_text("review is being terminated")
 
 
+def test_a_stage_is_moved_by_keyboard_and_removed_when_that_was_meant(
+    page: Page, server: Web, harbour: House, development: Environment
+) -> None:
+    for name in ("staging", "production"):
+        harbour.environment(name)
+    own = harbour.chain("development", "staging", "production", project=harbour.project("OWN"))
+    page.goto(f"{server.url}/chain/{own.id}")
+
+    page.get_by_role("button", name="Move Stage 3 up").press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Stage 3 is stage 2 of 3 now.")
+    expect(page.get_by_role("button", name="Move Stage 3 up")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Move Stage 3 down")).to_be_focused()
+
+    page.get_by_role("link", name="Remove Stage 3 from the chain").press("Enter")
+    page.locator("#sheet").get_by_role("link", name="Cancel").click()
+    expect(page.get_by_role("link", name="Remove Stage 3 from the chain")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("#sheet").get_by_role("button", name="Remove Stage 3").click()
+    expect(page.locator("#toasts")).to_contain_text("Stage 3 is removed from the chain.")
+    expect(page.get_by_role("link", name="Remove Stage 1 from the chain")).to_be_focused()
+
+
 def test_a_service_log_goes_on_after_a_restart_with_no_line_lost_or_doubled(
     page: Page, server: Web, harbour: House, development: Environment
 ) -> None:
