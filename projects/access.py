@@ -62,6 +62,11 @@ WORDS = {
 }
 
 
+def who(label: str) -> str:
+    """How sentences name an actor: `owner` for `user:owner`."""
+    return label.partition(":")[2] or label
+
+
 @dataclass(frozen=True)
 class Right:
     """One role over some projects and environments; `None` means all.

@@ -21,7 +21,7 @@ from environments.planning import addresses, gates, holding, plans, telling
 from environments.planning.proposals import Proposal
 from environments.runs import queue
 from projects import events, scopes
-from projects.access import Actor
+from projects.access import Actor, who
 from projects.errors import Conflict, Invalid, NotFound
 
 # What a deployment may take beyond its steps and the patience of its health checks: fetching, switching, draining.
@@ -110,7 +110,7 @@ def check_retry(deployment: Deployment, *, by: Actor) -> None:
     if newer is not None:
         what = f"{newer.release.version}" if newer.release else "a removal"
         raise Superseded(
-            f"Something newer was asked for in {newer.environment.title} since: {what} by {newer.created_by}; "
+            f"Something newer was asked for in {newer.environment.title} since: {what} by {who(newer.created_by)}; "
             "plan a new deployment instead."
         )
     plans.check_again(deployment, by=by)

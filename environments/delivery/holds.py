@@ -27,7 +27,7 @@ def place(app: App, environment: Environment, *, by: Actor, reason: str = "") ->
     slot = _locked(plans.slot_of(app, environment), by=by)
     standing = holding.active(slot)
     if standing is not None:
-        raise AlreadyHeld(f"{app.name} is held in {environment.title} already, by {standing.created_by}.")
+        raise AlreadyHeld(f"{app.name} is held in {environment.title} already, by {access.who(standing.created_by)}.")
     return holding.put(slot, by=by, reason=reason.strip())
 
 
@@ -37,7 +37,7 @@ def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
     _locked(hold.slot, by=by)
     if not holding.take_off(hold, by=by, reason=reason.strip()):
         hold.refresh_from_db()
-        raise AlreadyLifted(f"This hold was lifted already, by {hold.lifted_by}.")
+        raise AlreadyLifted(f"This hold was lifted already, by {access.who(hold.lifted_by)}.")
     return hold
 
 

@@ -87,4 +87,6 @@ def check(slot: Slot, *, service: str) -> None:
         environment=environment, app=app, service=service, kind=RunKind.RESTART, phase__in=UNFINISHED
     ).first()
     if twin is not None:
-        raise CannotRestart(f"{service} is being restarted already, by {twin.created_by} (run {twin.number}).")
+        raise CannotRestart(
+            f"{service} is being restarted already, by {access.who(twin.created_by)} (run {twin.number})."
+        )

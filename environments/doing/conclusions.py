@@ -9,7 +9,7 @@ from environments.doing import delivering, fetching, provisioning
 from environments.models import Environment, Phase, Run, RunKind, Slot, Worker
 from environments.runs import desires, expire, hints, queue, steps
 from environments.runs import finish as ends
-from projects import events
+from projects import access, events
 
 Consequence = Callable[[Run, Phase, str], None]
 
@@ -47,7 +47,7 @@ def finish(
     if outcome == Phase.CANCELLED and run.cancel_asked_at is None:
         outcome, reason = Phase.ERRORED, reason or "The worker gave it up, though nobody had asked for that."
     if outcome == Phase.CANCELLED and not reason:
-        reason = f"Cancelled by {run.cancel_asked_by}."
+        reason = f"Cancelled by {access.who(run.cancel_asked_by)}."
     if not ends.finish(run_id, attempt, holder, outcome=outcome, reason=reason, last_lines=last_lines):
         return False
     if isinstance(holder, Worker):

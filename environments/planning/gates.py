@@ -10,6 +10,7 @@ from environments import hosts
 from environments.models import DeploymentKind, Environment, Host, State, Worker
 from environments.planning import addresses, history, holding, stages
 from environments.planning.proposals import Proposal
+from projects.access import who
 from projects.errors import Conflict
 from projects.models import Artifact
 
@@ -145,7 +146,7 @@ def check_stage(proposal: Proposal) -> str:
         said.append(f"was rolled back in {_listed(rolled_back)}")
     why = f"{proposal.what} {' and '.join(said)}"
     if proposal.bypass:
-        return f"Bypassed by {proposal.by.label}: {proposal.reason}. {why}."
+        return f"Bypassed by {who(proposal.by.label)}: {proposal.reason}. {why}."
     seen = [place for place in places if place.id in missing and proposal.by.sees(environment_id=place.id)]
     raise Closed(f"{why}; deploy it there first.", fix_url=f"/environments/{seen[0].id}" if seen else "")
 
@@ -163,7 +164,7 @@ def check_hold(proposal: Proposal) -> str:
     hold = holding.active(proposal.slot)
     if hold is None:
         return ""
-    held = f"{proposal.app.name} is held in {proposal.environment.title} by {hold.created_by}"
+    held = f"{proposal.app.name} is held in {proposal.environment.title} by {who(hold.created_by)}"
     held += f": {hold.reason}" if hold.reason else ""
     held = held.rstrip(".")
     if proposal.kind == DeploymentKind.ROLLBACK:
@@ -191,7 +192,7 @@ def check_in_flight(proposal: Proposal) -> str:
         DeploymentKind.REMOVAL: f"{name} is being removed from {where}",
     }.get(DeploymentKind(deployment.kind), f"{name} {version} is on its way to {where}")
     raise Closed(
-        f"{sentence}, asked by {deployment.created_by} (run {run.number}); wait for it or cancel it.",
+        f"{sentence}, asked by {who(deployment.created_by)} (run {run.number}); wait for it or cancel it.",
         fix_url=f"/runs/{run.id}",
     )
 
@@ -207,7 +208,9 @@ def check_addresses(proposal: Proposal) -> str:
         return ""
     if addresses.free(host) < len(wanting):
         raise Closed(addresses.used_up(host, wanted=len(wanting)))
-    return f"{_listed(wanting).capitalize()} {'gets an address' if len(wanting) == 1 else 'get addresses'} for life."
+    if len(wanting) == 1:
+        return f"The service {wanting[0]} gets an address for life."
+    return f"The services {_listed(wanting)} get addresses for life."
 
 
 def _listed(names: list[str]) -> str:

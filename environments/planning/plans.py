@@ -105,7 +105,7 @@ def check(plan: Plan, *, by: Actor, seen: str | None = None) -> Proposal:
     require_right(plan, by=by)
     already = Deployment.objects.filter(plan=plan).first()
     if already is not None:
-        raise Conflict(f"This plan was carried out already by {already.created_by}.", code="carried-out")
+        raise Conflict(f"This plan was carried out already by {access.who(already.created_by)}.", code="carried-out")
     proposal = proposals.of_plan(plan, by=by, slot=slot_of(plan.app, plan.environment))
     judged = gates.judge(proposal)
     refuse_closed(judged)

@@ -12,6 +12,7 @@ from django.db.models import Q
 from environments.models import UNFINISHED, Phase, Run, RunStep
 from environments.runs import queue, steps
 from environments.runs.clock import ClockTime
+from projects.access import who
 
 # A holder watches its own deadline; the control plane ends what went on regardless.
 GRACE = timedelta(seconds=60)
@@ -72,7 +73,7 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
         # The worker is told which steps must not be repeated, and ends the run rather than repeat one.
         return Verdict(None, "The worker was lost after the point of no return; the same host goes forward.")
     if run.cancel_asked_at:
-        return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
+        return Verdict(Phase.CANCELLED, f"Cancelled by {who(run.cancel_asked_by)}.")
     once = steps.begun_once(run)
     if once:
         return Verdict(Phase.ERRORED, f"The worker was lost, and the step {once.name} must not be repeated.")
@@ -83,7 +84,7 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
 
 def _of_queued(run: Run) -> Verdict | None:
     if run.cancel_asked_at and not run.sealed_at:
-        return Verdict(Phase.CANCELLED, f"Cancelled by {run.cancel_asked_by}.")
+        return Verdict(Phase.CANCELLED, f"Cancelled by {who(run.cancel_asked_by)}.")
     if run.sealed_at and Run.objects.filter(pk=run.pk, not_before__lt=ClockTime() - HOST_BACK).exists():
         return Verdict(
             Phase.ERRORED,

@@ -12,7 +12,7 @@ from environments import statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
 from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
-from projects.access import Actor, Permission, allows
+from projects.access import Actor, Permission, allows, who
 
 ENDS = {
     "live": "is live",
@@ -35,10 +35,6 @@ def link(name: str, which: uuid.UUID | str = "") -> str:
     """A page's address by replacing, since reversing an address costs as much as drawing half a cell."""
     address = _pattern(name, 1 if which else 0)
     return address.replace(ANY, str(which)) if which else address
-
-
-def who(label: str) -> str:
-    return label.partition(":")[2] or label
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from environments import lifecycle
 from environments.delivery import deployments, holds, removals
 from environments.models import Hold
 from environments.planning import plans
+from projects.access import who
 from projects.errors import NotAllowed, NotFound
 from projects.models import Event, Role
 from tests.environments.house import house
@@ -43,6 +44,7 @@ def test_a_persons_promotion_is_told_and_lifts_it(road: Line) -> None:
     plan = plans.propose(by=road.owner, release=road.v2, environment=road.development)
     told = next(gate for gate in plan.gates if gate["code"] == "hold")
     assert told["passed"] and "This deploy lifts the hold." in told["sentence"]
+    assert f"is held in development by {who(road.owner.label)}:" in told["sentence"]
     deployments.carry_out(plan, by=road.owner)
     assert not active(road)
     assert Event.objects.filter(kind="hold.lifted").count() == 1

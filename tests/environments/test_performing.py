@@ -264,7 +264,7 @@ def test_what_is_asked_to_stop_stops(
         cancel.ask(the_run(environment), by=owner)
         until(lambda: the_run(environment).phase == Phase.CANCELLED)
     environment.refresh_from_db()
-    assert environment.state == State.ERROR and "Cancelled by user:" in environment.error_message
+    assert environment.state == State.ERROR and "Cancelled by owner-" in environment.error_message
 
 
 def test_what_is_not_wanted_any_more_when_it_begins_is_cancelled(

@@ -12,6 +12,7 @@ from environments.models import Deployment, Environment, Plan, Slot
 from environments.planning import comparison, plans
 from projects import apps
 from projects import lifecycle as projects
+from projects.access import who
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Artifact, Role
 from tests.environments.house import house
@@ -161,7 +162,7 @@ class TestGates:
         first = road.deploy(road.v1, road.development)
         plan = plans.propose(by=road.owner, release=road.v2, environment=road.development)
         sentence = gate(plan, "in-flight")["sentence"]
-        assert f"shop 1.0 is on its way to development, asked by {road.owner.label}" in sentence
+        assert f"shop 1.0 is on its way to development, asked by {who(road.owner.label)} (run" in sentence
         assert f"run {first.run.number}" in sentence
 
     def test_used_up_addresses_block_with_a_sentence(self, road: Line) -> None:

@@ -11,6 +11,7 @@ from environments import lifecycle
 from environments.delivery import deployments, promotions
 from environments.models import Deployment, Endpoint, Environment, Run
 from environments.planning import plans
+from projects.access import who
 from projects.errors import Conflict, Invalid, Refused
 from projects.models import Role
 from tests.environments.line import Line, line
@@ -191,7 +192,7 @@ class TestAtOnce:
         won = [each for each in results if isinstance(each, Deployment)]
         lost = [each for each in results if isinstance(each, plans.Blocked)]
         assert len(won) == len(lost) == 1
-        assert f"shop 1.0 is on its way to staging, asked by {won[0].created_by}" in lost[0].detail
+        assert f"shop 1.0 is on its way to staging, asked by {who(won[0].created_by)} (run" in lost[0].detail
 
     def test_of_twenty_promotions_exactly_one_happens(self) -> None:
         road = line()

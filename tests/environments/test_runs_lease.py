@@ -14,6 +14,7 @@ from environments.models import Phase, Run, RunKind, RunStep
 from environments.runs import cancel, claim, finish, queue, renew, seal, steps
 from environments.runs.lease import LeaseLost
 from environments.runs.steps import Report
+from projects.access import who
 from projects.models import Event
 from tests.environments.test_runs_claim import together, work
 from tests.environments.yard import PLAIN, Yard, silent, steps_of, yard
@@ -144,7 +145,7 @@ def test_a_run_in_the_queue_is_cancelled_at_once() -> None:
     cancellations.cancel(run, by=here.owner)
 
     run = fresh(run)
-    assert run.phase == Phase.CANCELLED and here.owner.label in run.reason
+    assert run.phase == Phase.CANCELLED and run.reason == f"Cancelled by {who(here.owner.label)}."
     assert here.slot.target is None
     assert list(Event.objects.filter(app_id=here.app.pk).order_by("number").values_list("kind", flat=True))[-2:] == [
         "run.cancel_asked",
@@ -261,7 +262,7 @@ def once_not_begun(run: Run, worker: object, here: Yard) -> None:
 @pytest.mark.parametrize(
     ("before", "phase", "word"),
     [
-        (cancelled, Phase.CANCELLED, "Cancelled by"),
+        (cancelled, Phase.CANCELLED, "Cancelled by owner"),
         (sealed, Phase.QUEUED, ""),
         (used_up, Phase.ERRORED, "attempt 1 of 1"),
         (sealed_and_used_up, Phase.QUEUED, ""),

@@ -3,6 +3,8 @@
 import io
 import os
 import stat
+import subprocess
+import sys
 import tarfile
 import zipfile
 
@@ -145,3 +147,17 @@ def test_a_zip_is_unpacked_and_its_ways_outside_are_refused(tmp_path, into):
 
 def everything_but(root, into) -> set[str]:
     return {str(path) for path in root.rglob("*") if into not in path.parents}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(("a",), "1 entry unpacked"), (("a", "b"), "2 entries unpacked")], ids="12"
+)
+def test_the_log_says_how_many_there_were(tmp_path, into, names, told):
+    archive = tar_of(tmp_path, *((name, tarfile.REGTYPE, b"") for name in names))
+    spec = {"archive": str(archive), "into": str(into)}
+    # In a process of its own: it bounds its memory for good.
+    code = f"from towpath.worker.unpacking import unpack_from_spec; unpack_from_spec({spec})"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == told

@@ -52,7 +52,7 @@ def unpack_from_spec(spec: dict[str, Any]) -> int:
         why = "it is neither a tar nor a zip archive" if isinstance(error, tarfile.ReadError) else str(error)
         print(f"The archive was not unpacked: {why or type(error).__name__}", file=sys.stderr)
         return 1
-    print(f"{count} entries unpacked")
+    print(f"{count} {'entry' if count == 1 else 'entries'} unpacked")
     return 0
 
 
