@@ -54,9 +54,9 @@ def status(name: str, word: str = "") -> SafeString:
 
 
 def ago(moment: datetime | None) -> SafeString:
-    """`<time>` with a short age and the exact moment as its title; digits and words of ours, nothing to escape."""
+    """`<time>` that says how long ago, with the exact moment as its title; all of it is ours, nothing to escape."""
     if moment is None:
         return SafeString("")
-    age = statuses.age((timezone.now() - moment).total_seconds())
+    age = statuses.ago((timezone.now() - moment).total_seconds())
     exact = f"{moment:%d %b %Y %H:%M:%S} UTC"
     return SafeString(f'<time datetime="{moment.isoformat(timespec="seconds")}" title="{exact}">{age}</time>')

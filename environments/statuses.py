@@ -153,6 +153,12 @@ def age(seconds: float) -> str:
     return f"{int(seconds // 86400)}d"
 
 
+def ago(seconds: float) -> str:
+    """`just now`, `4m ago`: the same where it is read as a sentence."""
+    short = age(seconds)
+    return "just now" if short == "now" else f"{short} ago"
+
+
 def duration(seconds: float) -> str:
     """`0.4s`, `22s`, `1m 48s`, `2h 5m`: how long something took."""
     if 0 < seconds < 9.95:

@@ -177,8 +177,8 @@
     if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)}m ${whole % 60}s` : `${whole / 60}m`;
     return `${Math.floor(whole / 3600)}h ${Math.floor(whole % 3600 / 60)}m`;
   };
-  const age = seconds => seconds < 60 ? "now" : seconds < 3600 ? `${Math.floor(seconds / 60)}m`
-    : seconds < 2 * DAY ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / DAY)}d`;
+  const age = seconds => seconds < 60 ? "just now" : seconds < 3600 ? `${Math.floor(seconds / 60)}m ago`
+    : seconds < 2 * DAY ? `${Math.floor(seconds / 3600)}h ago` : `${Math.floor(seconds / DAY)}d ago`;
   const count = () => {
     for (const box of document.querySelectorAll("time[data-elapsed]")) {
       if (!begun.has(box)) begun.set(box, performance.now() - 1000 * box.dataset.elapsed);

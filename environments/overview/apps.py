@@ -151,18 +151,21 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
     deployments = Deployment.objects.filter(shown, release=release)
     if chosen is not None:
         deployments = deployments.filter(environment=chosen)
+    live = _live_by_release(places).get(release.id, [])
     return {
         "release": release,
         # Where a source that could not be fetched says why, and is tried again.
         "fetch": Run.objects.filter(artifact__isnull=False, artifact=release.artifact_id, kind=RunKind.FETCH).first(),
         "chosen": chosen,
-        "live": _live_by_release(places).get(release.id, []),
+        "live": live,
         "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],
-        "targets": _targets(release, actor, chosen, chain),
+        "targets": _targets(release, actor, chosen, chain, live=live),
     }
 
 
-def _targets(release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None) -> list[dict[str, Any]]:
+def _targets(
+    release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None, *, live: list[Environment]
+) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
     if release.app.archived_at is not None:
         return []
@@ -173,9 +176,15 @@ def _targets(release: Release, actor: Actor, chosen: Environment | None, chain: 
     return [
         {
             "environment": environment,
+            # As the plan will call it.
+            "verb": "Deploy again"
+            if environment in live
+            else "Promote"
+            if 0 < environment.at < stages.OUTSIDE
+            else "Deploy",
             "url": f"{draft}?app={release.app_id}&release={release.id}&environment_id={environment.id}",
         }
-        for environment in environments.order_by(stages.place(chain, of="pk"), "name")[:PAGE]
+        for environment in environments.annotate(at=stages.place(chain, of="pk")).order_by("at", "name")[:PAGE]
         if access.allows(
             actor,
             Permission.DEPLOY,

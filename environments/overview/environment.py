@@ -113,6 +113,16 @@ def releases(environment: Environment, actor: Actor) -> dict[str, Any]:
     }
 
 
+_KINDS = {Worker.Kind.BUILTIN: "part of this installation", Worker.Kind.JOINED: "joined by command"}
+# What a worker was ended by, where it says so in the system's own word.
+_ENDS = {
+    "SIGTERM": "told to stop",
+    "SIGINT": "stopped by Ctrl-C",
+    "SIGHUP": "its terminal was closed",
+    "superseded": "another process took its place",
+}
+
+
 def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
     """Registered workers, alive first; those that ended stay visible for an hour."""
     found = (
@@ -129,7 +139,8 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
             "worker": worker,
             "name": worker.hostname,
             "status": "disconnected" if worker.ended_at else "online" if worker.alive else "offline",
-            "word": worker.end_reason,
+            "word": _ENDS.get(worker.end_reason, worker.end_reason),
+            "kind": _KINDS[Worker.Kind(worker.kind)],
             "busy": worker.busy,
         }
         for worker in found

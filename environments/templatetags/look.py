@@ -68,5 +68,5 @@ def level(place: int | None) -> SafeString:
 
 @register.simple_tag
 def ago(moment: datetime | None) -> SafeString:
-    """`<time>` with a short age and the exact moment as its title."""
+    """`<time>` that says how long ago, and the exact moment as its title."""
     return drawing.ago(moment)

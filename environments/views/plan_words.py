@@ -24,6 +24,9 @@ VERBS = {
     DeploymentKind.REMOVAL: ("Remove", "Remove from"),
 }
 
+# Where a closed gate is opened, by the first word of its address.
+FIXES = {"environments": "Open environment", "projects": "Open project", "runs": "Open run"}
+
 
 def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | None) -> dict[str, Any]:
     kind = DeploymentKind(plan.kind if plan else wish.kind or DeploymentKind.DEPLOY)
@@ -76,6 +79,7 @@ def _gate(gate: Any) -> dict[str, Any]:
         "title": gates.TITLES.get(gate["code"], gate["code"].capitalize()),
         "look": statuses.status_of("passed" if passed else "blocked"),
         "word": "passed" if passed else "blocked",
+        "fix": FIXES.get(gate["fix_url"].split("/")[1], "Open") if gate["fix_url"] else "",
     }
 
 
@@ -143,8 +147,7 @@ def _short(release: Release | None) -> str:
 
 
 def _ago(moment: datetime) -> str:
-    age = statuses.age((timezone.now() - moment).total_seconds())
-    return "just now" if age == "now" else f"{age} ago"
+    return statuses.ago((timezone.now() - moment).total_seconds())
 
 
 def _exactly(name: str) -> str:

@@ -62,7 +62,8 @@ def test_a_release_says_where_it_is_live_and_where_it_may_go(chain: Line) -> Non
     words = text(shown)
     assert "Live in staging" in words and "Live in production" in words
     assert "Live in development" not in words
-    assert "Deploy 1.0 to development" in shown
+    assert "Deploy 1.0 to development" in shown and "Deploy again 1.0 to staging" in shown
+    assert "Promote 2.0 to staging" in html(signed_in(chain.owner), of(chain.v2))
 
 
 def test_an_archived_app_offers_to_remove_what_runs_of_it_and_nothing_else(chain: Line) -> None:
@@ -81,7 +82,7 @@ def test_an_archived_app_offers_to_remove_what_runs_of_it_and_nothing_else(chain
 def test_a_project_lists_its_apps_with_their_newest_release(chain: Line) -> None:
     shown = text(html(signed_in(chain.owner), of(chain.app.project)))
 
-    assert re.search(r"shop 3\.0 now development 2\.0 , staging 1\.0 , production 1\.0 3", shown)
+    assert re.search(r"shop 3\.0 just now development 2\.0 , staging 1\.0 , production 1\.0 3", shown)
 
 
 def test_the_environment_chosen_in_the_header_filters_them(chain: Line) -> None:
@@ -92,9 +93,9 @@ def test_the_environment_chosen_in_the_header_filters_them(chain: Line) -> None:
     assert "127.0.0.1:20000" not in text(app) or "development" not in text(app).split("Releases")[0]
     assert "environment=staging" in re.search(r'id="app"[^>]*data-src="([^"]+)"', app).group(1)  # type: ignore[union-attr]
     project = text(html(client, of(chain.app.project) + "?environment=staging"))
-    assert re.search(r"shop 3\.0 now staging 1\.0 3", project)
+    assert re.search(r"shop 3\.0 just now staging 1\.0 3", project)
     release = html(client, of(chain.v1) + "?environment=staging")
-    assert "Deploy 1.0 to staging" in release and "Deploy 1.0 to development" not in release
+    assert "Deploy again 1.0 to staging" in release and "Deploy 1.0 to development" not in release
     assert "Live in production" in text(release), "what is live elsewhere is not denied"
 
 
@@ -148,7 +149,7 @@ def test_who_sees_one_project_is_not_told_of_anothers_environments(chain: Line) 
     client = signed_in(chain.house.person("operator", project=chain.app.project))
 
     shown = html(client, of(chain.v1))
-    assert "Deploy 1.0 to staging" in shown
+    assert "Deploy again 1.0 to staging" in shown
     assert secret.name not in shown
 
 
@@ -383,4 +384,4 @@ def test_environments_stand_in_the_order_of_the_chain_wherever_an_app_is_told_of
     assert order(f"/apps/{app.id}", "Where it runs") == list(named)
     assert order(f"/projects/{app.project_id}", 'id="h-apps"') == list(named)
     assert order(f"/releases/{release.id}", "Deploy to") == list(named)
-    assert client.get(f"/releases/{release.id}").content.decode().count('aria-label="Deploy 1.0 to alpha"') == 1
+    assert client.get(f"/releases/{release.id}").content.decode().count('aria-label="Deploy again 1.0 to alpha"') == 1

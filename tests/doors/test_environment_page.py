@@ -14,10 +14,22 @@ from django.utils import timezone
 from environments import lifecycle
 from environments.delivery import holds
 from environments.doing import observing, service_logs
-from environments.models import Deployment, Endpoint, Environment, Hold, Host, Run, Sample, ServiceLogChunk, Slot, State
+from environments.models import (
+    Deployment,
+    Endpoint,
+    Environment,
+    Hold,
+    Host,
+    Run,
+    Sample,
+    ServiceLogChunk,
+    Slot,
+    State,
+    Worker,
+)
 from environments.overview import environment as overview
 from projects import apps, events
-from projects.access import Actor
+from projects.access import Actor, who
 from projects.models import App, Event
 from tests.doors.visiting import HTMX, LIVE, actions, beside, html, signed_in, statements, text
 from tests.environments import house as houses
@@ -93,6 +105,28 @@ def test_the_owner_sees_everything_and_may_do_everything(house: House, productio
     assert "Roll back shop to 1.0" in shown
     assert address(production, "deletion") in shown
     assert address(production, "settings") in shown
+
+
+def test_the_head_says_when_it_was_made_and_where_it_stands(house: House, production: Environment) -> None:
+    house.chain("production")
+
+    words = text(html(signed_in(house.owner), address(production, "head"), headers=LIVE))
+
+    assert f"Created just now by {who(house.owner.label)}" in words
+    assert "Stage Stage 1 Chain Chain" in words
+
+
+def test_a_worker_is_told_in_plain_words(house: House, production: Environment) -> None:
+    worker = house.workers[production.id]
+    client = signed_in(house.owner)
+    told = text(html(client, address(production, "workers"), headers=LIVE))
+    assert "Heartbeat just now · No run in progress · joined by command" in told
+
+    Worker.objects.filter(pk=worker.pk).update(
+        ended_at=timezone.now(), end_reason="SIGTERM", last_heartbeat_at=timezone.now() - timedelta(minutes=9)
+    )
+    told = text(html(client, address(production, "workers"), headers=LIVE))
+    assert "Heartbeat 9m ago" in told and "told to stop" in told
 
 
 def test_an_operator_operates_and_does_not_manage(house: House, production: Environment) -> None:

@@ -15,7 +15,7 @@ from environments.forms import variables
 from environments.models import Environment, State
 from environments.overview import environments as overview
 from projects.models import Event
-from tests.doors.visiting import HTMX, LIVE, html, signed_in, statements, text
+from tests.doors.visiting import HTMX, LIVE, beside, html, signed_in, statements, text
 from tests.environments import house as houses
 from tests.environments.house import House
 
@@ -151,15 +151,15 @@ def test_what_a_form_cannot_be_told_stands_beside_its_field_and_nothing_typed_is
     house.environment("taken")
     client = signed_in(house.owner)
 
-    for changed, sentence in (
-        ({"name": ""}, "This field is required."),
-        ({"name": "TAKEN"}, "exists already"),
-        ({"env_vars": "no equals sign"}, "Line 1 has no “=”"),
-        ({"env_vars": "PATH=/bin"}, "PATH"),
+    for changed, status, field, sentence in (
+        ({"name": ""}, 422, "name", "This field is required."),
+        ({"name": "TAKEN"}, 409, "name", "exists already"),
+        ({"env_vars": "no equals sign"}, 422, "env_vars", "Line 1 has no “=”"),
+        ({"env_vars": "PATH=/bin"}, 422, "env_vars", "PATH: this name is reserved"),
     ):
         answer = client.post(reverse("environment-new"), NEW | changed)
-        assert answer.status_code == 422, changed
-        assert sentence in answer.content.decode(), changed
+        assert answer.status_code == status, changed
+        assert sentence in beside(answer.content.decode(), field), changed
         assert 'value="a, b"' in answer.content.decode()
     assert not Environment.objects.filter(name="review").exists()
 

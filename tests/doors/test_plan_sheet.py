@@ -218,6 +218,7 @@ def test_a_second_deployment_at_once_reads_whose_is_on_its_way(
     assert response.status_code == 409
     shown = response.content.decode()
     assert "shop 1.0 is on its way to development, asked by" in shown
+    assert ">Open run<" in shown
     assert Run.objects.filter(app=app).exclude(kind="prepare").count() == 1
 
 

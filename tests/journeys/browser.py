@@ -49,7 +49,9 @@ def deploy(page: Page, installation: Installation, version: str, stage: str, *, 
     page.get_by_role("link", name=project).click()
     page.get_by_role("link", name=app, exact=True).first.click()
     page.locator("table").last.get_by_role("link", name=version, exact=True).click()
-    page.get_by_role("link", name=f"Deploy {version} to {stage}").click()
+    page.get_by_role(
+        "link", name=re.compile(f"^(Deploy|Promote|Deploy again) {re.escape(version)} to {stage}$")
+    ).click()
     carry_out(page, stage)
 
 
