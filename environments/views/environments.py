@@ -19,7 +19,7 @@ from environments.delivery import restarts
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
-from environments.views.choice import chosen_environment, go, page
+from environments.views.choice import chosen_environment, go
 from environments.views.fragments import conditional, told_in_place
 from projects import access, apps
 from projects.access import Permission

@@ -75,9 +75,7 @@ def deletion(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     following = _list_without(request, found)
     gone = found.host if found.host and hosts.gone(found.host) else None
     in_flight = overview.busy(found) is not None
-    form = DeletionForm(
-        request.POST or None, environment=found, in_flight=in_flight, gone=gone, auto_id="deletion-%s"
-    )
+    form = DeletionForm(request.POST or None, environment=found, in_flight=in_flight, gone=gone, auto_id="deletion-%s")
     if request.method == "POST" and form.is_valid():
         try:
             lifecycle.delete(found, by=request.actor, force=form.cleaned_data.get("force", False))
