@@ -8,7 +8,7 @@ from django.db import DataError, IntegrityError, InterfaceError, OperationalErro
 
 from projects import errors
 from projects.authentication import NotAuthenticated
-from projects.errors import status
+from projects.errors import status as status
 from projects.limits import TooMany
 
 logger = logging.getLogger(__name__)

@@ -159,12 +159,12 @@ def release_page(release: Release, actor: Actor, *, chosen: Environment | None =
         "chosen": chosen,
         "live": live,
         "deployments": deployments.select_related("environment", "run").order_by("-created_at", "-id")[:PAGE],
-        "targets": _targets(release, actor, chosen, chain, live=live),
+        "targets": _targets(release, actor, chosen, chain, live={one["environment"] for one in live}),
     }
 
 
 def _targets(
-    release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None, *, live: list[Environment]
+    release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None, *, live: set[Environment]
 ) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
     if release.app.archived_at is not None:

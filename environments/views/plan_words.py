@@ -9,9 +9,8 @@ from environments import statuses
 from environments.forms.form import sentence
 from environments.models import DeploymentKind, Environment, Plan
 from environments.planning import gates, history, stages
-from environments.views.board_words import who
 from environments.views.plan_wish import Wish
-from projects.access import Actor, Permission, allows
+from projects.access import Actor, Permission, allows, who
 from projects.errors import Refused
 from projects.models import Release
 
