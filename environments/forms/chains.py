@@ -28,7 +28,7 @@ class StageForm(Form):
 
     def stands_at(self, place: int) -> None:
         """Where in the chain its stage comes, so that what the room says of that place is put beside the fields."""
-        self.called = {f"stages.{place}.name": "name", f"stages.{place}.environments": "new"}
+        self.called = {f"stages[{place}].name": "name", f"stages[{place}].environments": "new"}
 
     @property
     def named(self) -> list[str]:
