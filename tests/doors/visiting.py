@@ -40,6 +40,7 @@ def actions(shown: str) -> set[str]:
 
 def beside(shown: str, field: str) -> str:
     """What is said of the first field that is wrong: it has the focus and names the one place where that stands."""
+    shown = shown.partition("<main")[2] or shown  # what a menu of the frame has is not focused before it opens
     control = re.search(r"<(?:input|textarea|select)\b[^>]*\baria-invalid[^>]*>", shown)
     assert control and f'name="{field}"' in control[0], control
     assert len(re.findall(r"\sautofocus[\s>]", shown)) == 1 and re.search(r"\sautofocus[\s>]", control[0])
