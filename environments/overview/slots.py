@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from environments import statuses
-from environments.models import UNFINISHED, Environment, Hold, Phase, Run, Slot, State
+from environments.models import UNFINISHED, Deployment, DeploymentKind, Environment, Hold, Phase, Run, Slot, State
 from projects import access
 from projects.access import Actor, Permission
 
@@ -34,10 +34,18 @@ def told(slots: QuerySet[Slot]) -> QuerySet[Slot]:
         deployment__environment=OuterRef("environment"),
         deployment__number=OuterRef("last_number"),
     )
+    # As a rollback is planned: to what was live before the present release first was.
+    ran = Deployment.objects.filter(
+        app=OuterRef("app"), environment=OuterRef("environment"), run__phase=Phase.SUCCEEDED, release__isnull=False
+    ).exclude(kind=DeploymentKind.REMOVAL)
+    first = ran.filter(release=OuterRef("live__release")).order_by("number")
+    before = ran.filter(number__lt=OuterRef("live_first")).order_by("-number")
     return (
         kept(slots)
-        .select_related("app__project", "environment", "live__release", "previous__release")
+        .select_related("app__project", "environment", "live__release")
+        .annotate(live_first=Subquery(first.values("number")[:1]))
         .annotate(
+            back=Subquery(before.values("release__version")[:1]),
             run_id=Subquery(latest.values("id")[:1]),
             run_phase=Subquery(latest.values("phase")[:1]),
             run_reason=Subquery(latest.values("reason")[:1]),
@@ -107,7 +115,6 @@ def row(slot: Any, environment: Environment, actor: Actor) -> dict[str, Any]:
         environment_id=environment.id,
         protected=environment.protected,
     )
-    back = slot.previous.release if slot.live and slot.previous and slot.previous.release else None
     draft = f"{reverse('plan-draft')}?app={slot.app_id}&environment_id={environment.id}&kind="
     return {
         "app": slot.app,
@@ -122,8 +129,8 @@ def row(slot: Any, environment: Environment, actor: Actor) -> dict[str, Any]:
         "hold_url": f"{reverse('environment-holds', args=[environment.id])}?app={slot.app_id}",
         "may": may,
         "working": slot.run_phase in UNFINISHED,
-        "back": back,
-        "back_url": f"{draft}rollback" if back and slot.app.archived_at is None else "",
+        "back": slot.back,
+        "back_url": f"{draft}rollback" if slot.back and slot.app.archived_at is None else "",
         "removal_url": f"{draft}removal",
         "ended_at": slot.run_ended_at,
         "announce": _announced(slot, environment),

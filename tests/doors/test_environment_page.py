@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from environments import lifecycle
-from environments.delivery import holds
+from environments.delivery import deployments, holds
 from environments.doing import observing, service_logs
 from environments.models import (
     Deployment,
@@ -28,6 +28,7 @@ from environments.models import (
     Worker,
 )
 from environments.overview import environment as overview
+from environments.planning import plans
 from projects import apps, events
 from projects.access import Actor, who
 from projects.models import App, Event
@@ -105,6 +106,19 @@ def test_the_owner_sees_everything_and_may_do_everything(house: House, productio
     assert "Roll back shop to 1.0" in shown
     assert address(production, "deletion") in shown
     assert address(production, "settings") in shown
+
+
+def test_after_a_rollback_only_what_was_live_before_is_offered(house: House, production: Environment) -> None:
+    first = live(house, production)
+    for version in ("2.0", "3.0"):
+        live(house, production, app=first.app, version=version)
+    plan = plans.propose(by=house.owner, app=first.app, environment=production, kind="rollback")
+    house.ended(deployments.carry_out(plan, by=house.owner, confirm="production"))
+
+    shown = html(signed_in(house.owner), address(production))
+
+    assert "Roll back shop to 1.0" in shown
+    assert "Roll back shop to 3.0" not in shown
 
 
 def test_the_head_says_when_it_was_made_and_where_it_stands(house: House, production: Environment) -> None:
