@@ -23,7 +23,8 @@ pytestmark = pytest.mark.django_db
 
 def archive(name: str = "app.py", content: bytes = b"print('hello')") -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    # The same bytes each time: gzip would write down when it was.
+    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
         member = tarfile.TarInfo(name)
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
