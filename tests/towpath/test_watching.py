@@ -4,14 +4,17 @@ import os
 import signal
 import time
 import uuid
+from types import SimpleNamespace
 
 import pytest
 
 from tests.towpath.conftest import deployment, eventually, web
 from tests.towpath.test_reconciling import states
 from towpath.worker import messages
+from towpath.worker.host import recognise
 from towpath.worker.judging import Watched, judge
-from towpath.worker.watching import shortened
+from towpath.worker.watching import Watcher, shortened
+from towpath.worker.worksite import Worksite
 
 
 @pytest.fixture
@@ -126,3 +129,15 @@ def test_service_lines_arrive_once_over_a_restart_of_the_worker(site, control_pl
 
     eventually(lambda: len(kept()) >= 40)
     assert [text for _, text in sorted(kept().items())] == [f"line {n}" for n in range(1, 41)]
+
+
+def test_an_address_stays_where_its_service_began_to_listen_just_after_the_look(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    current = site.routes.current(app)
+    port = current.services["web"]["port"]
+    worksite = Worksite.at(site.layout, recognise(site.layout))
+    watcher = Watcher(SimpleNamespace(worksite=worksite), SimpleNamespace(missing=[]))
+    down = {**worksite.answering("SHOP").look()[current.program("web")], "ports": []}
+
+    watcher._guard_address(current, "web", port, down)
+    assert site.get(app) == "1.0", "nobody listened there before the look, so it is the service that does now"

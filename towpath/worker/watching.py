@@ -34,6 +34,7 @@ class Heard:
 
     supervisor: Supervisor
     look: dict[str, dict[str, Any]]
+    in_use: set[int]  # ports that were listened on before the look: those that it does not name are somebody else's
     at: float = field(default_factory=time.monotonic)
 
 
@@ -45,6 +46,7 @@ class Watcher:
         self.watched: dict[str, Watched] = {}
         self.silent_until: dict[str, float] = {}
         self.heard: dict[str, Heard] = {}
+        self.in_use: dict[str, set[int]] = {}
         self.logs = ServiceLogs(self.worksite)
         self.storage = Storage(self.worksite)
         # One for each project: those whose answers take long hold up no other's.
@@ -69,25 +71,29 @@ class Watcher:
         looks: dict[str, dict[str, dict[str, Any]]] = {}
         supervisors: dict[str, Supervisor] = {}
         cpu, memory = 0.0, 0
+        # Before anybody is asked: what begins and gets the traffic meanwhile is missing from answers, and yet there.
+        asked_about = (self.worksite.routes.current(app) for app in self.worksite.routes.apps())
+        currents = [current for current in asked_about if current is not None]
         for project in self.worksite.present_projects():
             heard = self._hear(project)
             if heard is None:
                 continue
             looks[project], supervisors[project] = heard.look, heard.supervisor
+            self.in_use[project] = heard.in_use
             for name, look in looks[project].items():
                 watched = self.watched.setdefault(name, Watched())
                 watched.use(look)
                 cpu, memory = cpu + watched.cpu, memory + look["memory"]
         known = {name for look in looks.values() for name in look}
         self.watched = {name: watched for name, watched in self.watched.items() if name in known}
-        slots = []
         for app in self.worksite.routes.apps():
             for instance in self.worksite.routes.instances(app):
                 if supervisor := supervisors.get(instance.project):
                     self.logs.collect(supervisor, instance)
-            current = self.worksite.routes.current(app)
-            if current is not None:
-                slots.append(self._slot(supervisors.get(current.project), current, looks.get(current.project, {})))
+        slots = [
+            self._slot(supervisors.get(current.project), current, looks.get(current.project, {}))
+            for current in currents
+        ]
         resources = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
         return {"slots": slots, "resources": resources, "missing": list(self.reconciler.missing)}
 
@@ -98,7 +104,8 @@ class Watcher:
             with suppress(SupervisorAway):
                 supervisor = self.worksite.answering(project, within=1)
                 if supervisor is not None:
-                    self.heard[project] = Heard(supervisor, supervisor.look())
+                    in_use = processes.listening_ports()
+                    self.heard[project] = Heard(supervisor, supervisor.look(), in_use)
                     return self.heard[project]
             if time.monotonic() - begun <= SLOW:
                 return None  # it is not there, and so nothing of it is
@@ -171,7 +178,7 @@ class Watcher:
             return
         if look is not None and port in look["ports"]:
             self.worksite.routes.point(current, name, port)
-        elif look is None or port in processes.listening_ports():
+        elif look is None or port in self.in_use.get(current.project, ()):
             self.worksite.routes.point(current, name, None)
 
     def _tell(self, observed: dict[str, Any]) -> None:
