@@ -1,5 +1,6 @@
 """Django's settings, read from the environment by `config.env`."""
 
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -69,7 +70,7 @@ TEMPLATES = [
         "NAME": "compiled",
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates"],
-        "OPTIONS": {"autoescape": False, "finalize": escape, "undefined": StrictUndefined},
+        "OPTIONS": {"autoescape": False, "finalize": lru_cache(16_384)(escape), "undefined": StrictUndefined},
     },
 ]
 
