@@ -171,7 +171,10 @@ def sweep(*, left_behind: timedelta = LEFT_BEHIND) -> int:
     """Remove old files that no row tells of: of a process that was killed, of a transaction that did not end well."""
     before = time.time() - left_behind.total_seconds()
     partial, placed = archives.old(before)
-    known = set(Artifact.objects.filter(sha256__in=[one.name for one in placed]).values_list("sha256", flat=True))
+    known: set[str] = set()
+    for first in range(0, len(placed), 1000):
+        names = [one.name for one in placed[first : first + 1000]]
+        known.update(Artifact.objects.filter(sha256__in=names).values_list("sha256", flat=True))
     gone = [*partial, *(one for one in placed if one.name not in known)]
     for file in gone:
         archives.remove(file, before=before)

@@ -60,7 +60,7 @@ def number_of(organization: Organization, mark: str) -> int:
     epoch, _, number = mark.partition("-")
     if int(epoch) != organization.event_epoch:
         raise Reset("The log was restored since; begin again without `after`.")
-    if not EventCounter.objects.filter(pk=organization.pk, last__gte=int(number)).exists():
+    if int(number) and not EventCounter.objects.filter(pk=organization.pk, last__gte=int(number)).exists():
         raise Reset("The log does not reach that far; begin again without `after`.")
     return int(number)
 

@@ -103,13 +103,15 @@
     (cameFrom.id ? $(cameFrom.id) : cameFrom.from)?.focus();
     regain($(cameFrom.place));
   }, true);
+  // A page that the sheet led to, or one that was loaded again, has no sheet to be closed by going back.
+  if (history.state?.sheet) history.replaceState(null, "");
   // The page is the same on both sides of the sheet's place in the history: nothing is there to be fetched.
   addEventListener("popstate", event => {
     const sheet = $("sheet");
     if (!closing && !sheet?.open) return;
     event.stopImmediatePropagation();
-    closing = false;
-    if (sheet.open) sheet.close();
+    if (closing) { closing = false; return; }
+    sheet.close();
   }, true);
   addEventListener("sheet:close", () => $("sheet")?.close());
 

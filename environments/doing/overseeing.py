@@ -70,10 +70,11 @@ def _removals_of_lost_hosts() -> QuerySet[Run]:
 
     Noted: while the control plane was away itself nobody could be heard of.
     """
+    long_ago = Now() - hosts.GONE_AFTER
     last = Coalesce("lost_at", "ended_at")
     workers = Worker.objects.annotate(last=last).filter(host=OuterRef("host"), environment=OuterRef("environment"))
-    heard_of = workers.filter(Q(last=None) | Q(last__gt=Now() - hosts.GONE_AFTER))
-    waiting = Run.objects.filter(phase=Phase.QUEUED, deployment__kind=DeploymentKind.REMOVAL)
+    heard_of = workers.filter(Q(last=None) | Q(last__gt=long_ago))
+    waiting = Run.objects.filter(phase=Phase.QUEUED, deployment__kind=DeploymentKind.REMOVAL, created_at__lt=long_ago)
     return waiting.filter(~Exists(heard_of), host__organization__isnull=False, environment__state=State.RUNNING)
 
 

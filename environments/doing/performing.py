@@ -124,6 +124,8 @@ class Performance(Kept):
             self.ended = True
 
     def overdue(self) -> None:
+        if self._ending.locked():
+            return  # its own thread is at it; the keeper has others to keep
         self.interrupt("timeout")
         cancelled = self.why == "cancelled"
         try:

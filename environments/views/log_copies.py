@@ -1,6 +1,7 @@
 """One attempt's whole log as a file, so that no thread waits for whoever takes it away."""
 
 import threading
+from collections import Counter
 from tempfile import SpooledTemporaryFile
 
 from environments.models import LogChunk, Run
@@ -10,7 +11,10 @@ from projects.errors import Refused
 AT_ONCE = 16
 IN_MEMORY = 64 * 1024
 
-_places = threading.BoundedSemaphore(AT_ONCE)
+OF_ONE = 3  # for one person
+
+_reading: Counter[object] = Counter()
+_counting = threading.Lock()
 
 
 class TooMany(Refused):
@@ -24,17 +28,23 @@ class TooMany(Refused):
 class Copy(SpooledTemporaryFile[bytes]):
     """A file that nobody else can open; closing it gives its place back, once."""
 
+    reader: object = None
+
     def close(self) -> None:
         if not self.closed:
             super().close()
-            _places.release()
+            with _counting:
+                _reading[self.reader] -= 1
 
 
-def of(run: Run, attempt: int) -> Copy:
+def of(run: Run, attempt: int, *, reader: object) -> Copy:
     """The lines of one attempt as text, from its beginning; the caller closes it."""
-    if not _places.acquire(blocking=False):
-        raise TooMany("Too many logs are being taken away at this moment; try again when one of them is through.")
+    with _counting:
+        if _reading.total() >= AT_ONCE or _reading[reader] >= OF_ONE:
+            raise TooMany("Too many logs are being taken away at this moment; try again when one of them is through.")
+        _reading[reader] += 1
     copy = Copy(max_size=IN_MEMORY, prefix="towpath-log-")
+    copy.reader = reader
     try:
         for chunk in LogChunk.objects.filter(run=run, attempt=attempt).order_by("offset").iterator(chunk_size=50):
             copy.writelines(f"{line['at']} {line['text']}\n".encode() for line in chunk.lines)

@@ -48,7 +48,9 @@ def log(request: Visit, run_id: uuid.UUID) -> HttpResponseBase:
     """One attempt's whole log as text."""
     found = lookup.find(request.actor, run_id)
     attempt = _attempt(request, found) or found.attempt
-    response = FileResponse(log_copies.of(found, attempt), content_type="text/plain; charset=utf-8")
+    response = FileResponse(
+        log_copies.of(found, attempt, reader=request.actor.label), content_type="text/plain; charset=utf-8"
+    )
     response["Content-Disposition"] = f'attachment; filename="run-{found.number}-attempt-{attempt}.log"'
     return response
 

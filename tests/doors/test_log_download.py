@@ -16,6 +16,8 @@ from environments.models import Run
 from environments.planning import plans
 from environments.runs import logs
 from environments.views import log_copies
+from projects.access import Actor
+from projects.models import Role
 from tests.doors.visiting import signed_in
 from tests.doors.web import Web
 from tests.environments import house as houses
@@ -33,18 +35,18 @@ def run_with_a_log(house: House, *, lines: int) -> Run:
     return run
 
 
-def cookie_of(house: House) -> str:
+def cookie_of(actor: Actor) -> str:
     client = Client()
-    assert house.owner.user is not None
-    client.force_login(house.owner.user)
+    assert actor.user is not None
+    client.force_login(actor.user)
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 @contextlib.contextmanager
-def reading_nothing(server: Web, path: str, cookie: str, *, readers: int) -> Iterator[None]:
-    """So many have asked for it and been answered, and have taken no more than its first bytes."""
+def reading_nothing(server: Web, path: str, cookies: list[str]) -> Iterator[None]:
+    """These have asked for it and been answered, and have taken no more than its first bytes."""
     with contextlib.ExitStack() as stack:
-        for _ in range(readers):
+        for cookie in cookies:
             reader = stack.enter_context(socket.socket())
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             reader.settimeout(20)
@@ -57,9 +59,10 @@ def reading_nothing(server: Web, path: str, cookie: str, *, readers: int) -> Ite
 def test_readers_who_take_nothing_of_a_long_log_hold_no_thread(server: Web) -> None:
     house = houses.house()
     run = run_with_a_log(house, lines=1500)
-    cookie = cookie_of(house)
+    cookie = cookie_of(house.owner)
+    others = [cookie_of(house.person(Role.VIEWER)) for _ in range(10)]
 
-    with reading_nothing(server, reverse("run-log", args=[run.id]), cookie, readers=10):
+    with reading_nothing(server, reverse("run-log", args=[run.id]), others):
         time.sleep(0.5)
         begun = time.monotonic()
         page = httpx.get(server.url + reverse("run", args=[run.id]), headers={"cookie": cookie}, timeout=20)
@@ -86,8 +89,9 @@ def test_more_copies_than_the_disk_is_meant_for_are_refused_until_one_is_taken()
     house = houses.house()
     run = run_with_a_log(house, lines=1)
     client, path = signed_in(house.owner), reverse("run-log", args=[run.id])
+    others = [signed_in(house.person(Role.VIEWER)) for _ in range(log_copies.AT_ONCE - 1)]
 
-    held = [client.get(path) for _ in range(log_copies.AT_ONCE)]
+    held = [*(other.get(path) for other in others), client.get(path)]
     refused = client.get(path)
     taken = b"".join(held.pop().streaming_content)
     again = client.get(path)
@@ -97,3 +101,18 @@ def test_more_copies_than_the_disk_is_meant_for_are_refused_until_one_is_taken()
     assert refused.status_code == 503
     assert "Too many logs" in refused.content.decode()
     assert taken and again.status_code == 200
+
+
+@pytest.mark.django_db
+def test_one_person_takes_no_more_than_a_few_at_once() -> None:
+    house = houses.house()
+    run = run_with_a_log(house, lines=1)
+    client, path = signed_in(house.owner), reverse("run-log", args=[run.id])
+
+    held = [client.get(path) for _ in range(log_copies.OF_ONE)]
+
+    assert client.get(path).status_code == 503
+    assert signed_in(house.person(Role.VIEWER)).get(path).status_code == 200
+    for answer in held:
+        b"".join(answer.streaming_content)
+    assert client.get(path).status_code == 200

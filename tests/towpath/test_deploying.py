@@ -148,7 +148,7 @@ def test_only_the_directories_to_keep_stay(site, control_plane, app):
         submitted["keep"] = ids[-2:]
         control_plane.wait(control_plane.submit(submitted))
 
-    eventually(lambda: {name.rpartition("-")[0] for name in directories(site, app)} == set(ids[-2:]), 30)
+    eventually(lambda: {name.rpartition("-")[0] for name in directories(site, app)} == set(ids[-2:]), 60)
 
 
 def test_a_removal_stops_the_services_and_takes_everything_away(site, control_plane, app):

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from towpath.worker import health, processes
+from towpath.worker import health
 from towpath.worker.attempts import Failed
 from towpath.worker.lines import output_of
 from towpath.worker.routes import Instance
@@ -24,22 +24,20 @@ def until_healthy(supervisor: Supervisor, instance: Instance, *, wait: Callable[
     waiting = dict(instance.services)
     pause = 0.1
     while True:
-        # Asked before the look: a port that is in use by then, and not by the service, is somebody else's.
-        in_use = processes.listening_ports()
-        look = supervisor.look()
+        look, in_use = supervisor.look_around()
         for name, kept in list(waiting.items()):
             program = look.get(instance.program(name))
             trouble = health.probe(supervisor, instance, name, program)
             if trouble is None:
                 del waiting[name]
                 continue
-            if program and kept["port"] in in_use - set(program["ports"]):
-                raise PortTaken(f"another program has taken port {kept['port']}, which {name} was given")
             spent = time.monotonic() - began
             within = kept["health"]["within"] if kept["health"] else WITHOUT_HEALTH
             if program and program["exit_count"] >= EXITS_ALLOWED:
                 last = last_output(supervisor, instance, name)
                 raise Failed(f"{name} ended {program['exit_count']} times: {health.describe_exit(program)}", last)
+            if program and kept["port"] in in_use - set(program["ports"]):
+                raise PortTaken(f"another program has taken port {kept['port']}, which {name} was given")
             if spent > within:
                 last = last_output(supervisor, instance, name)
                 raise Failed(f"{name} was not healthy within {within:g} s: {trouble}", last)

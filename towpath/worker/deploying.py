@@ -62,7 +62,8 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
                 return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
             except coming_up.PortTaken as taken:
                 attempt.note(f"{taken}: starting again on another")
-                starting.end(worksite, supervisor, made.pop())
+                starting.end(worksite, supervisor, made[0])
+                made.clear()
                 attempt.note(start())
         return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
 

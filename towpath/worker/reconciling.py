@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from towpath.worker import draining, processes, programs, releases, starting
+from towpath.worker import draining, programs, releases, starting
 from towpath.worker.attempts import Failed
 from towpath.worker.coming_up import until_healthy
 from towpath.worker.endpoints import Endpoints
@@ -17,7 +17,7 @@ from towpath.worker.routes import Instance, Overtaken
 from towpath.worker.session import now
 from towpath.worker.specification import Specification, read
 from towpath.worker.standing import Standing
-from towpath.worker.supervisors import Supervisor, SupervisorAway, SupervisorRefused
+from towpath.worker.supervisors import ProgramStays, Supervisor, SupervisorAway, SupervisorRefused
 
 EVERY = 30.0
 SOON = 2.0
@@ -67,11 +67,17 @@ class Reconciler:
         for app in self.worksite.routes.apps():
             if app in slots:
                 continue
+            project = self._project_of(app)
             with self.worksite.turn(app) as mine:
-                if self._may(app, mine, asked_at):
-                    self._apart(app, "", partial(self._has_no_business, app))
+                if project not in self.silent and self._may(app, mine, asked_at):
+                    self._apart(app, project, partial(self._has_no_business, app))
         self.missing = missing
         self.worksite.changed.set()
+
+    def _project_of(self, app: str) -> str:
+        here = [instance.project for instance in self.worksite.routes.instances(app)]
+        kept = [str(release.get("project")) for release in self.worksite.routes.releases(app).values()]
+        return next(iter([*here, *kept]), "")
 
     def _tidy(self) -> None:
         """End steps and helpers that an earlier process of this worker left behind."""
@@ -97,7 +103,7 @@ class Reconciler:
         """
         try:
             care()
-        except (SupervisorRefused, PortsUsedUp, Overtaken, OSError) as error:
+        except (SupervisorRefused, ProgramStays, PortsUsedUp, Overtaken, OSError) as error:
             say(f"{app}: {error}")
         except SupervisorAway as error:
             say(f"{app}: {error}")
@@ -215,7 +221,6 @@ class Reconciler:
 
 def port_taken(supervisor: Supervisor, instance: Instance) -> bool:
     """Whether a service lost its port to another program while it did not run: it has to come up on another one."""
-    in_use = processes.listening_ports()
-    look = supervisor.look()
+    look, in_use = supervisor.look_around()
     programs_there = ((look.get(instance.program(name)), kept["port"]) for name, kept in instance.services.items())
     return any(program is not None and port in in_use - set(program["ports"]) for program, port in programs_there)

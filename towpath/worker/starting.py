@@ -10,7 +10,7 @@ from towpath.worker.preparing import PATH
 from towpath.worker.programs import Program
 from towpath.worker.routes import Instance
 from towpath.worker.specification import Service, Specification
-from towpath.worker.supervisors import Supervisor, SupervisorAway
+from towpath.worker.supervisors import ProgramStays, Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
 OTHERS_TURN = 10.0
@@ -118,7 +118,7 @@ def end(worksite: Worksite, supervisor: Supervisor, instance: Instance, *, forge
         supervisor.stop(instance.program(service))
     for service, kept in instance.services.items():
         if not programs.remove(supervisor, instance.program(service), within=kept["stop_timeout"] + 3):
-            raise SupervisorAway(f"{service} of {instance.app_name} does not end")
+            raise ProgramStays(f"{service} of {instance.app_name} does not end")
     if not supervisor.wrapper:
         # Without namespaces, what left the service's process group is known by its marks alone.
         supervisor.kill_attempt(instance.run, instance.attempt)

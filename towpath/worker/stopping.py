@@ -3,7 +3,10 @@
 import signal
 import socket
 import threading
+import traceback
 from collections.abc import Callable
+
+from towpath.worker.journal import say
 
 
 def hear(*numbers: signal.Signals, told: Callable[[str], None]) -> None:
@@ -19,9 +22,12 @@ def hear(*numbers: signal.Signals, told: Callable[[str], None]) -> None:
     for number in numbers:
         signal.signal(number, lambda *_: None)
 
-    def listen() -> None:
-        with ear, mouth:
-            while heard := ear.recv(1):
+    def listen(*_open: socket.socket) -> None:
+        # Both are open for as long as the process lives: the number of a closed one would be given to something else.
+        while heard := ear.recv(1):
+            try:
                 told(signal.Signals(heard[0]).name)
+            except Exception:
+                say(f"stopping: {traceback.format_exc()}")
 
-    threading.Thread(target=listen, name="signals", daemon=True).start()
+    threading.Thread(target=listen, args=(ear, mouth), name="signals", daemon=True).start()

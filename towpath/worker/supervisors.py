@@ -10,6 +10,7 @@ import time
 import xmlrpc.client
 from typing import Any
 
+from towpath.worker import processes
 from towpath.worker.deadlines import Deadline
 from towpath.worker.layout import ProjectLayout
 
@@ -29,6 +30,10 @@ class SupervisorRefused(SupervisorAway):
     def __init__(self, code: int, text: str) -> None:
         super().__init__(f"The supervisor refused: {text}")
         self.code = code
+
+
+class ProgramStays(SupervisorAway):
+    """The supervisor answers, and one of its programs does not end."""
 
 
 class WrongSupervisor(SupervisorAway):
@@ -139,6 +144,15 @@ class Supervisor:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # The project's own programs can take the supervisor's place: what they say is not believed unread.
             raise SupervisorAway(f"The supervisor of {self.layout.root.name} answers nonsense: {error!r}") from error
+
+    def look_around(self) -> tuple[dict[str, dict[str, Any]], set[int]]:
+        """A look, and the ports that were in use before and after it: those that it does not name are somebody else's.
+
+        Before alone would count a service that has just died, after alone one that has just begun.
+        """
+        before = processes.listening_ports()
+        look = self.look()
+        return look, before & processes.listening_ports()
 
     def written(self) -> list[str]:
         """Programs that are written down, whether or not the supervisor knows them."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from towpath.worker import health, messages, processes
+from towpath.worker import health, messages
 from towpath.worker.journal import say
 from towpath.worker.judging import Watched, judge
 from towpath.worker.reconciling import Reconciler
@@ -34,7 +34,7 @@ class Heard:
 
     supervisor: Supervisor
     look: dict[str, dict[str, Any]]
-    in_use: set[int]  # ports that were listened on before the look: those that it does not name are somebody else's
+    in_use: set[int]
     at: float = field(default_factory=time.monotonic)
 
 
@@ -104,8 +104,7 @@ class Watcher:
             with suppress(SupervisorAway):
                 supervisor = self.worksite.answering(project, within=1)
                 if supervisor is not None:
-                    in_use = processes.listening_ports()
-                    self.heard[project] = Heard(supervisor, supervisor.look(), in_use)
+                    self.heard[project] = Heard(supervisor, *supervisor.look_around())
                     return self.heard[project]
             if time.monotonic() - begun <= SLOW:
                 return None  # it is not there, and so nothing of it is

@@ -39,11 +39,12 @@ def close_released() -> None:
     with transaction.atomic():
         # Whoever gives addresses holds the machine's row too: no file is made here meanwhile.
         hosts.locked(host)
-        ports = set(released.values_list("port", flat=True))
+        rows = dict(released.values_list("pk", "port"))  # no others: what is released from now on has its file yet
+        ports = set(rows.values())
         again = Endpoint.objects.filter(host=host, released_at=None, linked_at__isnull=False, port__in=ports)
         for port in ports - set(again.values_list("port", flat=True)):
             (Path(settings.TOWPATH_HOME) / "endpoints" / str(port)).unlink(missing_ok=True)
-        released.update(linked_at=None)
+        Endpoint.objects.filter(pk__in=rows).update(linked_at=None)
 
 
 def _link(link: Path, target: Path) -> None:
