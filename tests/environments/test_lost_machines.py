@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from environments import cancellations, retries
+from environments import cancellations, hosts, retries
 from environments.delivery import removals
 from environments.doing import assignments, overseeing
 from environments.models import Endpoint, Environment, Phase, Run, State, Worker
@@ -61,12 +61,19 @@ def test_what_was_removed_is_bound_to_no_machine(road: Line) -> None:
     assert Endpoint.objects.get(app=road.app, released_at=None).host == here.host
 
 
+def asked_long_ago() -> None:
+    Run.objects.filter(deployment__kind="removal").update(created_at=Now() - hosts.GONE_AFTER - timedelta(minutes=1))
+
+
 def test_what_is_live_on_a_machine_that_is_gone_is_removed_without_it_and_lives_elsewhere(road: Line) -> None:
     road.deployed(road.v1, road.development)
     gone, here = replaced(road)
     assert "remove shop here first" in told(road, "deploy")
     assert "until none has been heard of for 10 minutes" in told(road, "removal")
     asked = removals.remove(by=road.owner, app=road.app, environment=road.development)
+    overseeing.unstick()
+    assert Run.objects.get(deployment=asked).phase == Phase.QUEUED, "the machine has as long to come back as it says"
+    asked_long_ago()
 
     overseeing.unstick()
 
@@ -84,6 +91,7 @@ def test_a_removal_waits_for_a_machine_that_may_be_there(road: Line, why: str) -
     road.deployed(road.v1, road.development)
     before, _ = replaced(road, minutes=9 if why == "lost for a short while" else 11)
     removals.remove(by=road.owner, app=road.app, environment=road.development)
+    asked_long_ago()
     if why == "another worker is there":
         Worker.objects.filter(pk=worker_of(road).pk).update(host=before.host)
     elif why == "the environment is in error":
