@@ -23,6 +23,7 @@ ALLOWED_HOSTS = [host.strip() for host in env.text("TOWPATH_ALLOWED_HOSTS", "*")
 CSRF_TRUSTED_ORIGINS = [TOWPATH_PUBLIC_URL] if TOWPATH_PUBLIC_URL else []
 
 INSTALLED_APPS = [
+    "projects.floor.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

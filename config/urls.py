@@ -1,5 +1,6 @@
 """Every address of the server."""
 
+from django.contrib import admin
 from django.urls import include, path
 
 from config import health
@@ -11,6 +12,7 @@ urlpatterns = [
     path("api/health", health.live),
     path("api/ready", health.ready),
     path("api/v1/", api.urls),
+    path("admin/", admin.site.urls),
     path("", include("projects.urls")),
     path("", include("environments.urls")),
 ]
