@@ -1,9 +1,12 @@
 """Organizations, who belongs to them, and their credentials without the credential."""
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 
 from projects.admin.records import Records, Rows, named
 from projects.models import AccessToken, Grant, Membership, Organization, User
+
+admin.site.unregister(Group)  # rights are grants here
 
 
 @admin.register(Organization)
