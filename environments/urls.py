@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from environments.views import apps, board, chains, environments, holds, live, managing, plans, runs, switcher
+from environments.views import apps, board, chains, environments, holds, lists, live, managing, plans, runs, switcher
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -35,6 +35,12 @@ urlpatterns = [
     ),
     path("environments/<uuid:environment_id>/<slug:part>", environments.part, name="environment-part"),
     path("holds/<uuid:hold_id>/lifting", holds.lifting, name="hold-lifting"),
+    path("runs", lists.runs, name="runs"),
+    path("releases", lists.releases, name="releases"),
+    path("endpoints", lists.endpoints, name="endpoints"),
+    path("workers", lists.workers, name="workers"),
+    path("activity", lists.activity, name="activity"),
+    path("activity.<str:form>", lists.activity_export, name="activity-export"),
     path("runs/<uuid:run_id>", runs.run, name="run"),
     path("runs/<uuid:run_id>/cancellation", runs.cancellation, name="run-cancellation"),
     path("runs/<uuid:run_id>/retry", runs.retry, name="run-retry"),

@@ -2,7 +2,7 @@
 // that show it. What is written to logs travels in streams of their own, see tails.js.
 //
 // A piece is an element with data-src, the address of the piece alone, and data-live, the subjects it shows:
-// `environment:1 app:2` is told of either, `environment:1+app:2` only of changes to both.
+// `environment:1 app:2` is told of either, `environment:1+app:2` only of changes to both, `run:*` of any run.
 // Without this script, reloading does the same.
 "use strict";
 (() => {
@@ -91,10 +91,11 @@
   const etags = new WeakMap(), waiting = new Set(), inFlight = new Set(), asked = new Map();
   let broken = 0, soon = 0;
   const pieces = () => document.querySelectorAll("[data-live][data-src]");
+  const any = (subject, subjects) => subject.endsWith("*") && subjects.some(each => each.startsWith(subject.slice(0, -1)));
   const touch = subjects => {
     const told = new Set(subjects);
     for (const piece of pieces())
-      if (piece.dataset.live.split(/\s+/).some(one => one && one.split("+").every(subject => told.has(subject)))) waiting.add(piece.dataset.src);
+      if (piece.dataset.live.split(/\s+/).some(one => one && one.split("+").every(subject => told.has(subject) || any(subject, subjects)))) waiting.add(piece.dataset.src);
     tell("changed", subjects);
     pump();
   };

@@ -18,7 +18,12 @@ from projects.access import Actor, Permission, allows
 PLACES = (
     ("Board", "board", ("board", "plan")),
     ("Environments", "environments", ("environment",)),
-    ("Projects", "projects", ("project", "app", "release")),
+    ("Releases", "releases", ("release", "releases")),
+    ("Runs", "runs", ("run",)),
+    ("Endpoints", "endpoints", ()),
+    ("Workers", "workers", ()),
+    ("Activity", "activity", ()),
+    ("Projects", "projects", ("project", "app")),
     ("Chain", "chain", ("chain", "stage")),
 )
 THEMES = {"light": "Light", "dark": "Dark", "": "System"}

@@ -1,0 +1,80 @@
+"""Every run: what was done or is being done, where, by whom, and how it ended."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+
+from environments import drawing, statuses
+from environments.models import Phase, Run, RunKind
+from environments.overview.lists import listing
+from environments.overview.lists.listing import Asked, Column, Listing
+from environments.runs import lookup
+from projects.access import Actor
+
+FILTERS = ("q", "phase", "kind", "project")
+COLUMNS = [
+    Column("Run", wide=False),
+    Column("Status", wide=False),
+    Column("What"),
+    Column("Environment"),
+    Column("Took"),
+    Column("Begun"),
+]
+
+
+def listed(actor: Actor, asked: Asked) -> Listing:
+    rows = lookup.visible(actor)
+    if asked.environment:
+        rows = rows.filter(environment=asked.environment)
+    if project := asked.project(actor):
+        rows = rows.filter(project=project)
+    if phase := asked.one_of("phase", Phase.values):
+        rows = rows.filter(phase=phase)
+    if kind := asked.one_of("kind", RunKind.values):
+        rows = rows.filter(kind=kind)
+    if words := asked.value("q"):
+        rows = rows.filter(_matches(words))
+    found, ends = listing.page(rows, asked)
+    return Listing(
+        columns=COLUMNS,
+        rows=[_row(run, asked) for run in found],
+        subjects="run:*",
+        filters=[
+            listing.choice(asked, "phase", "Status", Phase.choices, every="Every status"),
+            listing.choice(asked, "kind", "Kind", RunKind.choices, every="Every kind"),
+            listing.projects(asked, actor),
+        ],
+        search="Number, app, version, reason",
+        empty="Nothing has been run yet. Deploying a release or creating an environment makes a run.",
+        **ends,
+    )
+
+
+def _matches(words: str) -> Q:
+    number = words.removeprefix("#")
+    if number.isascii() and number.isdigit() and len(number) < 18:
+        return Q(number=int(number))
+    return Q(app__name__icontains=words) | Q(deployment__release__version__icontains=words) | Q(reason__icontains=words)
+
+
+def _row(run: Run, asked: Asked) -> list[Any]:
+    what = run.get_kind_display()
+    if run.deployment is not None:
+        release = run.deployment.release
+        what = f"{run.deployment.get_kind_display()} {run.app or ''} {release.version if release else ''}".strip()
+    elif run.app is not None:
+        what = f"{what} {run.app} {run.service}".strip()
+    took = ""
+    if run.started_at and run.finished_at:
+        took = statuses.duration((run.finished_at - run.started_at).total_seconds())
+    return [
+        listing.link(asked.to(reverse("run", args=[run.pk])), f"#{run.number}"),
+        listing.joined([drawing.drawn(statuses.phase_of(run.phase), ""), listing.small(run.reason)]),
+        what,
+        listing.link(asked.to(reverse("environment", args=[run.environment_id])), run.environment.title)
+        if run.environment
+        else "",
+        took,
+        listing.joined([drawing.ago(run.created_at), run.created_by.partition(":")[2] or run.created_by], " · "),
+    ]

@@ -1,0 +1,111 @@
+"""The lists of runs, releases, endpoints, workers and of all that happened."""
+
+import csv
+import io
+import tempfile
+from types import ModuleType
+from typing import Any
+
+import orjson
+from django.http import FileResponse, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from environments.overview.lists import activity as activity_list
+from environments.overview.lists import endpoints as endpoints_list
+from environments.overview.lists import listing
+from environments.overview.lists import releases as releases_list
+from environments.overview.lists import runs as runs_list
+from environments.overview.lists import workers as workers_list
+from environments.views.fragments import conditional
+from environments.views.shell import chosen_environment
+from projects.errors import NotFound
+from projects.views.signed_in import Visit, is_fragment, signed_in
+
+
+@require_safe
+@signed_in
+@conditional
+def runs(request: Visit) -> HttpResponse:
+    return _shown(request, runs_list, "Runs")
+
+
+@require_safe
+@signed_in
+@conditional
+def releases(request: Visit) -> HttpResponse:
+    return _shown(request, releases_list, "Releases")
+
+
+@require_safe
+@signed_in
+@conditional
+def endpoints(request: Visit) -> HttpResponse:
+    return _shown(request, endpoints_list, "Endpoints")
+
+
+@require_safe
+@signed_in
+@conditional
+def workers(request: Visit) -> HttpResponse:
+    return _shown(request, workers_list, "Workers")
+
+
+@require_safe
+@signed_in
+@conditional
+def activity(request: Visit) -> HttpResponse:
+    return _shown(request, activity_list, "Activity")
+
+
+def _shown(request: Visit, module: ModuleType, heading: str) -> HttpResponse:
+    asked = listing.asked(request.GET, module.FILTERS, chosen_environment(request))
+    context = {
+        "heading": heading,
+        "asked": asked,
+        "given": asked.given,
+        "listing": module.listed(request.actor, asked),
+        "here": request.get_full_path(),
+        "place": request.path,
+        "moments": [(name, asked.value(name)) for name in ("since", "until") if name in module.FILTERS],
+        "words": [(name, asked.value(name)) for name in ("actor", "object") if name in module.FILTERS],
+    }
+    return render(request, "lists/_list.html" if is_fragment(request) else "lists/page.html", context)
+
+
+@require_safe
+@signed_in
+def activity_export(request: Visit, form: str) -> HttpResponseBase:
+    """What the same filters list, oldest first, as a file: it is written first and given at the reader's own pace."""
+    if form not in {known for _, known in activity_list.FORMS}:
+        raise NotFound("Activity is exported as CSV or as JSON.")
+    asked = listing.asked(request.GET, activity_list.FILTERS, chosen_environment(request))
+    file = tempfile.TemporaryFile()  # noqa: SIM115 the answer closes it
+    events = activity_list.exported(request.actor, asked)
+    if form == "csv":
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        written = csv.writer(text)
+        written.writerow(("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence"))
+        for one in events:
+            written.writerow([_plain(value) for value in _columns(one)])
+        text.detach()
+    else:
+        file.write(b"[")
+        for number, one in enumerate(events):
+            file.write((b",\n" if number else b"\n") + orjson.dumps(one, default=str))
+        file.write(b"\n]\n")
+    file.seek(0)
+    kind = {"csv": "text/csv; charset=utf-8", "json": "application/json"}[form]
+    return FileResponse(file, as_attachment=True, filename=f"activity.{form}", content_type=kind)
+
+
+def _columns(told: dict[str, Any]) -> list[Any]:
+    names = ("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence")
+    return [told[name].get("name", "") if name == "object" else told[name] for name in names]
+
+
+def _plain(value: Any) -> str:
+    """As a spreadsheet shows it: what begins like a formula is no formula."""
+    text = value.isoformat() if hasattr(value, "isoformat") else "" if value is None else str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
