@@ -16,7 +16,6 @@ FILTERS = ("q", "phase", "kind", "project")
 COLUMNS = [
     Column("Run", wide=False),
     Column("Status", wide=False),
-    Column("What"),
     Column("Environment"),
     Column("Took"),
     Column("Begun"),
@@ -69,9 +68,8 @@ def _row(run: Run, asked: Asked) -> list[Any]:
     if run.started_at and run.finished_at:
         took = statuses.duration((run.finished_at - run.started_at).total_seconds())
     return [
-        listing.link(asked.to(reverse("run", args=[run.pk])), f"#{run.number}"),
+        listing.link(asked.to(reverse("run", args=[run.pk])), f"#{run.number} {what}"),
         listing.joined([drawing.drawn(statuses.phase_of(run.phase), ""), listing.small(run.reason)]),
-        what,
         listing.link(asked.to(reverse("environment", args=[run.environment_id])), run.environment.title)
         if run.environment
         else "",
