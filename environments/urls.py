@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from environments.views import apps, board, chains, environments, holds, lists, live, managing, plans, runs, switcher
+from environments.views import (
+    apps,
+    board,
+    chains,
+    environments,
+    holds,
+    lists,
+    live,
+    managing,
+    plans,
+    runs,
+    search,
+    switcher,
+)
 
 urlpatterns = [
     path("", board.board, name="board"),
@@ -10,6 +23,7 @@ urlpatterns = [
     path("board/chips", board.chips, name="board-chips"),
     path("board/apps/<uuid:app_id>", board.row, name="board-row"),
     path("board/columns/<uuid:environment_id>", board.column, name="board-column"),
+    path("search", search.search, name="search"),
     path("switcher", switcher.options, name="environment-switcher"),
     path("chain", chains.chain, name="chain"),
     path("chain/first", chains.first, name="chain-first"),
