@@ -21,6 +21,14 @@ def flag(name: str) -> bool:
     return text(name).lower() in {"1", "true", "yes", "on"}
 
 
+def number(name: str, default: int, *, least: int, most: int = 36_500) -> int:
+    """A whole number from `least` to `most`; anything else is refused rather than mended in silence."""
+    given = text(name, str(default))
+    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+        raise ValueError(f"{name} is {given!r}; it must be a whole number from {least} to {most}.")
+    return int(given)
+
+
 def home() -> Path:
     """$TOWPATH_HOME: where all state lives."""
     return Path(text("TOWPATH_HOME", str(ROOT / "var"))).absolute()

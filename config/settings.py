@@ -84,6 +84,11 @@ TOWPATH_BODY_BYTES = 1 << 20
 TOWPATH_ARTIFACT_BYTES = int(env.text("TOWPATH_ARTIFACT_MB", "512")) << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = TOWPATH_BODY_BYTES
 FILE_UPLOAD_HANDLERS = ["projects.archives.Uploads"]
+# How long things are kept, in days, and how many releases' directories each app keeps in an environment.
+TOWPATH_LOG_DAYS = env.number("TOWPATH_LOG_DAYS", 30, least=1)
+TOWPATH_SAMPLE_DAYS = env.number("TOWPATH_SAMPLE_DAYS", 1, least=1)
+TOWPATH_EVENT_DAYS = env.number("TOWPATH_EVENT_DAYS", 365, least=30)
+TOWPATH_RELEASES_KEPT = env.number("TOWPATH_RELEASES_KEPT", 3, least=2, most=20)
 # Live pages and event streams that one person may hold open in one process.
 TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.

@@ -21,6 +21,10 @@ class Reset(Gone):
     code = "reset"
 
 
+class Forgotten(Gone):
+    code = "reset"
+
+
 def events(
     by: Actor,
     *,
@@ -62,6 +66,9 @@ def number_of(organization: Organization, mark: str) -> int:
         raise Reset("The log was restored since; begin again without `after`.")
     if int(number) and not EventCounter.objects.filter(pk=organization.pk, last__gte=int(number)).exists():
         raise Reset("The log does not reach that far; begin again without `after`.")
+    kept = Event.objects.filter(organization_id=organization.pk).order_by("number").values_list("number", flat=True)
+    if int(number) + 1 < (kept.first() or 0):
+        raise Reset("What follows this event is older than the log is kept; begin again without `after`.")
     return int(number)
 
 

@@ -7,6 +7,8 @@ from projects.models import Event
 # `{name}` is the object's name, the rest comes from the event's data. Who did it is told beside the sentence.
 SENTENCES = {
     "organization.created": "Organization {name} created",
+    "organization.restored": "Restored from the backup of {taken_at}; what happened after it is not known here",
+    "history.swept": "The nightly sweep forgot {freed}",
     "member.added": "{name} added as {role}",
     "member.granted": "{name} given the role {role}",
     "member.removed": "{name} removed from the organization",

@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from environments.models import Deployment, DeploymentKind
 
-KEPT = 3
 LOOKED_AT = 60  # deployments of an app; an older directory is gone for certain
 # An app that was deployed ten thousand times costs no more than one that was deployed sixty times.
 WENT_LIVE = """
@@ -49,7 +50,7 @@ class Directories:
         return str(self.root(deployment))
 
     def keep(self, app_id: uuid.UUID, coming: Deployment | None) -> list[str]:
-        """The directories of the three releases that ran last, `coming` counted, under every name they may have."""
+        """The directories of the releases that ran last, `coming` counted, under every name they may have."""
         line = list(self.lines.get(app_id, []))
         if coming is not None and coming.kind != DeploymentKind.REMOVAL:
             line = [coming, *(one for one in line if one.pk != coming.pk)]
@@ -58,7 +59,7 @@ class Directories:
         for deployment in line:
             root = self.root(deployment)
             if root not in roots:
-                if len(roots) == KEPT:
+                if len(roots) == settings.TOWPATH_RELEASES_KEPT:
                     continue
                 roots.append(root)
             kept += [str(deployment.pk), str(root)]

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from environments.doing import conclusions
@@ -14,7 +15,6 @@ from projects import events
 
 logger = logging.getLogger(__name__)
 
-SAMPLES_KEPT = timedelta(hours=24)
 PLANS_KEPT = timedelta(days=7)
 # In a minute: more than a thousand environments measure, and no statement that anybody waits for.
 MOST_FORGOTTEN = 10_000
@@ -51,8 +51,9 @@ def prune() -> None:
 
     Past the ORM, which would read each plan with all that it says before it deletes it.
     """
+    samples_kept = timedelta(days=settings.TOWPATH_SAMPLE_DAYS)
     with connection.cursor() as cursor:
-        cursor.execute(_OLD_SAMPLES, [SAMPLES_KEPT.total_seconds(), MOST_FORGOTTEN])
+        cursor.execute(_OLD_SAMPLES, [samples_kept.total_seconds(), MOST_FORGOTTEN])
         cursor.execute(_OLD_PLANS, [PLANS_KEPT.total_seconds(), MOST_FORGOTTEN])
 
 

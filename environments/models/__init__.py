@@ -15,6 +15,7 @@ from environments.models.run import (
     RunStep,
     ServiceLogChunk,
 )
+from environments.models.sweep import Sweep
 from environments.models.worker import Worker, WorkerToken
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Stage",
     "StageEnvironment",
     "State",
+    "Sweep",
     "Worker",
     "WorkerToken",
 ]

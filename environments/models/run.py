@@ -114,6 +114,7 @@ class Run(models.Model):
             models.Index(fields=["lease_until"], condition=Q(phase="running"), name="run_leases"),
             models.Index(fields=["organization", "-created_at", "-id"], name="run_newest"),
             models.Index(fields=["environment", "-created_at", "-id"], name="run_newest_by_environment"),
+            models.Index(fields=["organization", "finished_at"], condition=Q(log_size__gt=0), name="run_logs_by_age"),
         ]
 
     def __str__(self) -> str:
@@ -182,7 +183,10 @@ class ServiceLogChunk(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["deployment", "service", "offset"], name="service_log_chunk_unique")
         ]
-        indexes = [models.Index(fields=["environment", "app", "service", "-id"], name="service_log_latest")]
+        indexes = [
+            models.Index(fields=["environment", "app", "service", "-id"], name="service_log_latest"),
+            models.Index(fields=["at"], name="service_log_by_age"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.service} {self.offset}+{self.count}"

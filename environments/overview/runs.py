@@ -1,6 +1,10 @@
 """A run's page: facts, attempts, steps and the log of one attempt."""
 
+from datetime import timedelta
 from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
 
 from environments.models import UNFINISHED, Phase, Run, RunStep
 from environments.runs import logs
@@ -70,6 +74,11 @@ def _end(run: Run, attempt: int, broken: dict[int, str]) -> str:
     return end or "over"
 
 
+def _is_old(run: Run) -> bool:
+    """Whether it ended before the time for which logs are kept."""
+    return run.finished_at is not None and timezone.now() - run.finished_at > timedelta(days=settings.TOWPATH_LOG_DAYS)
+
+
 def log(run: Run, *, attempt: int, q: str = "") -> dict[str, Any]:
     """The last lines of the attempt's log, numbered from 1; with `q` those that contain it."""
     total = logs.end(run.id, attempt)
@@ -79,4 +88,5 @@ def log(run: Run, *, attempt: int, q: str = "") -> dict[str, Any]:
         "q": q,
         "lines": [{**line, "n": line["n"] + 1} for line in found],
         "line_count": total,
+        "log_days": settings.TOWPATH_LOG_DAYS if _is_old(run) else 0,
     }

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 
 from environments.doing import assignments
-from environments.doing.directories import KEPT, LOOKED_AT, Directories
+from environments.doing.directories import LOOKED_AT, Directories
 from environments.models import Deployment, Environment, Plan, Run, Slot
 from environments.overview import environment as page
 from projects.models import App
@@ -105,7 +106,7 @@ def test_a_worker_is_told_by_what_went_live_last_however_much_there_was(harbour:
     assert [one.number for one in lines[often.id]] == list(range(MANY, MANY - LOOKED_AT, -1))
     assert [one.number for one in lines[seldom.id]] == [1]
     told = {slot["app"]["name"]: slot for slot in assignments.desired(harbour.workers[busy.id])["slots"]}
-    assert told["app-0"]["keep"] == [str(one.pk) for one in lines[often.id][:KEPT]]
+    assert told["app-0"]["keep"] == [str(one.pk) for one in lines[often.id][: settings.TOWPATH_RELEASES_KEPT]]
 
 
 def test_what_failed_again_and_again_does_not_hide_what_went_live_before(harbour: House, busy: Environment) -> None:

@@ -18,7 +18,7 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections, connection, connections
 
 from environments import hosts, tasks
-from environments.doing import overseeing, sweeping
+from environments.doing import overseeing, retention, sweeping
 from environments.doing.provisioners import addresses
 from environments.models import Run
 from environments.runs import claim
@@ -70,7 +70,7 @@ def work(*, also_seldom: bool = True) -> bool:
         _guard(addresses.close_released)
         with _alone() as alone:
             if alone:
-                for chore in (sweeping.sweep, overseeing.unstick, _send_couriers):
+                for chore in (sweeping.sweep, overseeing.unstick, _send_couriers, retention.sweep):
                     _guard(chore)
                 for chore in (sweeping.prune, _forget) if also_seldom else ():
                     _guard(chore)
