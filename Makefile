@@ -5,7 +5,7 @@ VENV := .venv/bin/python
 QUIET_HOME := TOWPATH_HOME=var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench lock format
+.PHONY: help up backup restore test check bench lock format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -13,6 +13,14 @@ help: ## show this list
 up: ## install what is missing and run Towpath until Ctrl-C (TOWPATH_HOME, TOWPATH_BIND, DATABASE_URL, REDIS_URL)
 	@$(PYTHON) config/up/install.py server
 	@$(VENV) -m config.up
+
+backup: ## put all that an installation keeps into one file, also while it runs (FILE, TOWPATH_HOME)
+	@$(PYTHON) config/up/install.py server
+	@$(VENV) -m config.up.backup "$(FILE)"
+
+restore: ## make an installation of a backup, in a home that has none (FILE, TOWPATH_HOME)
+	@$(PYTHON) config/up/install.py server
+	@$(VENV) -m config.up.restore "$(FILE)"
 
 test: ## run all tests on real servers, processes and a real browser
 	@$(PYTHON) config/up/install.py dev browser

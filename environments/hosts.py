@@ -79,7 +79,7 @@ def place(environment: Environment) -> Host:
     environment.refresh_from_db()
     if environment.host_id and environment.service_count:
         return host
-    first = _free_block(host)
+    first = free_block(host)
     Environment.objects.filter(pk=environment.pk).update(
         host=host,
         directory=str(Path(settings.INSTALLATION.environments_root) / str(environment.id)),
@@ -90,7 +90,8 @@ def place(environment: Environment) -> Host:
     return host
 
 
-def _free_block(host: Host) -> int:
+def free_block(host: Host) -> int:
+    """Where a stretch of ports begins that no environment on the host has."""
     taken = set(
         Environment.objects.filter(host=host, service_count__gt=0, terminated_at__isnull=True).values_list(
             "service_first", flat=True

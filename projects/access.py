@@ -107,6 +107,11 @@ class Actor:
         return self.user is not None and self.token is None
 
     @property
+    def is_system(self) -> bool:
+        """The control plane itself, which acts only to bring things back to what somebody wished before."""
+        return self.label == "system"
+
+    @property
     def role(self) -> Role | None:
         """The strongest role held anywhere, for words on pages."""
         return max((right.role for right in self.rights), key=RANK.__getitem__, default=None)

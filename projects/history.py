@@ -21,9 +21,6 @@ class Reset(Gone):
     code = "reset"
 
 
-class Forgotten(Gone):
-    code = "reset"
-
 
 def events(
     by: Actor,

@@ -22,6 +22,8 @@ LAST_ENDPOINT = 22_000
 SERVICES = 2000
 UIDS = 100_000
 UID_REGISTER = Path("/var/lib/towpath/uids")
+# In a home while a backup is being restored into it.
+RESTORING = ".restoring"
 
 
 @dataclass(kw_only=True)
@@ -109,6 +111,8 @@ def load(home: Path, bind: str = "") -> Installation:
     """The record of this home, made at the first start; `bind` is TOWPATH_BIND."""
     file = home / "installation.json"
     known = {field.name for field in fields(Installation)}
+    if (home / RESTORING).exists():
+        raise CannotStart(f"A restore into {home} did not come to its end; run `make restore` again.")
     if file.exists():
         record = {name: value for name, value in json.loads(file.read_text()).items() if name in known}
         found = Installation(**record)
@@ -119,20 +123,27 @@ def load(home: Path, bind: str = "") -> Installation:
     return found
 
 
-def choose(web: str) -> Installation:
-    """A new record; where nobody said on which address the web listens, that is chosen when it is its turn."""
+def choose(web: str, *, addresses: int = 0, beside: tuple[int, int, int] = (0, 0, 0)) -> Installation:
+    """A new record; where nobody said on which address the web listens, that is chosen when it is its turn.
+
+    With room for so many `addresses`, and `beside` another one that cannot be seen: its first endpoint, how many it
+    has, and its first port of services.
+    """
     host = web.rpartition(":")[0] or LOCAL
     identity = str(uuid.uuid4())
+    count = ENDPOINTS * -(-(addresses + FEW_ENDPOINTS) // ENDPOINTS)
+    avoided = range(beside[0], beside[0] + beside[1])
+    services = [first for first in (18_000, *range(22_000, 32_000, SERVICES)) if first != beside[2]]
     return Installation(
         id=identity,
         web=web,
         address=address_of(host),
         postgres_port=ports.anywhere(*POSTGRES),
         valkey_port=ports.anywhere(*VALKEY),
-        endpoint_first=free_block(host),
-        endpoint_count=ENDPOINTS,
+        endpoint_first=free_block(host, count, avoided),
+        endpoint_count=count,
         # Not in use until something is deployed, so here, too, others cannot be seen.
-        service_first=random.choice([18_000, *range(22_000, 32_000, SERVICES)]),
+        service_first=random.choice(services),
         service_count=SERVICES,
         uid_first=own_uids(identity),
     )
@@ -208,11 +219,16 @@ def taken_endpoints(record: Installation) -> list[int]:
     return [port for port in endpoints if not ports.is_free(port, record.host)]
 
 
-def free_block(host: str) -> int:
+def free_block(host: str, count: int = ENDPOINTS, avoided: range = range(0)) -> int:
     """Where a range of endpoints begins that nobody uses now.
 
     By lot, because an installation that is stopped cannot be seen, and will want its addresses again.
     """
-    blocks: list[int] = [*range(10_000, 14_000, ENDPOINTS), *range(20_000, LAST_ENDPOINT, ENDPOINTS)]
+    stretches = (range(10_000, 14_000), range(20_000, LAST_ENDPOINT))
+    blocks = [first for one in stretches for first in range(one.start, one.stop - count + 1, ENDPOINTS)]
+    blocks = [first for first in blocks if not range(max(first, avoided.start), min(first + count, avoided.stop))]
     random.shuffle(blocks)
-    return next((first for first in blocks if all(ports.is_free(first + n, host) for n in range(ENDPOINTS))), blocks[0])
+    free = (first for first in blocks if all(ports.is_free(first + n, host) for n in range(count)))
+    if not blocks:
+        raise CannotStart(f"There is no room for {count} addresses between ports 10000 and {LAST_ENDPOINT}.")
+    return next(free, blocks[0])

@@ -171,7 +171,7 @@ def check_hold(proposal: Proposal) -> str:
         return f"{held}. A rollback is never blocked."
     if proposal.enters and (proposal.lift_hold or proposal.by.is_person):
         return f"{held}. This {proposal.kind} lifts the hold."
-    if proposal.by.is_person:
+    if proposal.by.is_person or (proposal.by.is_system and not proposal.enters):
         return f"{held}. The hold stays."
     where = f"/environments/{proposal.environment.id}"
     if proposal.enters:

@@ -199,7 +199,7 @@ def test_a_reader_whose_place_is_forgotten_is_told_to_begin_anew() -> None:
     forget(organization)
 
     for place in (0, 2):
-        with pytest.raises(history.Forgotten) as refused:
+        with pytest.raises(history.Reset) as refused:
             history.events(by, after=f"1-{place}")
         assert refused.value.code == "reset"
     assert [one.number for one in history.events(by, after="1-3")] == [4, 5]

@@ -128,12 +128,13 @@ def _token(environment: Environment, progress: Progress) -> None:
 def _start_programs(environment: Environment, progress: Progress) -> None:
     environment.refresh_from_db()
     supervising = supervisor()
+    # Before its projects, which lie in the same directory: after a restore there is none.
+    worker = prepare_worker(environment, progress)
     prepared = Account.objects.filter(environment=environment, project__isnull=False, prepared_at__isnull=False)
     for account in prepared.select_related("project"):
         if account.project:
             project_places.keep(environment, account.project, prepare_project(environment, account, progress), progress)
             progress.say(f"The supervisor of {account.project.key} runs.")
-    worker = prepare_worker(environment, progress)
     if not holds(*_given(environment)):
         # One that came up with another token has another place, or none: it begins again with its own.
         supervising.take_away(worker_program(environment), progress)
