@@ -3,8 +3,10 @@
 import functools
 import os
 import pwd
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -171,18 +173,24 @@ def check_version(target: Cluster) -> None:
     if not file.exists():
         return
     there, ours = file.read_text().strip(), major()
-    if there != ours:
-        raise CannotStart(
-            f"{target.directory} was written by PostgreSQL {there}; installed is {ours}. Nothing was changed.\n"
-            f"To move it:\n"
-            f"  1. start it with PostgreSQL {there}:  postgres -D '{target.directory}' -c port={target.port}\n"
-            f"  2. dump it:  pg_dump -Fc -h 127.0.0.1 -p {target.port} -U {SUPERUSER} {DATABASE} > towpath.dump\n"
-            f"     (the password is in keys/postgres-superuser), and stop it\n"
-            f"  3. put the directory aside:  mv '{target.directory}' '{target.directory}.{there}'\n"
-            f"  4. run `make up` once and stop it, start PostgreSQL {ours} as in 1, and restore:\n"
-            f"     pg_restore --clean --if-exists -h 127.0.0.1 -p {target.port} -U {SUPERUSER} -d {DATABASE} "
-            f"towpath.dump"
-        )
+    if there == ours:
+        return
+    home = target.directory.parent
+    serve = [*unprivileged(target.directory), "postgres", "-D", str(target.directory)]
+    serve += ["-c", f"port={target.port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+    dump = ["pg_dump", "-Fc", "-h", "127.0.0.1", "-p", str(target.port), "-U", SUPERUSER, "-f", "towpath.dump"]
+    password = f'PGPASSWORD="$(cat {shlex.quote(str(home / "keys" / "postgres-superuser"))})"'
+    load = [f"TOWPATH_HOME={shlex.quote(str(home))}", shlex.quote(sys.executable), "-m", "config.up.load towpath.dump"]
+    raise CannotStart(
+        f"{target.directory} was written by PostgreSQL {there}; installed is {ours}. Nothing was changed.\n"
+        f"To move it, in the project's directory, with the programs of PostgreSQL {there} on PATH for steps 1 and 2:\n"
+        f"  1. serve it, in a terminal of its own:\n     {shlex.join(serve)}\n"
+        f"  2. dump it, then stop the server with Ctrl-C:\n     {password} {shlex.join([*dump, DATABASE])}\n"
+        f"  3. put the directory aside:\n"
+        f"     {shlex.join(['mv', str(target.directory), f'{target.directory}.{there}'])}\n"
+        f"  4. load it:\n     {' '.join(load)}\n"
+        f"  5. `make up`; when all is there, delete the dump and {target.directory}.{there}"
+    )
 
 
 @functools.cache
