@@ -5,6 +5,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from environments import disk
 from environments.doing import judging
 from environments.models import (
     UNFINISHED,
@@ -153,7 +154,11 @@ def _measure(environment: Environment, worker: Worker, resources: Any, *, now: d
         total: dict[str, Any] = {name: sum(part[name] for part in parts) for name in mine}
         Sample.objects.create(environment=environment, at=now, **total)
         Environment.objects.filter(pk=environment.pk).update(resources=total)
-    Worker.objects.filter(pk=worker.pk).update(system_info=worker.system_info | {"resources": mine})
+    room = disk.read(resources.get("disk")) if isinstance(resources, dict) else None
+    if disk.is_scarce(room) != disk.is_scarce(disk.known(worker.system_info)):
+        hints.ring(environment.organization_id, [f"environment:{environment.pk}"])
+    seen = mine | ({"disk": room} if room else {})
+    Worker.objects.filter(pk=worker.pk).update(system_info=worker.system_info | {"resources": seen})
     return due
 
 

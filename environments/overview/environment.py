@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from environments import statuses
+from environments import disk, statuses
 from environments.models import (
     LIFECYCLE_KINDS,
     UNFINISHED,
@@ -53,6 +53,7 @@ def head(environment: Environment, actor: Actor) -> dict[str, Any]:
         "actions": _actions(environment, may_operate=may_operate),
         "may_operate": may_operate,
         "announce": _announced(environment),
+        "full": disk.scarce(environment) if environment.state == State.RUNNING else "",
     }
 
 

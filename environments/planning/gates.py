@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models.functions import Now
 
-from environments import hosts
+from environments import disk, hosts
 from environments.models import DeploymentKind, Environment, Host, State, Worker
 from environments.planning import addresses, history, holding, stages
 from environments.planning.proposals import Proposal
@@ -213,6 +213,15 @@ def check_addresses(proposal: Proposal) -> str:
     return f"The services {_listed(wanting)} get addresses for life."
 
 
+def check_disk(proposal: Proposal) -> str:
+    """What is removed makes room, and a rollback returns to a directory that is there."""
+    if proposal.release is None or proposal.kind == DeploymentKind.ROLLBACK:
+        return ""
+    if full := disk.scarce(proposal.environment, home=proposal.slot.placement):
+        raise Closed(f"{full}; free some, then try again.", fix_url=f"/environments/{proposal.environment.id}")
+    return ""
+
+
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -225,6 +234,7 @@ CHECKS: dict[str, Callable[[Proposal], str]] = {
     "hold": check_hold,
     "in-flight": check_in_flight,
     "addresses": check_addresses,
+    "disk": check_disk,
 }
 TITLES = {
     "artifact": "Artifact",
@@ -234,4 +244,5 @@ TITLES = {
     "hold": "Hold",
     "in-flight": "Other deployments",
     "addresses": "Addresses",
+    "disk": "Disk",
 }

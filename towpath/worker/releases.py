@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from towpath.worker import programs
+from towpath.worker import disk, programs
 from towpath.worker.attempts import Attempt, Errored, Failed
 from towpath.worker.control_plane import Refused, Unreachable
 from towpath.worker.journal import say
@@ -35,6 +35,7 @@ def returnable(worksite: Worksite, supervisor: Supervisor, app: str, deployment:
 def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release: str) -> str:
     """A fresh directory with the artifact's content in it; answers a sentence for the run page."""
     specification = attempt.specification
+    disk.check(supervisor.layout.releases)
     worksite.routes.record_release(
         specification.app,
         release,

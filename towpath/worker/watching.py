@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from towpath.worker import health, messages
+from towpath.worker import disk, health, messages
 from towpath.worker.journal import say
 from towpath.worker.judging import Watched, judge
 from towpath.worker.reconciling import Reconciler
@@ -94,7 +94,9 @@ class Watcher:
             self._slot(supervisors.get(current.project), current, looks.get(current.project, {}))
             for current in currents
         ]
-        resources = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
+        resources: dict[str, Any] = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
+        if left := disk.room(self.worksite.layout.root):
+            resources["disk"] = left
         return {"slots": slots, "resources": resources, "missing": list(self.reconciler.missing)}
 
     def _hear(self, project: str) -> Heard | None:
