@@ -66,10 +66,10 @@ def report(request: HttpRequest, id: UUID, body: ReportIn) -> dict[str, bool]:
 
 
 @router.post("/runs/{id}/log-chunks", auth=ENDING)
-def log_chunks(request: HttpRequest, id: UUID, body: LogChunkIn) -> dict[str, int]:
+def log_chunks(request: HttpRequest, id: UUID, body: LogChunkIn) -> dict[str, int | bool]:
     worker = worker_of(request)
     _own(worker, id)
-    return {"next": logs.append(id, body.attempt, worker, body.offset, body.lines)}
+    return {"next": logs.append(id, body.attempt, worker, body.offset, body.lines), "full": logs.is_full(id)}
 
 
 @router.post("/runs/{id}/seal", auth=WORKING)

@@ -68,6 +68,11 @@ def _store(run: Run, attempt: int, offset: int, lines: list[dict[str, Any]]) -> 
     Run.objects.filter(pk=run.pk).update(log_size=F("log_size") + size)
 
 
+def is_full(run_id: uuid.UUID) -> bool:
+    """Whether nothing that the run writes from now on is kept."""
+    return Run.objects.filter(pk=run_id, log_size__gte=MOST_BYTES).exists()
+
+
 def cleaned(line: dict[str, Any]) -> dict[str, Any]:
     """A line as it is kept: known fields, no NUL, not longer than a page can show."""
     text = str(line.get("text", "")).replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -88,7 +88,10 @@ def test_a_deployment_goes_all_its_way_over_the_wire() -> None:
     step = {"n": 2, "name": "install", "phase": "running", "detail": "", "exit_code": None}
     assert speaker.post(f"/runs/{run['id']}/reports", about | {"step": step}) == {"cancel": False}
     lines = [{"at": "2026-01-01T00:00:00Z", "step": 2, "stream": "out", "text": "hello"}]
-    assert speaker.post(f"/runs/{run['id']}/log-chunks", about | {"offset": 0, "lines": lines}) == {"next": 1}
+    assert speaker.post(f"/runs/{run['id']}/log-chunks", about | {"offset": 0, "lines": lines}) == {
+        "next": 1,
+        "full": False,
+    }
     renewed = speaker.post("/workers/me/renewals", {"runs": [{"id": run["id"], **about}], "status": "busy"})
     assert renewed["runs"] == [{"id": run["id"], "attempt": 1, "held": True, "cancel": False}]
     speaker.post(f"/runs/{run['id']}/seal", about)

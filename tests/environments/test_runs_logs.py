@@ -86,6 +86,7 @@ def test_nul_and_half_characters_and_endless_lines_are_made_fit() -> None:
 def test_a_run_keeps_so_much_and_then_a_marked_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     run = begun()
     monkeypatch.setattr(logs, "MOST_BYTES", 2_000)
+    assert not logs.is_full(run.pk)
     for n in range(10):
         logs.append(run.pk, 1, "me", n * 5, [line(f"{n}.{k} " + "z" * 50) for k in range(5)])
 
@@ -93,6 +94,7 @@ def test_a_run_keeps_so_much_and_then_a_marked_cut(monkeypatch: pytest.MonkeyPat
 
     assert found[-1] == logs.CUT and found.count(logs.CUT) == 1
     assert sum(chunk.size for chunk in LogChunk.objects.filter(run=run)) == 2_000
+    assert logs.is_full(run.pk)
 
 
 def test_an_attempt_that_is_over_adds_nothing() -> None:

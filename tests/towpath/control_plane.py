@@ -27,6 +27,7 @@ class ControlPlane:
         self.down = False
         self.lease = 30.0
         self.terminated = False
+        self.most_lines = 1 << 30  # that a run keeps
         self.refuse_sessions = False
         self.gone = ""  # the code of a 410 that answers everything
         self.break_after: dict[str, int] = {}  # path part -> how many answers are lost although the request was heard
@@ -249,7 +250,8 @@ class ControlPlane:
         if what == "log-chunks":
             for n, line in enumerate(body["lines"], start=body["offset"]):
                 record["lines"].setdefault((body["attempt"], n), line)
-            return 200, {}
+            record["chunks"] = record.get("chunks", 0) + 1
+            return 200, {"full": len(record["lines"]) >= self.most_lines}
         if what == "seal":
             if record["cancel"]:
                 return 409, {"code": "cancelled", "detail": "cancelled"}

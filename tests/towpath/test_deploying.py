@@ -60,6 +60,18 @@ def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app
     assert len(directories(site, app)) == 1
 
 
+def test_of_a_step_that_writes_without_end_no_more_is_sent_than_is_kept(site, control_plane, app, monkeypatch):
+    monkeypatch.setattr(control_plane, "most_lines", 1000)
+    steps = [{"n": 1, "name": "talk", "run": "yes | head -n 300000; echo done; exit 4", "timeout": 60}]
+
+    record = control_plane.wait(control_plane.submit(deployment(app, "1.0", steps=steps)))
+
+    assert 1000 <= len(record["lines"]) < 3000
+    assert record["chunks"] < 10
+    # Whoever reads why it failed still finds its last words.
+    assert record["conclusion"]["last_lines"][-1] == "done"
+
+
 def test_a_step_that_takes_too_long_is_ended_with_all_it_started(site, control_plane, app, tmp_path):
     mark = f"sleep 98{time.time_ns() % 10**6}"
     steps = [{"n": 1, "name": "hang", "run": f"{mark} & {mark}", "timeout": 1}]

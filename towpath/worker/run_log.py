@@ -50,7 +50,7 @@ class RunLog:
                 return False
             body = {"attempt": self.attempt, "offset": self._sent, "lines": chunk}
             try:
-                session.call(f"/runs/{self.run}/log-chunks", body, timeout=10)
+                answer = session.call(f"/runs/{self.run}/log-chunks", body, timeout=10)
             except (Unreachable, NotWelcome):
                 return False
             except Refused as refusal:
@@ -58,6 +58,10 @@ class RunLog:
             with self._lock:
                 del self._lines[: len(chunk)]
                 self._sent += len(chunk)
+                if answer.get("full"):
+                    # It keeps no more of this run: a step that writes without end is not sent any further.
+                    self._closed = True
+                    self._lines.clear()
                 return bool(self._lines)
 
     def _refused(self, chunk: list[dict[str, Any]], refusal: Refused) -> bool:
