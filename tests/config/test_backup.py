@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from config.env import ROOT
+from config.up import survivors
 from tests.config.installations import MANIFEST, Running, answers, wait_for
 
 PHRASE = "a long enough phrase"
@@ -281,3 +282,30 @@ def test_a_stopped_installation_can_be_backed_up_too(second: Running, folder: Pa
 
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
     assert second.processes() == []
+
+
+def test_a_restore_that_was_killed_leaves_nothing_that_starts_and_can_be_done_again(
+    backup: tuple[Path, list[str]], folder: Path
+) -> None:
+    home = folder / "killed"
+    restoring = subprocess.Popen(
+        [sys.executable, "-m", "config.up.restore", str(backup[0])],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "TOWPATH_HOME": str(home), "TOWPATH_PASSPHRASE": PHRASE},
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_for(lambda: (home / ".restoring" / "postgres" / "postmaster.pid").exists(), seconds=60)
+    identity = json.loads((home / ".restoring" / "installation.json").read_text())["id"]
+    restoring.kill()
+    restoring.wait()
+    started = Running(home)
+    assert started.until_ended() == 1
+    assert "run `make restore` again" in started.output()
+
+    outcome = command("restore", home, backup[0])
+
+    assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+    assert survivors.find(identity) == []
+    assert started.record["id"] != identity
+    assert not (home / ".restoring").exists()

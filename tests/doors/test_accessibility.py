@@ -69,14 +69,16 @@ def in_motion(harbour: House, app: App, places: list[Environment]) -> Run:
 
 @pytest.fixture
 def troubled(harbour: House) -> list[Environment]:
-    """One in error, one stopped, one with a very long name, one being provisioned."""
-    broken, resting, long = (harbour.environment(name) for name in ("broken", "resting", LONG))
+    """One in error, one stopped, one with a very long name that is being provisioned, one on a disk that is full."""
+    broken, resting, long, full = (harbour.environment(name) for name in ("broken", "resting", LONG, "full"))
+    disk = {"free": 1_000_000, "total": 100_000_000}
+    observing.observe(harbour.workers[full.id], {"slots": [], "resources": {"disk": disk}})
     Environment.objects.filter(pk=broken.pk).update(state=State.ERROR, error_message=f"The host is full: {LINE}")
     Environment.objects.filter(pk=resting.pk).update(state=State.STOPPED)
     Environment.objects.filter(pk=long.pk).update(state=State.PROVISIONING, tags=["north", "a-longer-tag"])
     provision = Run.objects.get(environment=long, kind=RunKind.PROVISION)
     Run.objects.filter(pk=provision.pk).update(phase="running", finished_at=None)
-    return [broken, resting, long]
+    return [broken, resting, long, full]
 
 
 @pytest.mark.parametrize("width", [1440, 390])
