@@ -66,6 +66,43 @@ def database(url: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Smtp:
+    """The server that takes letters; without a host nothing is mailed."""
+
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+
+
+def smtp(url: str, password_file: str = "") -> Smtp:
+    """`smtps://user@host:port`, also `smtp+starttls` and, for one's own relay, `smtp`; the password is in a file."""
+    if not url:
+        return Smtp()
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname or parts.password:
+        raise ValueError(
+            "TOWPATH_SMTP_URL must be smtps://user@host, smtp+starttls://user@host or smtp://host, without a password: "
+            "that stands in the file which TOWPATH_SMTP_PASSWORD_FILE names."
+        )
+    if (parts.username or password_file) and parts.scheme == "smtp":
+        raise ValueError("TOWPATH_SMTP_URL: a password is sent to smtps:// or smtp+starttls:// only.")
+    return Smtp(
+        host=parts.hostname,
+        port=parts.port or PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=Path(password_file).read_text().strip() if password_file else "",
+        starttls=parts.scheme == "smtp+starttls",
+        tls=parts.scheme == "smtps",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Installation:
     """What `make up` found out about this machine; `None` ranges mean: nothing is provisioned here."""
 

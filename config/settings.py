@@ -26,7 +26,6 @@ INSTALLED_APPS = [
     "projects.floor.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -94,6 +93,13 @@ TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.
 TOWPATH_STREAM_RECHECK = float(env.text("TOWPATH_STREAM_RECHECK", "30"))
 
+# Invitations and links to set a password are mailed where a server is named.
+SMTP = env.smtp(env.text("TOWPATH_SMTP_URL"), env.text("TOWPATH_SMTP_PASSWORD_FILE"))
+EMAIL_HOST, EMAIL_PORT, EMAIL_TIMEOUT = SMTP.host, SMTP.port, 5
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = SMTP.user, SMTP.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = SMTP.starttls, SMTP.tls
+DEFAULT_FROM_EMAIL = env.text("TOWPATH_MAIL_FROM", "towpath@localhost")
+
 AUTH_USER_MODEL = "projects.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 if env.flag("TOWPATH_TESTING"):
@@ -104,6 +110,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+SESSION_ENGINE = "projects.session_store"
+# A link to set a new password is good for a day.
+PASSWORD_RESET_TIMEOUT = 86400
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = TOWPATH_PUBLIC_URL.startswith("https://")

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from environments.views import (
+    account,
     apps,
     board,
     chains,
@@ -11,10 +12,12 @@ from environments.views import (
     lists,
     live,
     managing,
+    members,
     plans,
     runs,
     search,
     switcher,
+    tokens,
 )
 
 urlpatterns = [
@@ -67,6 +70,23 @@ urlpatterns = [
     path("apps/<uuid:app_id>", apps.app, name="app"),
     path("apps/<uuid:app_id>/releases/new", apps.new_release, name="release-new"),
     path("releases/<uuid:release_id>", apps.release, name="release"),
+    path("members", members.members, name="members"),
+    path("members/<uuid:member_id>", members.member, name="member"),
+    path("members/<uuid:member_id>/grants", members.give, name="member-grants"),
+    path("members/<uuid:member_id>/grants/<uuid:grant_id>/removal", members.take_away, name="member-grant-removal"),
+    path("members/<uuid:member_id>/deactivation", members.deactivation, name="member-deactivation"),
+    path("members/<uuid:member_id>/activation", members.activation, name="member-activation"),
+    path("members/<uuid:member_id>/removal", members.removal, name="member-removal"),
+    path("members/<uuid:member_id>/reset-link", members.reset_link, name="member-reset-link"),
+    path("invitations/new", members.invite, name="member-invite"),
+    path("invitations/<uuid:invitation_id>/revocation", members.revocation, name="member-invitation-revocation"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/new", tokens.new, name="token-new"),
+    path("tokens/<uuid:token_id>/revocation", tokens.revocation, name="token-revocation"),
+    path("account", account.account, name="account"),
+    path("account/password", account.password, name="account-password"),
+    path("account/sessions/others/end", account.end_others, name="account-sessions-end"),
+    path("account/sessions/<slug:session_id>/end", account.end, name="account-session-end"),
     path("sample", apps.sample, name="sample"),
     path("live", live.through_the_front_door, name="live"),
     path("live/runs/<uuid:run_id>/log", live.through_the_front_door, name="live-run-log"),

@@ -153,14 +153,17 @@ def system(organization: Organization) -> Actor:
 
 
 def of_user(user: User, organization: Organization) -> Actor:
-    """A person in an organization; NotFound where they are not a member."""
-    if not user.is_active or not Membership.objects.filter(user=user, organization=organization).exists():
+    """A person in an organization; NotFound where they are not a member, or deactivated."""
+    active = Membership.objects.filter(user=user, organization=organization, deactivated_at=None)
+    if not user.is_active or not active.exists():
         raise NotFound("There is no such organization.")
     return Actor(f"user:{user.username}", organization, rights_of(user, organization), user)
 
 
 def rights_of(user: User, organization: Organization) -> tuple[Right, ...]:
-    grants = Grant.objects.filter(membership__user=user, membership__organization=organization)
+    grants = Grant.objects.filter(
+        membership__user=user, membership__organization=organization, membership__deactivated_at=None
+    )
     return tuple(right_of(grant.role, grant.project_id, grant.environment_id) for grant in grants)
 
 

@@ -4,8 +4,7 @@ import secrets
 import uuid
 from typing import cast
 
-from django.contrib.auth import authenticate
-from django.contrib.sessions.models import Session
+from django.contrib.auth import authenticate, login
 from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -16,21 +15,21 @@ from projects import access, batches, limits
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
-from projects.models import AccessToken, Organization, User
+from projects.models import AccessToken, Organization, User, UserSession
+from projects.session_store import ADDRESS, AGENT, ORGANIZATION, SINCE, SessionStore
 
 # Failures in a window. Together name and address tell one guesser; each alone is bounded loosely, so that neither a
 # stranger can lock somebody out quickly nor one of many behind a proxy all the others.
 SIGN_INS, OF_ONE_NAME, OF_ONE_ADDRESS = 10, 50, 200
 BEARERS = 60
 WINDOW = 300
-SESSION_ORGANIZATION = "organization"
 _ACTOR = "_towpath_actor"
 # Written by hand, because every page begins with it: composing this join costs six times as much as running it.
 _MEMBERSHIPS = """
 SELECT o.id, o.name, o.event_epoch, o.created_at, g.role, g.project_id, g.environment_id
 FROM projects_membership m JOIN projects_organization o ON o.id = m.organization_id
 LEFT JOIN projects_grant g ON g.membership_id = m.id
-WHERE m.user_id = %s ORDER BY m.created_at, m.id, g.id
+WHERE m.user_id = %s AND m.deactivated_at IS NULL ORDER BY m.created_at, m.id, g.id
 """
 _ORGANIZATIONS = "_towpath_organizations"
 
@@ -61,6 +60,14 @@ def sign_in(*, username: str, password: str, address: str) -> User:
     return user
 
 
+def begin_session(request: HttpRequest, user: User) -> None:
+    """Sign this browser in, and note what its person needs to know it by in the list of their sessions."""
+    login(request, user)
+    request.session[SINCE] = timezone.now().isoformat()
+    request.session[AGENT] = request.headers.get("User-Agent", "")[:300]
+    request.session[ADDRESS] = request.META.get("REMOTE_ADDR", "")[:64]
+
+
 def actor_of_request(request: HttpRequest) -> Actor:
     """The person signed in, acting in the organization their session names, else in their first one."""
     known: Actor | None = getattr(request, _ACTOR, None)
@@ -75,6 +82,8 @@ def _of_session(request: HttpRequest) -> Actor:
     user = request.user
     if not isinstance(user, User) or not user.is_active:
         raise NotAuthenticated("Sign in to see this page.")
+    if isinstance(request.session, SessionStore):
+        request.session.touch()
     organizations: dict[uuid.UUID, Organization] = {}
     rights: dict[uuid.UUID, list[access.Right]] = {}
     with connection.cursor() as cursor:
@@ -89,7 +98,7 @@ def _of_session(request: HttpRequest) -> Actor:
     setattr(request, _ORGANIZATIONS, list(organizations.values()))
     if not organizations:
         raise NotFound("You are not a member of any organization; ask an owner to add you.")
-    wanted = request.session.get(SESSION_ORGANIZATION)
+    wanted = request.session.get(ORGANIZATION)
     named = [one for one in organizations.values() if str(one.id) == wanted]
     organization = (named or list(organizations.values()))[0]
     return Actor(f"user:{user.username}", organization, tuple(rights[organization.id]), user)
@@ -104,12 +113,12 @@ def organizations_of_request(request: HttpRequest) -> list[Organization]:
 def choose_organization(request: HttpRequest, organization: Organization) -> None:
     """From now on this session acts in `organization`; NotFound where the person is not a member."""
     access.of_user(cast(User, request.user), organization)
-    request.session[SESSION_ORGANIZATION] = str(organization.pk)
+    request.session[ORGANIZATION] = str(organization.pk)
 
 
 def forget_sessions() -> int:
     """Delete the sessions that have ended by themselves; nobody who comes back with one would be let in."""
-    return batches.forget(Session.objects.filter(expire_date__lt=Now()))
+    return batches.forget(UserSession.objects.filter(expire_date__lt=Now()))
 
 
 def actor_of_bearer(header: str, *, address: str = "") -> Actor:
@@ -122,7 +131,7 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     token = (
         AccessToken.objects.select_related("organization", "owner")
         .filter(digest=found, revoked_at__isnull=True, owner__is_active=True)
-        .filter(owner__memberships__organization=F("organization"))
+        .filter(owner__memberships__organization=F("organization"), owner__memberships__deactivated_at=None)
         .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
         .first()
     )

@@ -35,6 +35,12 @@ def count(name: str, *, seconds: int) -> None:
     _raise(_window(name, seconds), seconds)
 
 
+def spend(name: str, *, most: int, seconds: int) -> None:
+    """Count one of `name`, TooMany where that is more than `most` in the present window of `seconds`."""
+    check(name, most=most, seconds=seconds)
+    count(name, seconds=seconds)
+
+
 def _window(name: str, seconds: int) -> str:
     return f"towpath:limit:{name}:{int(time.time()) // seconds}"
 

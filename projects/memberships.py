@@ -1,15 +1,14 @@
-"""Who belongs to an organization: adding people and giving them grants."""
+"""Who belongs to an organization: adding people, giving them grants, deactivating and removing them."""
 
 import uuid
 
-from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 
-from projects import access, events, names, scopes
+from projects import access, events, names, scopes, sessions
 from projects.access import RANK, Actor, Permission
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import AccessToken, Event, Grant, Membership, Organization, Project, Role, User
@@ -56,7 +55,7 @@ def add(
     events.record(
         "member.added" if made else "member.granted",
         by=by,
-        object={"kind": "member", "id": membership.id, "name": membership.user.username},
+        object=named(membership),
         project_id=project.id if project else None,
         environment_id=environment_id,
         role=given.value,
@@ -67,7 +66,7 @@ def add(
 def _join(username: str, password: str, organization: Organization) -> Membership:
     known = User.objects.filter(names.same("username", username.strip())).first()
     if known is None:
-        return Membership.objects.create(user=_make(username, password), organization=organization)
+        return Membership.objects.create(user=make_user(username, password), organization=organization)
     # One sentence whoever it is: that a name is taken is all that may be learnt of another organization's people. And
     # nobody's password is set anew here: who could do that would sign in as them wherever else they belong.
     if password or not _may_return(known, organization):
@@ -75,14 +74,14 @@ def _join(username: str, password: str, organization: Organization) -> Membershi
             "This user name is taken; choose another. Somebody who was a member here comes back without a password: "
             "leave it out, they keep theirs."
         )
-    # Removing ended what they had made; it does not come back with them.
-    left = AccessToken.objects.filter(organization=organization, owner=known, revoked_at=None)
-    left.update(revoked_at=timezone.now())
     try:
         with transaction.atomic():
-            return Membership.objects.create(user=known, organization=organization)
+            membership = Membership.objects.create(user=known, organization=organization)
     except IntegrityError:
         raise AlreadyMember(f"{username} is being added at this moment; look again.") from None
+    # Removing ended what they had made; it does not come back with them.
+    revoke_tokens(membership)
+    return membership
 
 
 def _may_return(user: User, organization: Organization) -> bool:
@@ -93,7 +92,8 @@ def _may_return(user: User, organization: Organization) -> bool:
     return removed.filter(object__name=user.username).exists()
 
 
-def _make(username: str, password: str) -> User:
+def make_user(username: str, password: str | None) -> User:
+    """A person of a new name, without a password until they set one; Invalid names the field that will not do."""
     username = username.strip()
     try:
         UnicodeUsernameValidator()(username)
@@ -102,11 +102,10 @@ def _make(username: str, password: str) -> User:
     if len(username) > 150:
         raise Invalid.field("username", "use at most 150 characters")
     user = User(username=username)
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        raise Invalid.field("password", " ".join(error.messages)) from None
-    user.set_password(password)
+    if password is None:
+        user.set_unusable_password()
+    else:
+        sessions.set_password(user, password)
     try:
         with transaction.atomic():
             user.save()
@@ -125,25 +124,87 @@ def known_role(role: str) -> Role:
 @events.operation
 def remove(membership: Membership, *, by: Actor) -> None:
     """End a membership; the last owner stays."""
+    found = held(membership, by=by)
+    check_owner_stays(found, by=by, what="removed")
+    tokens = _end_presence(found)
+    events.record("member.removed", by=by, object=named(found), tokens=tokens)
+    found.delete()
+
+
+@events.operation
+def deactivate(membership: Membership, *, by: Actor) -> None:
+    """Nothing is theirs to do here until they are activated again: sessions and tokens end at once, grants are kept."""
+    found = held(membership, by=by)
+    if found.deactivated_at is not None:
+        return
+    if by.user is not None and found.user_id == by.user.pk:
+        raise Conflict("You cannot deactivate yourself; another admin can.", code="yourself")
+    check_owner_stays(found, by=by, what="deactivated")
+    tokens = _end_presence(found)
+    found.deactivated_at = timezone.now()
+    found.save(update_fields=["deactivated_at"])
+    events.record("member.deactivated", by=by, object=named(found), tokens=tokens)
+
+
+@events.operation
+def activate(membership: Membership, *, by: Actor) -> None:
+    """With the grants they had; tokens do not come back."""
+    found = held(membership, by=by)
+    if found.deactivated_at is None:
+        return
+    if Grant.objects.filter(membership=found, role=Role.OWNER).exists():
+        access.require(by, Permission.MANAGE_OWNERS)
+    revoke_tokens(found)
+    found.deactivated_at = None
+    found.save(update_fields=["deactivated_at"])
+    events.record("member.activated", by=by, object=named(found))
+
+
+def held(membership: Membership, *, by: Actor) -> Membership:
+    """The membership as it is now, behind the organization's lock: who counts owners there sees no other change."""
     access.require_own(by, membership.organization_id)
     access.require(by, Permission.MANAGE_MEMBERS)
-    organization = Organization.objects.select_for_update(no_key=True).get(pk=by.organization.pk)
-    if not Membership.objects.filter(pk=membership.pk).exists():
+    Organization.objects.select_for_update(no_key=True).get(pk=membership.organization_id)
+    found = Membership.objects.select_related("user").filter(pk=membership.pk).first()
+    if found is None:
         raise NotFound(MISSING)
-    # All of them, not those that were found with it.
-    roles = set(Grant.objects.filter(membership=membership).values_list("role", flat=True))
-    if Role.OWNER in roles:
-        if not access.allows(by, Permission.MANAGE_OWNERS):
-            raise NotAllowed("Only an owner may remove an owner.")
-        owners = Grant.objects.filter(membership__organization=organization, role=Role.OWNER, project=None)
-        if not owners.filter(environment_id=None).exclude(membership=membership).exists():
-            raise Conflict("The last owner cannot be removed; make somebody else an owner first.", code="last-owner")
-    events.record(
-        "member.removed",
-        by=by,
-        object={"kind": "member", "id": membership.id, "name": membership.user.username},
+    return found
+
+
+def check_owner_stays(membership: Membership, *, by: Actor, what: str) -> None:
+    """An owner is for owners to change, and the last one who is active for nobody; behind `held`."""
+    if not Grant.objects.filter(membership=membership, role=Role.OWNER).exists():
+        return
+    if not access.allows(by, Permission.MANAGE_OWNERS):
+        raise NotAllowed(f"An owner can be {what} by an owner only.")
+    if not other_owners(membership).exists():
+        raise Conflict(f"The last owner cannot be {what}; make somebody else an owner first.", code="last-owner")
+
+
+def other_owners(membership: Membership) -> QuerySet[Grant]:
+    """The grants by which somebody else owns the organization."""
+    owners = Grant.objects.filter(role=Role.OWNER, project=None, environment_id=None)
+    active = owners.filter(membership__deactivated_at=None, membership__user__is_active=True)
+    return active.filter(membership__organization=membership.organization_id).exclude(membership=membership)
+
+
+def named(membership: Membership) -> dict[str, object]:
+    """What an event about a member names."""
+    return {"kind": "member", "id": membership.id, "name": membership.user.username}
+
+
+def _end_presence(membership: Membership) -> int:
+    """End the sessions that act here and every token of theirs; how many tokens."""
+    sessions.leave(membership.user, membership.organization_id)
+    return revoke_tokens(membership)
+
+
+def revoke_tokens(membership: Membership) -> int:
+    """End what this person has made here, as part of an operation; how many."""
+    left = AccessToken.objects.filter(
+        organization=membership.organization_id, owner=membership.user_id, revoked_at=None
     )
-    membership.delete()
+    return left.update(revoked_at=timezone.now())
 
 
 def visible(actor: Actor) -> QuerySet[Membership]:

@@ -11,7 +11,16 @@ SENTENCES = {
     "history.swept": "The nightly sweep forgot {freed}",
     "member.added": "{name} added as {role}",
     "member.granted": "{name} given the role {role}",
+    "member.joined": "{name} joined as {role}, invited by {invited_by}",
+    "member.grant_removed": "The role {role} taken away from {name}",
+    "member.deactivated": "{name} deactivated",
+    "member.activated": "{name} activated again",
     "member.removed": "{name} removed from the organization",
+    "member.reset_link_made": "A link to set a new password made for {name}",
+    "member.password_set": "{name} set a new password",
+    "session.ended": "Sessions of {name} ended: {count}",
+    "invitation.created": "Invitation of {name} as {role} made",
+    "invitation.revoked": "Invitation of {name} as {role} revoked",
     "token.created": "Access token {name} created with the role {role}",
     "token.revoked": "Access token {name} revoked",
     "project.created": "Project {name} created",
@@ -99,6 +108,8 @@ def sentence(event: Event) -> str:
         told += f", it was {words['from_version']}" if words["from_version"] != words["version"] else ""
     if event.kind == "token.revoked" and event.data.get("also"):
         told += f", and {words['also']} made with it"
+    if event.kind in {"member.removed", "member.deactivated"} and event.data.get("tokens"):
+        told += f", and access tokens ended: {words['tokens']}"
     reason = words["reason"].strip()
     told = f"{told.rstrip(' :')}: {reason}" if reason else told.rstrip(" :")
     return told if told.endswith((".", "!", "?")) else f"{told}."

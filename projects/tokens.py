@@ -8,13 +8,14 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from projects import access, events, names
+from projects import access, events, limits, names
 from projects.access import RANK, Actor, Permission, Right
 from projects.credentials import Secret, digest, new_token
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.memberships import known_role
 from projects.models import AccessToken, Project, Role
 
+TOKENS, AN_HOUR = 100, 3600
 LONGEST = timedelta(days=100 * 365)
 _FAMILY = """
 WITH RECURSIVE family AS (
@@ -55,6 +56,7 @@ def create(
     known = set(Project.objects.filter(organization=by.organization, pk__in=projects).values_list("pk", flat=True))
     if projects - known:
         raise NotFound("There is no such project.")
+    limits.spend(f"tokens:{by.user.pk}", most=TOKENS, seconds=AN_HOUR)
     secret = new_token("tpa")
     try:
         with transaction.atomic():
@@ -118,11 +120,15 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
 
 @events.operation
 def revoke(token: AccessToken, *, by: Actor) -> None:
-    """End a token now, and what was made with it, however many and through however many hands; names become free."""
+    """End a token now, and what was made with it, however many and through however many hands; names become free.
+
+    Everybody may end their own, whatever else they may do now.
+    """
     access.require_own(by, token.organization_id)
-    access.require(by, Permission.MANAGE_TOKENS)
-    if RANK[Role(token.role)] >= RANK[Role.OWNER]:
-        access.require(by, Permission.MANAGE_OWNERS)
+    if not (by.is_person and by.user is not None and token.owner_id == by.user.pk):
+        access.require(by, Permission.MANAGE_TOKENS)
+        if RANK[Role(token.role)] >= RANK[Role.OWNER]:
+            access.require(by, Permission.MANAGE_OWNERS)
     if not AccessToken.objects.select_for_update(no_key=True).filter(pk=token.pk, revoked_at=None).exists():
         return
     ended = AccessToken.objects.filter(pk__in=_family(token), revoked_at=None).update(revoked_at=timezone.now())

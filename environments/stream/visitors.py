@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 
@@ -10,6 +9,7 @@ from environments.stream.asgi import Scope, header
 from projects import authentication
 from projects.access import Actor
 from projects.errors import UNSEEN, NotFound
+from projects.session_store import SessionStore
 
 
 def request_of(scope: Scope) -> HttpRequest:

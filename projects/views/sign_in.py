@@ -1,6 +1,6 @@
 """Signing in and out, and the choices kept in cookies: theme and organization."""
 
-from django.contrib.auth import login, logout
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -35,7 +35,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     except (authentication.NotAuthenticated, TooMany) as refusal:
         shown = {"next": following, "username": username, "refusal": refusal.detail}
         return render(request, "sign_in.html", shown, status=429 if isinstance(refusal, TooMany) else 422)
-    login(request, user)
+    authentication.begin_session(request, user)
     return redirect(following)
 
 

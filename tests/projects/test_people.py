@@ -5,14 +5,13 @@ from datetime import timedelta
 from importlib import import_module
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.test import RequestFactory
 from django.utils import timezone
 
 from projects import access, authentication, broker, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Event, Grant, Role, User
+from projects.models import AccessToken, Event, Grant, Role, User, UserSession
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -333,9 +332,9 @@ def test_a_session_acts_in_the_organization_it_chose():
 def test_sessions_that_have_ended_are_deleted_and_others_are_not():
     now = timezone.now()
     for key, end in (("over", now - timedelta(seconds=1)), ("open", now + timedelta(days=1))):
-        Session.objects.create(session_key=key, session_data="", expire_date=end)
+        UserSession.objects.create(session_key=key, session_data="", expire_date=end)
     assert authentication.forget_sessions() == 1
-    assert Session.objects.get().session_key == "open"
+    assert UserSession.objects.get().session_key == "open"
 
 
 def test_nobody_acts_on_people_and_tokens_of_another_organization():

@@ -1,0 +1,116 @@
+"""What people type about members, invitations and access tokens, before the rooms judge it."""
+
+import uuid
+from typing import Any
+
+from django import forms
+
+from environments import lifecycle
+from environments.forms.form import Form
+from environments.overview.choices import choices
+from projects import lifecycle as projects
+from projects.access import RANK, Actor, Permission, allows
+from projects.errors import NotFound
+from projects.models import Project, Role
+
+SUGGESTED = 50
+LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "No end"))
+
+
+class _Placed(Form):
+    """A role in some places; places are typed by name, since there may be a hundred thousand."""
+
+    role = forms.ChoiceField()
+
+    def __init__(self, *args: Any, by: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.by = by
+        highest = Role.OWNER if allows(by, Permission.MANAGE_OWNERS) else Role.ADMIN
+        roles = [(role.value, role.label) for role in Role if RANK[role] <= RANK[highest]]
+        self.fields["role"].choices = roles  # type: ignore[attr-defined]
+        known = {
+            "project": [one.key for one in projects.visible(by).only("key").order_by("key")[:SUGGESTED]],
+            "environment": [one.name for one in choices(by, limit=SUGGESTED)],
+        }
+        for field, words in known.items():
+            for name in (field, f"{field}s"):
+                if name in self.fields:
+                    self.fields[name].suggestions = words  # type: ignore[attr-defined]
+                    self.fields[name].widget.attrs |= {"list": f"known-{name}", "autocomplete": "off"}
+
+    def _project(self, name: str) -> Project:
+        try:
+            return projects.find(self.by, name)
+        except NotFound:
+            raise forms.ValidationError(f"There is no project {name} here.") from None
+
+    def _environment(self, name: str) -> uuid.UUID:
+        try:
+            return lifecycle.find(self.by, name).id
+        except NotFound:
+            raise forms.ValidationError(f"There is no environment {name} here.") from None
+
+
+class GrantForm(_Placed):
+    project = forms.CharField(required=False, help_text="Its key. Empty: all projects.")
+    environment = forms.CharField(
+        required=False, help_text="Its name. Empty: all environments, for operators those that are not protected."
+    )
+
+    def clean_project(self) -> Project | None:
+        name = self.cleaned_data["project"]
+        return self._project(name) if name else None
+
+    def clean_environment(self) -> uuid.UUID | None:
+        name = self.cleaned_data["environment"]
+        return self._environment(name) if name else None
+
+    def wish(self) -> dict[str, Any]:
+        """What the rooms take."""
+        data = self.cleaned_data
+        return {"role": data["role"], "project": data["project"], "environment_id": data["environment"]}
+
+
+class InvitationForm(GrantForm):
+    email = forms.EmailField(required=False, label="Email")
+
+    def __init__(self, *args: Any, mails: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].help_text = (
+            "The link is mailed there, too."
+            if mails
+            else "To know whose it is. Nothing is mailed: no server is set up."
+        )
+
+    def wish(self) -> dict[str, Any]:
+        return {**super().wish(), "email": self.cleaned_data["email"]}
+
+
+class TokenForm(_Placed):
+    name = forms.CharField(max_length=100, help_text="What it is for, such as ci.")
+    projects = forms.CharField(required=False, help_text="Keys, separated by commas. Empty: all.")
+    environments = forms.CharField(required=False, help_text="Names, separated by commas. Empty: all.")
+    days = forms.ChoiceField(required=False, choices=LIFETIMES, initial="90", label="Works for")
+    field_order = ("name", "role", "projects", "environments", "days")
+
+    def clean_projects(self) -> list[uuid.UUID]:
+        return [self._project(name).id for name in _listed(self.cleaned_data["projects"])]
+
+    def clean_environments(self) -> list[uuid.UUID]:
+        return [self._environment(name) for name in _listed(self.cleaned_data["environments"])]
+
+
+class PasswordForm(Form):
+    present = forms.CharField(
+        label="Present password", strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+    password = forms.CharField(
+        label="New password",
+        strip=False,
+        help_text="At least 10 characters.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))

@@ -1,0 +1,43 @@
+"""Two small pages: is this meant, and what is shown once and never again."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+
+from projects.credentials import Secret
+from projects.errors import Refused
+from projects.views.signed_in import Visit
+
+
+def confirm(
+    request: Visit,
+    act: Callable[[], object],
+    *,
+    heading: str,
+    sentence: str,
+    done: str,
+    to: str,
+    back: str = "",
+) -> HttpResponse:
+    """Ask on GET and act on POST; a refusal is told on the same page."""
+    context = {"heading": heading, "sentence": sentence, "back": back or to}
+    if request.method != "POST":
+        return render(request, "confirm.html", context)
+    try:
+        act()
+    except Refused as refused:
+        if getattr(refused, "code", "") in {"not-found", "not-allowed"}:
+            raise
+        return render(request, "confirm.html", {**context, "refusal": refused.detail}, status=409)
+    messages.success(request, done)
+    return redirect(to)
+
+
+def shown_once(request: Visit, *, heading: str, sentence: str, secret: Secret, back: str) -> HttpResponse:
+    """A credential, which no cache keeps."""
+    context = {"heading": heading, "sentence": sentence, "secret": secret.reveal(), "back": back}
+    response = render(request, "shown_once.html", context)
+    response.headers["Cache-Control"] = "no-store"
+    return response
