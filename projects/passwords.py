@@ -37,7 +37,7 @@ def make_link(membership: Membership, *, by: Actor) -> Secret:
     """`<user>/<token>`, the end of a link by which this member sets a new password, once."""
     access.require_own(by, membership.organization_id)
     access.require(by, Permission.MANAGE_MEMBERS)
-    user = membership.user
+    user = User.objects.get(pk=membership.user_id)  # as they are now
     if Grant.objects.filter(membership=membership, role=Role.OWNER).exists():
         access.require(by, Permission.MANAGE_OWNERS)
     # A link is the power to sign in as somebody, wherever they belong and whatever they may do there.

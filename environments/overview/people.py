@@ -10,7 +10,7 @@ from django.utils import timezone
 from environments.overview import rights
 from projects import access, invitations, marks, memberships, tokens
 from projects.access import RANK, Actor, Permission
-from projects.models import AccessToken, Membership, Role
+from projects.models import AccessToken, Grant, Membership, Role
 
 PAGE = 50
 M = TypeVar("M", bound=Model)
@@ -49,7 +49,7 @@ def member_page(membership: Membership, actor: Actor) -> dict[str, Any]:
 
 
 def _member(membership: Membership, actor: Actor, names: rights.Names) -> dict[str, Any]:
-    grants = sorted(membership.grants.all(), key=lambda grant: (-RANK[Role(grant.role)], str(grant.pk)))
+    grants = sorted(membership.grants.all(), key=_widest_first)
     told = [
         {"row": grant, "words": rights.of_grant(grant, names, also=bool(number))} for number, grant in enumerate(grants)
     ]
@@ -59,6 +59,10 @@ def _member(membership: Membership, actor: Actor, names: rights.Names) -> dict[s
         "is_you": actor.user is not None and membership.user_id == actor.user.pk,
         "role": Role(grants[0].role).label if grants else "",
     }
+
+
+def _widest_first(grant: Grant) -> tuple[int, int, str]:
+    return -RANK[Role(grant.role)], (grant.project_id is not None) + (grant.environment_id is not None), str(grant.pk)
 
 
 def tokens_page(actor: Actor, *, cursor: str = "") -> dict[str, Any]:

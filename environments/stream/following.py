@@ -31,6 +31,13 @@ def sees(actor: Actor, event: Event) -> bool:
     return actor.sees(project_id=event.project_id, environment_id=event.environment_id)
 
 
+def concerns(actor: Actor, event: Event) -> bool:
+    """Whether it may have ended what this reader listens by: their membership, grants, sessions or token."""
+    if event.kind.startswith(("member.", "session.")):
+        return actor.user is not None and event.object.get("name") == actor.user.username
+    return event.kind == "token.revoked" and actor.token is not None
+
+
 def may_hear(actor: Actor, hint: dict[str, Any]) -> bool:
     """A hint names its environment, and its project where it has one; who may not see all must see what it names.
 
@@ -68,6 +75,8 @@ async def follow(
             events = await _after(feed, cursor)
             if events:
                 cursor = Cursor(feed.epoch, events[-1].number)
+            if any(concerns(actor, event) for event in events):
+                actor = await _still(actor, again)  # before it is told what follows
             hints = [hint for hint in audience.take() if may_hear(actor, hint)]
             seen = [event for event in events if sees(actor, event)]
             if seen or hints:

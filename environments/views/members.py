@@ -161,6 +161,7 @@ def _invited(request: Visit, email: str, secret: Secret) -> HttpResponse:
 @require_POST
 @signed_in
 def revocation(request: Visit, invitation_id: uuid.UUID) -> HttpResponse:
+    access.require(request.actor, Permission.MANAGE_MEMBERS)
     invitations.revoke(invitations.find(request.actor, invitation_id), by=request.actor)
     messages.success(request, "The invitation is revoked; its link is dead.")
     return redirect("members")

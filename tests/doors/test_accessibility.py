@@ -13,6 +13,7 @@ from environments.doing import observing, service_logs
 from environments.models import Environment, Run, RunKind, Slot, State
 from environments.planning import plans
 from environments.runs import logs, steps
+from projects import grants, invitations, memberships, passwords, tokens
 from projects.models import App
 from tests.doors.web import Web
 from tests.environments.house import House
@@ -81,6 +82,18 @@ def troubled(harbour: House) -> list[Environment]:
     return [broken, resting, long, full]
 
 
+@pytest.fixture
+def people(harbour: House, app: App, places: list[Environment]) -> None:
+    """A member with two roles, one who is deactivated, an open invitation and tokens, all with long names."""
+    harbour.person("operator", name="ada" + LONG)
+    ada = memberships.find(harbour.owner, "ada" + LONG)
+    grants.give(ada, by=harbour.owner, role="operator", project=app.project, environment_id=places[2].id)
+    gone = harbour.person("viewer")
+    memberships.deactivate(memberships.find(harbour.owner, gone.user.username), by=harbour.owner)
+    invitations.invite(by=harbour.owner, role="admin", email=f"{'a' * 60}@example.org")
+    tokens.create(by=harbour.owner, name=LONG, role="operator", environment_ids=[place.id for place in places])
+
+
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_main_page_is_accessible(
     browser: Browser,
@@ -91,6 +104,7 @@ def test_every_main_page_is_accessible(
     places: list[Environment],
     in_motion: Run,
     troubled: list[Environment],
+    people: None,
     width: int,
 ) -> None:
     context = browser.new_context(
@@ -124,6 +138,13 @@ def test_every_main_page_is_accessible(
         reverse("release", args=[release.id]),
         reverse("project-new"),
         reverse("release-new", args=[app.id]),
+        reverse("members"),
+        reverse("member", args=[harbour.owner.user.memberships.get().id]),
+        reverse("member-removal", args=[harbour.owner.user.memberships.get().id]),
+        reverse("member-invite"),
+        reverse("tokens"),
+        reverse("token-new"),
+        reverse("account"),
         "/nothing",
     ]:
         looked.goto(server.url + address)
@@ -147,11 +168,15 @@ def test_every_main_page_is_accessible(
     assert Slot.objects.filter(app=app, live__isnull=False).count() == 3
 
 
-def test_nobody_who_is_signed_out_meets_a_barrier_either(browser: Browser, server: Web) -> None:
-    context = browser.new_context()
+def test_nobody_who_is_signed_out_meets_a_barrier_either(browser: Browser, server: Web, harbour: House) -> None:
+    _, secret = invitations.invite(by=harbour.owner, role="viewer")
+    reset = passwords.make_link(harbour.owner.user.memberships.get(), by=harbour.owner)
+    context = browser.new_context(viewport={"width": 390, "height": 900})
     looked = context.new_page()
-    looked.goto(server.url + "/sign-in")
-    assert violations(looked, server.url + "/sign-in") == []
+    for address in ("/sign-in", f"/join/{secret.reveal()}", f"/password/{reset.reveal()}"):
+        looked.goto(server.url + address)
+        assert not looked.evaluate("document.documentElement.scrollWidth > innerWidth"), address
+        assert violations(looked, server.url + address) == [], address
     context.close()
 
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
@@ -12,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from projects import memberships
 from projects.access import Actor
 from tests import builders
 from tests.doors.web import Web, listening, web
@@ -104,6 +106,21 @@ def test_the_end_of_a_session_ends_its_stream(watchful_server: Web) -> None:
 
     assert message is not None and message.event == "end" and "Sign in" in message.data
     assert ended is None
+
+
+@pytest.mark.parametrize("how", [memberships.deactivate, memberships.remove], ids=["deactivated", "removed"])
+def test_the_stream_of_who_is_put_out_ends_at_once(server: Web, how: Callable[..., None]) -> None:
+    """The server looks by itself every half minute only."""
+    cast = builders.cast()
+    with (
+        listening(f"{server.url}/live", {"cookie": cookie(cast.viewer)}) as theirs,
+        listening(f"{server.url}/live", {"cookie": cookie(cast.operator)}) as other,
+    ):
+        how(memberships.find(cast.owner, cast.viewer.user.username), by=cast.owner)
+        message, heard = theirs.next(within=5), other.next(within=5)
+
+    assert message is not None and message.event == "end"
+    assert heard is not None and heard.event == "change"
 
 
 def test_a_quiet_stream_beats_and_its_place_moves_on_past_what_it_may_not_see(server: Web) -> None:

@@ -278,6 +278,17 @@ def test_a_revoked_tokens_name_is_free_again():
     tokens.create(by=cast.admin, name="CI", role="viewer")
 
 
+def test_tokens_are_not_guessed_for_long_and_one_that_is_right_is_never_kept_out():
+    cast, address = builders.cast(), builders.name("address")
+    right = f"Bearer {builders.token(cast.admin, 'viewer')}"
+    for _ in range(authentication.BEARERS):
+        with pytest.raises(authentication.NotAuthenticated):
+            authentication.actor_of_bearer("Bearer tpa_guess", address=address)
+    with pytest.raises(limits.TooMany):
+        authentication.actor_of_bearer("Bearer tpa_guess", address=address)
+    assert authentication.actor_of_bearer(right, address=address)
+
+
 # Signing in
 
 
