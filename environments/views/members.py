@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -114,7 +115,7 @@ def removal(request: Visit, member_id: uuid.UUID) -> HttpResponse:
 def reset_link(request: Visit, member_id: uuid.UUID) -> HttpResponse:
     found = memberships.find(request.actor, member_id)
     made = passwords.make_link(found, by=request.actor)
-    link = Secret(request.build_absolute_uri(reverse("password-link", args=made.reveal().split("/"))))
+    link = _link(request, "password-link", *made.reveal().split("/"))
     name, email = found.user.username, found.user.email
     sent = mail.send(email, "Set a new password", f"By this link, {name} sets a new password, within a day:", link)
     return shown_once(
@@ -146,7 +147,7 @@ def invite(request: Visit) -> HttpResponse:
 
 
 def _invited(request: Visit, email: str, secret: Secret) -> HttpResponse:
-    link = Secret(request.build_absolute_uri(reverse("invitation-link", args=[secret.reveal()])))
+    link = _link(request, "invitation-link", secret.reveal())
     name = request.actor.organization.name
     sent = mail.send(email, f"You are invited to {name}", f"By this link you join {name}, within 7 days:", link)
     return shown_once(
@@ -165,6 +166,12 @@ def revocation(request: Visit, invitation_id: uuid.UUID) -> HttpResponse:
     invitations.revoke(invitations.find(request.actor, invitation_id), by=request.actor)
     messages.success(request, "The invitation is revoked; its link is dead.")
     return redirect("members")
+
+
+def _link(request: Visit, name: str, *ends: str) -> Secret:
+    """Under the address that is told to others, where there is one."""
+    root: str = settings.TOWPATH_PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
+    return Secret(root + reverse(name, args=ends))
 
 
 def _mailed(sent: bool, email: str) -> str:

@@ -29,6 +29,7 @@ NOUNS = {
     "deployments": "deployment_id",
     "environments": "environment_id",
     "holds": "hold_id",
+    "invitations": "invitation_id",
     "members": "member_id",
     "organizations": "organization_id",
     "plans": "plan_id",
@@ -60,6 +61,8 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "lift_hold": ("operator", {}),
     "add_member": ("admin", {"username": "newcomer", "password": builders.PASSWORD, "role": "viewer"}),
     "remove_member": ("admin", {}),
+    "create_invitation": ("admin", {"role": "viewer", "environment_id": "{environment_id}"}),
+    "revoke_invitation": ("admin", {}),
     "create_plan": ("operator", {**PLACED, "release_id": "{release_id}"}),
     "create_project": ("admin", {"key": "NEW", "name": "New"}),
     "delete_project": ("admin", {}),
@@ -77,7 +80,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "disconnect": ("operator", {}),
 }
 # Reading that is more than a viewer's.
-READ = {"get_worker_command": "operator"}
+READ = {"get_worker_command": "operator", "get_invitation": "admin"}
 # What only a worker's session reaches (tests/doors/test_worker_protocol.py), and what is never there.
 ELSEWHERE = {"claim"}
 
@@ -189,7 +192,7 @@ def test_every_operation_serves_whom_it_is_for(ours: Street, role: str) -> None:
 
 def test_who_may_act_elsewhere_only_finds_nothing_here(ours: Street) -> None:
     before, client = ours.events(), ours.script("limited")
-    shared = {"chains", "members", "organizations", "tokens"}
+    shared = {"chains", "invitations", "members", "organizations", "tokens"}
     for operation in OURS:
         with undone():
             answer = knock(client, operation, ours)

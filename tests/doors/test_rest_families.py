@@ -236,3 +236,19 @@ def test_no_answer_and_no_event_shows_a_credential(cast, admin):
     digests = AccessToken.objects.values_list("digest", flat=True)
     for secret in (shown, token, builders.PASSWORD, "argon2", *digests):
         assert secret not in seen
+
+
+def test_an_invitation_is_made_listed_and_revoked(cast, admin):
+    made = post(admin, "/invitations", {"role": "operator", "email": "ada@example.org"})
+    assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
+    url = made.json()["url"]
+    assert Client().get(url).status_code == 200
+    for path in ("/invitations", made["Location"].removeprefix(ROOT)):
+        told = get(admin, path).content.decode()
+        assert "ada@example.org" in told and url.rsplit("/", 1)[1] not in told
+    assert get(builders.rest(cast.viewer), "/invitations").json() == []
+    assert fields(post(admin, "/invitations", {"role": "viewer", "email": "nobody"})) == {"email"}
+    assert is_problem(post(admin, "/invitations", {"role": "owner"}), 403)
+    assert admin.delete(made["Location"]).status_code == 204
+    assert is_problem(get(admin, made["Location"].removeprefix(ROOT)), 404)
+    assert Client().get(url).status_code == 410

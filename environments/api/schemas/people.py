@@ -23,10 +23,35 @@ class GrantOut(Answer):
 
 
 class MemberOut(Answer):
+    """`deactivated_at`: since when the grants give nothing."""
+
     id: UUID
     username: str
     grants: list[GrantOut]
     created_at: datetime
+    deactivated_at: datetime | None
+
+
+class InvitationIn(Body):
+    role: str
+    project_id: UUID | None = None
+    environment_id: UUID | None = None
+    email: str = ""
+
+
+class InvitationOut(Answer):
+    id: UUID
+    role: str
+    project_id: UUID | None
+    environment_id: UUID | None
+    email: str
+    invited_by: str
+    created_at: datetime
+    expires_at: datetime
+
+
+class InvitationMade(InvitationOut):
+    url: str
 
 
 class TokenIn(Body):
