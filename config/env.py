@@ -92,6 +92,8 @@ def smtp(url: str, password_file: str = "") -> Smtp:
         )
     if (parts.username or password_file) and parts.scheme == "smtp":
         raise ValueError("TOWPATH_SMTP_URL: a password is sent to smtps:// or smtp+starttls:// only.")
+    if password_file and not Path(password_file).is_file():
+        raise ValueError(f"TOWPATH_SMTP_PASSWORD_FILE names {password_file}, which is not there.")
     return Smtp(
         host=parts.hostname,
         port=parts.port or PORTS[parts.scheme],

@@ -43,4 +43,5 @@ class SessionStore(DatabaseStore):
         now = timezone.now()
         if self.row is not None and now - self.row.last_seen_at >= SEEN:
             self.row.last_seen_at = now
-            UserSession.objects.filter(pk=self.row.pk, last_seen_at__lt=now).update(last_seen_at=now)
+            # Of many that look at the same moment, as the open pages of one browser do, one writes.
+            UserSession.objects.filter(pk=self.row.pk, last_seen_at__lte=now - SEEN).update(last_seen_at=now)

@@ -183,6 +183,14 @@ def test_a_member_is_deactivated_and_activated_again(house: House) -> None:
     assert signed_in(person).get("/").status_code == 200
 
 
+def test_an_owner_who_is_not_the_last_may_leave(house: House) -> None:
+    second = house.person("owner", name="ada")
+    client = signed_in(second)
+    answer = client.post(f"/members/{memberships.find(house.owner, 'ada').id}/removal")
+    assert answer.status_code == 302
+    assert client.get("/")["Location"].startswith("/sign-in")
+
+
 def test_who_belongs_nowhere_is_told_so_and_can_sign_out(house: House) -> None:
     person = house.person("viewer", name="ada")
     memberships.remove(memberships.find(house.owner, "ada"), by=house.owner)

@@ -288,6 +288,8 @@ def test_the_server_for_letters_is_named_by_an_address_and_its_password_by_a_fil
     for wrong in ("smtps://user:word@mail.example.org", "http://mail.example.org", "smtp://user@mail.example.org"):
         with pytest.raises(ValueError, match="TOWPATH_SMTP_URL"):
             env.smtp(wrong)
+    with pytest.raises(ValueError, match="TOWPATH_SMTP_PASSWORD_FILE"):
+        env.smtp("smtps://user@mail.example.org", str(tmp_path / "missing"))
 
 
 @pytest.mark.parametrize("what", ["invitations", "links", "tokens"])
