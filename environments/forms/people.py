@@ -1,20 +1,22 @@
 """What people type about members, invitations and access tokens, before the rooms judge it."""
 
 import uuid
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from environments import lifecycle
 from environments.forms.form import Form
 from environments.overview.choices import choices
 from projects import lifecycle as projects
 from projects.access import RANK, Actor, Permission, allows
-from projects.errors import NotFound
+from projects.errors import NotFound, Refused
 from projects.models import Project, Role
 
 SUGGESTED = 50
-LIFETIMES = (("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("", "No end"))
+USUAL = timedelta(days=90)
 
 
 class _Placed(Form):
@@ -90,8 +92,31 @@ class TokenForm(_Placed):
     name = forms.CharField(max_length=100, help_text="What it is for, such as ci.")
     projects = forms.CharField(required=False, help_text="Keys, separated by commas. Empty: all.")
     environments = forms.CharField(required=False, help_text="Names, separated by commas. Empty: all.")
-    days = forms.ChoiceField(required=False, choices=LIFETIMES, initial="90", label="Works for")
-    field_order = ("name", "role", "projects", "environments", "days")
+    until = forms.DateField(
+        required=False,
+        label="Works until",
+        initial=lambda: timezone.now().date() + USUAL,
+        help_text="The end of that day, UTC. Empty: no end.",
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    field_order = ("name", "role", "projects", "environments", "until")
+
+    def wish(self) -> dict[str, Any]:
+        """What the room takes."""
+        data, until = self.cleaned_data, self.cleaned_data["until"]
+        return {
+            "name": data["name"],
+            "role": data["role"],
+            "project_ids": data["projects"],
+            "environment_ids": data["environments"],
+            "expires_at": datetime.combine(until, time.max, tzinfo=UTC) if until else None,
+        }
+
+    def refuse(self, refusal: Refused) -> None:
+        refusal.errors = [
+            {**error, "field": "until"} if error.get("field") == "expires_at" else error for error in refusal.errors
+        ]
+        super().refuse(refusal)
 
     def clean_projects(self) -> list[uuid.UUID]:
         return [self._project(name).id for name in _listed(self.cleaned_data["projects"])]

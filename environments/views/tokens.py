@@ -1,13 +1,11 @@
 """The page of access tokens, and making and revoking them there."""
 
 import uuid
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -34,16 +32,8 @@ def new(request: Visit) -> HttpResponse:
     access.require(request.actor, Permission.MANAGE_TOKENS)
     form = TokenForm(request.POST or None, by=request.actor)
     if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
         try:
-            made, secret = room.create(
-                by=request.actor,
-                name=data["name"],
-                role=data["role"],
-                project_ids=data["projects"],
-                environment_ids=data["environments"],
-                expires_at=timezone.now() + timedelta(days=int(data["days"])) if data["days"] else None,
-            )
+            made, secret = room.create(by=request.actor, **form.wish())
         except Refused as refused:
             form.refuse(refused)
         else:

@@ -67,7 +67,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "member-reset-link": ("admin", {}),
     "member-invite": ("admin", {"role": "viewer"}),
     "member-invitation-revocation": ("admin", {}),
-    "token-new": ("admin", {"name": "lamp", "role": "viewer", "days": "30"}),
+    "token-new": ("admin", {"name": "lamp", "role": "viewer"}),
     "token-revocation": ("admin", {}),
 }
 # Everybody's own affairs.

@@ -322,15 +322,20 @@ def test_one_changes_ones_password_and_stays_signed_in_here_alone(house: House) 
 def test_a_token_is_made_shown_once_used_and_revoked(house: House) -> None:
     house.project("SHOP")
     client = signed_in(house.owner)
-    wrong = client.post("/tokens/new", {"name": "ci", "role": "operator", "projects": "shop, nothing", "days": "30"})
+    wrong = client.post("/tokens/new", {"name": "ci", "role": "operator", "projects": "shop, nothing"})
     assert wrong.status_code == 422
+    past = client.post("/tokens/new", {"name": "ci", "role": "operator", "until": "2020-01-01"})
+    assert past.status_code == 422 and "must lie in the future" in text(past.content.decode())
+    until = timezone.now().date() + timedelta(days=30)
 
-    made = client.post("/tokens/new", {"name": "ci", "role": "operator", "projects": "shop", "days": "30"})
+    made = client.post(
+        "/tokens/new", {"name": "ci", "role": "operator", "projects": "shop", "until": until.isoformat()}
+    )
 
     secret = secret_of(made.content.decode())
     assert "no-store" in made["Cache-Control"]
     token = AccessToken.objects.get(name="ci")
-    assert timedelta(days=29) < token.expires_at - timezone.now() <= timedelta(days=30)
+    assert token.expires_at.date() == until
     script = Client(headers={"Authorization": f"Bearer {secret}"})
     assert script.get("/api/v1/projects").status_code == 200
     page = html(client, "/tokens")
