@@ -42,7 +42,7 @@ def make_link(membership: Membership, *, by: Actor) -> Secret:
         access.require(by, Permission.MANAGE_OWNERS)
     # A link is the power to sign in as somebody, wherever they belong and whatever they may do there.
     elsewhere = Membership.objects.filter(user=user).exclude(organization=by.organization).exists()
-    above = user.is_staff and not (by.user is not None and by.user.is_staff)
+    above = (user.is_staff or user.is_superuser) and not (by.user is not None and by.user.is_staff)
     if elsewhere or above or not user.is_active:
         raise NotAllowed(
             f"A link for {user.username} cannot be made here. They can change their password on their account page, "

@@ -1,9 +1,12 @@
 """One of each thing, and everybody who may knock: what the attack tests go from door to door with."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import transaction
 from django.test import Client
 
 from environments.delivery import chains, deployments, holds
@@ -93,3 +96,16 @@ def street() -> Street:
 def _planned(house: House, release: Any, environment: Any) -> Any:
     plan = plans.propose(by=house.owner, release=release, environment=environment, bypass=True, reason="a test")
     return deployments.carry_out(plan, by=house.owner)
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Whatever a knock has changed is as it was before the next one."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def filled(value: str, ours: Street) -> str:
+    """`{app_id}` is the id of our app."""
+    return str(ours.things[value[1:-1]]) if value[:1] == "{" and value[1:-1] in ours.things else value

@@ -16,8 +16,7 @@ from django.test import Client
 from environments.management.commands import openapi
 from tests import builders
 from tests.doors.rest import is_problem
-from tests.doors.street import ROLES, Street, street
-from tests.doors.test_every_page import _filled, undone
+from tests.doors.street import ROLES, Street, filled, street, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -119,7 +118,7 @@ def knock(client: Client, operation: Operation, ours: Street, things: dict[str, 
         return client.post(address, {"file": SimpleUploadedFile("a.tar", b"no archive")})
     if operation.method == "get":
         return client.get(address)
-    body = {name: _filled(value, ours) if isinstance(value, str) else value for name, value in sent.items()}
+    body = {name: filled(value, ours) if isinstance(value, str) else value for name, value in sent.items()}
     if operation.method == "delete":
         return client.delete(address)
     return getattr(client, operation.method)(address, body, content_type="application/json")

@@ -6,16 +6,14 @@ must be for, or that changes something, is refused by these tests until its line
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
-from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests import builders
-from tests.doors.street import ROLES, Street, street
+from tests.doors.street import ROLES, Street, filled, street, undone
 
 pytestmark = pytest.mark.django_db
 
@@ -101,23 +99,10 @@ def _patterns(resolver: URLResolver, prefix: str = "") -> Iterator[URLPattern]:
             yield one
 
 
-@contextmanager
-def undone() -> Iterator[None]:
-    """Whatever a knock has changed is as it was before the next one."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
-
-
 def knock(client: Client, method: str, door: Door, ours: Street) -> Any:
-    body = {name: _filled(value, ours) for name, value in CHANGE.get(door.name, ("", {}))[1].items()}
+    body = {name: filled(value, ours) for name, value in CHANGE.get(door.name, ("", {}))[1].items()}
     given = body if method == "post" or door.name == "environment-holds" else {}
     return getattr(client, method)(door.address(ours.things), given)
-
-
-def _filled(value: str, ours: Street) -> str:
-    """`{app_id}` is the id of our app."""
-    return str(ours.things[value[1:-1]]) if value[:1] == "{" and value[1:-1] in ours.things else value
 
 
 @pytest.fixture
@@ -165,7 +150,7 @@ def _words(answer: Any) -> str:
 def _sent(door: Door, ours: Street) -> set[str]:
     """What the one who knocks has said themselves may be said again."""
     said = [door.address(ours.things), *(CHANGE.get(door.name, ("", {}))[1].values())]
-    return {one for one in ours.marks if any(one in _filled(word, ours) for word in said)}
+    return {one for one in ours.marks if any(one in filled(word, ours) for word in said)}
 
 
 @pytest.mark.parametrize("role", ROLES)

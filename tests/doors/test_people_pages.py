@@ -269,6 +269,14 @@ def test_a_password_is_set_by_a_link_that_an_admin_has_made(house: House) -> Non
     assert Client().get(path).status_code == 410
 
 
+@pytest.mark.parametrize("address", ["/join/tpi_guess", "/password/00000000000000000000000000000000/guess"])
+def test_who_guesses_links_is_told_to_wait(address: str) -> None:
+    client, where = Client(), builders.name("address")
+    answers = [client.get(address, REMOTE_ADDR=where) for _ in range(31)]
+    assert {answer.status_code for answer in answers[:30]} == {410}
+    assert answers[30].status_code == 429 and int(answers[30]["Retry-After"]) > 0
+
+
 def test_what_was_handed_over_is_kept_by_no_cache_and_told_to_no_other_site(house: House) -> None:
     _, secret = invitations.invite(by=house.owner, role="viewer")
     answer = Client().get(f"/join/{secret.reveal()}")
