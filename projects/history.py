@@ -21,7 +21,6 @@ class Reset(Gone):
     code = "reset"
 
 
-
 def events(
     by: Actor,
     *,

@@ -61,7 +61,7 @@ class Writer:
         self.manifest["artifacts"][sha256] = told
         if told["sha256"] != sha256:
             self.manifest["damaged"].append(sha256)
-        return told["sha256"] == sha256
+        return bool(told["sha256"] == sha256)
 
     def end(self, secrets: dict[str, str], phrase: str) -> None:
         manifest = json.dumps(self.manifest, indent=1).encode()

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from config.up import postgres
 from config.up.errors import CannotStart
-from config.up.survivors import COOKIE
+from projects.env_names import COOKIE
 
 
 def tool(name: str, server: int) -> Path:

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from environments import cancellations, retries
 from environments.admin.acts import Act, Item, carried_out
-from environments.models import LogChunk, Phase, Run, RunStep, ServiceLogChunk
+from environments.models import LogChunk, Phase, Run, RunStep, ServiceLogChunk, Sweep
 from projects.access import Actor
 from projects.admin.records import Records, Rows, named, page_of
 
@@ -118,3 +118,10 @@ class ServiceLogChunks(Records):
     search_fields = ("service", "app__name", "environment__name")
     date_hierarchy = "at"
     hidden = ("lines",)
+
+
+@admin.register(Sweep)
+class Sweeps(Records):
+    list_display = ("started_at", "finished_at")
+    search_fields = ("freed",)
+    date_hierarchy = "started_at"

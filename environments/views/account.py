@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from environments.forms.people import PasswordForm
 from environments.overview import people
+from environments.views.choice import go
 from projects import access, memberships, passwords, sessions
 from projects.access import Permission
 from projects.errors import Refused
@@ -52,7 +53,7 @@ def password(request: Visit) -> HttpResponse:
         else:
             update_session_auth_hash(request, user)
             messages.success(request, "Your password is changed. All your other sessions have ended.")
-            return redirect("account")
+            return go(request, "account")
     return _page(request, form)
 
 
@@ -61,7 +62,7 @@ def password(request: Visit) -> HttpResponse:
 def end(request: Visit, session_id: str) -> HttpResponse:
     sessions.end(session_id, by=request.actor)
     messages.success(request, "The session has ended.")
-    return redirect("account")
+    return go(request, "account")
 
 
 @require_POST
@@ -69,4 +70,4 @@ def end(request: Visit, session_id: str) -> HttpResponse:
 def end_others(request: Visit) -> HttpResponse:
     ended = sessions.end_others(by=request.actor, current=request.session.session_key or "")
     messages.success(request, f"{ended} session{'' if ended == 1 else 's'} ended.")
-    return redirect("account")
+    return go(request, "account")

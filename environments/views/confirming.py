@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 
+from environments.views.choice import query
 from projects.credentials import Secret
-from projects.errors import Refused
+from projects.errors import Refused, status
 from projects.views.signed_in import Visit
 
 
@@ -30,9 +31,9 @@ def confirm(
     except Refused as refused:
         if getattr(refused, "code", "") in {"not-found", "not-allowed"}:
             raise
-        return render(request, "confirm.html", {**context, "refusal": refused.detail}, status=409)
+        return render(request, "confirm.html", {**context, "refusal": refused.detail}, status=status(refused))
     messages.success(request, done)
-    return redirect(to)
+    return HttpResponseRedirect(to + query(request))
 
 
 def shown_once(request: Visit, *, heading: str, sentence: str, secret: Secret, back: str) -> HttpResponse:

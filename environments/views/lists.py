@@ -18,8 +18,8 @@ from environments.overview.lists import listing
 from environments.overview.lists import releases as releases_list
 from environments.overview.lists import runs as runs_list
 from environments.overview.lists import workers as workers_list
+from environments.views.choice import chosen_environment
 from environments.views.fragments import conditional
-from environments.views.shell import chosen_environment
 from projects.errors import NotFound
 from projects.views.signed_in import Visit, is_fragment, signed_in
 

@@ -6,13 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from environments.forms.people import GrantForm, InvitationForm
 from environments.overview import people
+from environments.views.choice import go
 from environments.views.confirming import confirm, shown_once
 from projects import access, grants, invitations, mail, memberships, passwords
 from projects.access import Permission
@@ -54,7 +55,7 @@ def give(request: Visit, member_id: uuid.UUID) -> HttpResponse:
             form.refuse(refused)
         else:
             messages.success(request, f"{found.user.username} has one more role.")
-            return redirect("member", found.id)
+            return go(request, "member", found.id)
     return _page(request, found, form)
 
 
@@ -64,7 +65,7 @@ def take_away(request: Visit, member_id: uuid.UUID, grant_id: uuid.UUID) -> Http
     found = memberships.find(request.actor, member_id)
     grants.take_away(grant_id, found, by=request.actor)
     messages.success(request, f"{found.user.username} has one role less.")
-    return redirect("member", found.id)
+    return go(request, "member", found.id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,7 +90,7 @@ def activation(request: Visit, member_id: uuid.UUID) -> HttpResponse:
     found = memberships.find(request.actor, member_id)
     memberships.activate(found, by=request.actor)
     messages.success(request, f"{found.user.username} is active again.")
-    return redirect("member", found.id)
+    return go(request, "member", found.id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -165,7 +166,7 @@ def revocation(request: Visit, invitation_id: uuid.UUID) -> HttpResponse:
     access.require(request.actor, Permission.MANAGE_MEMBERS)
     invitations.revoke(invitations.find(request.actor, invitation_id), by=request.actor)
     messages.success(request, "The invitation is revoked; its link is dead.")
-    return redirect("members")
+    return go(request, "members")
 
 
 def _link(request: Visit, name: str, *ends: str) -> Secret:

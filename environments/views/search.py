@@ -5,7 +5,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from environments.overview import search as searching
-from environments.views.shell import query
+from environments.views.choice import query
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 

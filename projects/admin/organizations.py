@@ -1,10 +1,13 @@
 """Organizations, who belongs to them, and their credentials without the credential."""
 
+from typing import Any, NoReturn
+
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.http import Http404, HttpRequest
 
 from projects.admin.records import Records, Rows, named
-from projects.models import AccessToken, Grant, Membership, Organization, User
+from projects.models import AccessToken, Grant, Invitation, Membership, Organization, User, UserSession
 
 admin.site.unregister(Group)  # rights are grants here
 
@@ -33,7 +36,7 @@ class GrantsOfMember(Rows):
 
 @admin.register(Membership)
 class Memberships(Records):
-    list_display = ("user", "organization", "created_at")
+    list_display = ("user", "organization", "created_at", "deactivated_at")
     list_select_related = ("user", "organization")
     list_filter = (named("organization", "organization"), named("user", "user", column="username"))
     search_fields = ("user__username", "organization__name")
@@ -61,3 +64,42 @@ class AccessTokens(Records):
     search_fields = ("name", "owner__username")
     date_hierarchy = "created_at"
     hidden = ("digest",)
+
+
+@admin.register(Invitation)
+class Invitations(Records):
+    list_display = (
+        "__str__",
+        "organization",
+        "role",
+        "invited_by",
+        "created_at",
+        "expires_at",
+        "accepted_by",
+        "revoked_at",
+    )
+    list_select_related = ("organization", "invited_by", "accepted_by")
+    list_filter = (
+        "role",
+        ("accepted_at", admin.EmptyFieldListFilter),
+        ("revoked_at", admin.EmptyFieldListFilter),
+        named("organization", "organization"),
+    )
+    search_fields = ("email", "invited_by__username", "accepted_by__username")
+    date_hierarchy = "created_at"
+    hidden = ("digest",)
+
+
+@admin.register(UserSession)
+class UserSessions(Records):
+    """Who is signed in where. A session's key is its credential, so it has no page and nothing leads to one."""
+
+    list_display = ("user", "user_agent", "address", "created_at", "last_seen_at", "expire_date")
+    list_display_links = None
+    list_select_related = ("user",)
+    list_filter = (named("user", "user", column="username"),)
+    search_fields = ("user__username", "address")
+    date_hierarchy = "last_seen_at"
+
+    def change_view(self, request: HttpRequest, *_: Any, **__: Any) -> NoReturn:
+        raise Http404("A session is shown in its list alone.")

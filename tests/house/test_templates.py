@@ -42,6 +42,8 @@ def test_every_address_of_a_page_keeps_the_choice_of_environment() -> None:
     forms = re.compile(r'<form\b[^>]*method="get".*?</form>', re.S)
     bare = []
     for path, text in templates().items():
+        if path.startswith("templates/admin/"):
+            continue  # the records are of all environments
         bare += [f"{path}: {form[:80]}" for form in forms.findall(text) if "_choice.html" not in form]
         for tag in element.findall(text):
             # What a form or a field of one asks for has the form's fields.

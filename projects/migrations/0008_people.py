@@ -13,7 +13,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("projects", "0006_events_stay"),
+        ("projects", "0007_forget_old_events"),
     ]
 
     operations = [
