@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest
 
-from projects.admin.records import Records, Rows, named
+from projects.admin.records import ByEnvironmentId, Records, Rows, named
 from projects.models import AccessToken, Grant, Invitation, Membership, Organization, User, UserSession
 
 admin.site.unregister(Group)  # rights are grants here
@@ -52,6 +52,7 @@ class Grants(Records):
         "role",
         named("organization", "membership__organization"),
         named("project", "project", column="key"),
+        ByEnvironmentId,
     )
     search_fields = ("membership__user__username", "project__key", "environment_id")
 
@@ -84,6 +85,8 @@ class Invitations(Records):
         ("accepted_at", admin.EmptyFieldListFilter),
         ("revoked_at", admin.EmptyFieldListFilter),
         named("organization", "organization"),
+        named("project", "project", column="key"),
+        ByEnvironmentId,
     )
     search_fields = ("email", "invited_by__username", "accepted_by__username")
     date_hierarchy = "created_at"

@@ -116,6 +116,21 @@ def named(title: str, path: str, *, column: str = "name") -> type[Named]:
     return type(f"By{title.title()}", (Named,), members)
 
 
+class ById(Named):
+    """Of what belongs to the upper floor, whose names are not known here."""
+
+    def condition(self, given: str) -> Q:
+        try:
+            return Q(**{self.path: uuid.UUID(given)})
+        except ValueError:
+            return Q(pk__in=())
+
+
+class ByEnvironmentId(ById):
+    title = parameter_name = "environment"
+    path = "environment_id"
+
+
 def page_of(description: str, url: Callable[[Any], str]) -> Any:
     """A column that leads to the record's page in the dashboard."""
 

@@ -13,7 +13,7 @@ from environments.delivery import deployments, holds
 from environments.models import Deployment, Environment, Hold, Phase, Run, Slot, WorkerToken
 from environments.planning import plans
 from projects.access import Actor
-from projects.models import AccessToken, Event, Grant, Role, UserSession
+from projects.models import AccessToken, Event, Role, UserSession
 from tests import builders
 from tests.doors.visiting import html, signed_in, statements
 from tests.environments import house as houses
@@ -125,6 +125,14 @@ def test_only_staff_are_let_in_and_by_the_one_sign_in(house: House) -> None:
         assert signed_in(actor).get("/admin/").status_code in (302, 403)
         assert signed_in(actor).get("/admin/login/").status_code == 403
     assert Client().get("/admin/environments/run/").status_code == 302
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_no_list_or_record_is_open_to_who_is_not_staff(house: House, model: Any) -> None:
+    for client in (signed_in(house.owner), Client()):
+        for page in (address(model), address(model, "change", uuid.uuid4()), address(model, "add")):
+            answer = client.get(page)
+            assert answer.status_code == 302 and "/admin/login/" in answer["Location"], page
 
 
 def test_no_page_shows_a_credential(staff: Client, slot: Slot, house: House) -> None:

@@ -51,7 +51,7 @@ def listed(actor: Actor, asked: Asked) -> Listing:
         ],
         search="",
         empty="Nothing has happened yet.",
-        exports=[(word, f"{reverse('activity-export', args=[form])}{asked.query()}") for word, form in FORMS],
+        exports=[(word, f"{reverse(f'activity-{form}')}{asked.query()}") for word, form in FORMS],
         **listing.ends(asked, following),
     )
 
