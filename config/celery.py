@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import django
-from celery import Celery, bootsteps
+from celery import Celery, bootsteps, signals
 from django.db import close_old_connections, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -39,6 +39,11 @@ app.conf.update(
     worker_send_task_events=False,
     worker_enable_remote_control=False,
 )
+
+
+@signals.setup_logging.connect
+def leave_logging_alone(**given: Any) -> None:
+    """It is set up by Django's settings already; without somebody listening here, Celery adds lines of its own."""
 
 
 class Looking(bootsteps.StartStopStep):

@@ -1,12 +1,13 @@
 """Django's settings, read from the environment by `config.env`."""
 
+import logging
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 
 from jinja2 import StrictUndefined
 
-from config import env
+from config import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TOWPATH_HOME = env.home()
@@ -139,10 +140,13 @@ if DEBUG or env.flag("TOWPATH_TESTING"):
     STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     WHITENOISE_USE_FINDERS = True
 
+# Warnings of Python are lines like all others.
+logging.captureWarnings(True)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    # Readable lines, or one JSON object each: `text` or `json`.
+    "formatters": {"line": {"()": logs.formatter(env.text("TOWPATH_LOG_FORMAT", logs.TEXT))}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {"django.request": {"level": "ERROR"}},

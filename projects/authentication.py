@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
-from projects import access, batches, limits
+from projects import access, batches, correlation, limits
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
@@ -74,6 +74,7 @@ def actor_of_request(request: HttpRequest) -> Actor:
     if known is None:
         known = _of_session(request)
         setattr(request, _ACTOR, known)
+        correlation.acted_by(known.label)
     return known
 
 
@@ -142,7 +143,9 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
             limits.count(f"bearer:{address}", seconds=WINDOW)
         raise NotAuthenticated("This access token is unknown, expired or revoked.")
     _mark_used(token)
-    return access.of_token(token)
+    actor = access.of_token(token)
+    correlation.acted_by(actor.label)
+    return actor
 
 
 def _mark_used(token: AccessToken) -> None:

@@ -16,6 +16,7 @@ from config import refusals
 from config.front import bodies, pool
 from config.front.bodies import Limit
 from environments.stream.asgi import Application, Headers, Message, Receive, Scope, Send, answer, header
+from projects import correlation
 from projects.errors import Malformed, Refused
 from projects.rest.problems import Broken
 
@@ -77,17 +78,18 @@ class FrontDoor:
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
             await send(message)
 
-        try:
-            await self._let_in(scope, receive, tell)
-        except Exception as error:
-            refusal = refusals.of(error)
-            if refusal is None:
-                logger.exception("Request %s failed", request_id)
-                if told:
-                    raise
-                refusal = Broken(f"Something went wrong here; it is logged as request {request_id}.")
-            if not told:
-                await _refuse(refusal, scope, tell)
+        with correlation.work(request=request_id):
+            try:
+                await self._let_in(scope, receive, tell)
+            except Exception as error:
+                refusal = refusals.of(error)
+                if refusal is None:
+                    logger.exception("The request failed")
+                    if told:
+                        raise
+                    refusal = Broken(f"Something went wrong here; it is logged as request {request_id}.")
+                if not told:
+                    await _refuse(refusal, scope, tell)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not _host_allowed(header(scope, b"host")):

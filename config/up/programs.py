@@ -19,7 +19,7 @@ PASSED_ON = (
     *("LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GIT_SSL_CAINFO"),
     *("TOWPATH_PUBLIC_URL", "TOWPATH_DEBUG", "TOWPATH_ALLOWED_HOSTS", "TOWPATH_PROXIES", "TOWPATH_EGRESS_ALLOW"),
     *("TOWPATH_LOG_DAYS", "TOWPATH_SAMPLE_DAYS", "TOWPATH_EVENT_DAYS", "TOWPATH_RELEASES_KEPT"),
-    *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK"),
+    *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK", "TOWPATH_LOG_FORMAT"),
     *("TOWPATH_SMTP_URL", "TOWPATH_SMTP_PASSWORD_FILE", "TOWPATH_MAIL_FROM"),
 )
 
@@ -116,7 +116,7 @@ def server_programs(record: Installation, server: Mapping[str, str]) -> list[Pro
         Program(
             name="control",
             command=[
-                *(python, "-m", "celery", "-A", "config.celery", "worker", "--pool=threads", "-c", "16"),
+                *(python, "-m", "celery", "-A", "config.celery", "--quiet", "worker", "--pool=threads", "-c", "16"),
                 *("--without-gossip", "--without-mingle", "--loglevel=INFO", "--hostname=control@%h"),
             ],
             environment=server,

@@ -52,6 +52,8 @@ def main() -> None:
         "config.asgi:application",
         lifespan="auto",
         access_log=False,
+        # What it says goes where everything else goes, and looks the same.
+        log_config=None,
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,

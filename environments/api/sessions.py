@@ -8,7 +8,7 @@ from ninja.security import HttpBearer
 from environments import workers
 from environments.models import Worker, WorkerToken
 from environments.runs import sessions
-from projects import access, authentication, limits
+from projects import access, authentication, correlation, limits
 from projects.authentication import NotAuthenticated
 from projects.credentials import digest
 from projects.errors import UNSEEN, NotFound, Refused
@@ -51,6 +51,7 @@ class SessionAuth(HttpBearer):
         worker = sessions.of(credential, ending=self.ending)
         asked = cast(WorkerRequest, request)
         asked.worker, asked.actor = worker, sessions.actor_of(worker)
+        correlation.acted_by(asked.actor.label)
         return worker
 
     def authenticate(self, request: HttpRequest, token: str) -> Worker:
@@ -120,3 +121,4 @@ def _recognise_token(request: HttpRequest, credential: str) -> None:
     asked = cast(WorkerRequest, request)
     asked.worker_token = token
     asked.actor = access.Actor(f"worker-token:{environment.name}", environment.organization)
+    correlation.acted_by(asked.actor.label)

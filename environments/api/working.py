@@ -22,7 +22,7 @@ from environments.doing import assignments, conclusions, observing, service_logs
 from environments.models import Phase, Run, Worker
 from environments.runs import desires, logs, renew, seal, sessions, steps
 from environments.runs.lease import LeaseLost
-from projects import events
+from projects import correlation, events
 from projects.errors import NotFound
 
 router = Router(tags=["worker protocol"])
@@ -106,5 +106,6 @@ def take_in_service_logs(request: HttpRequest, body: ServiceLogsIn) -> dict[str,
 
 def _own(worker: Worker, run_id: UUID) -> None:
     """Another environment's run does not exist for this worker."""
+    correlation.about_run(run_id)
     if not Run.objects.filter(pk=run_id, environment_id=worker.environment_id, carried_by="worker").exists():
         raise NotFound("There is no such run, or you may not see it.")

@@ -11,6 +11,7 @@ from django.db import Error, close_old_connections, connection
 
 from environments.doing.progress import Progress
 from environments.runs import renew
+from projects import correlation
 
 logger = logging.getLogger(__name__)
 
@@ -118,13 +119,14 @@ class Keeper:
             kept.overdue()
 
     def _guard(self, act: Callable[[Kept], None], kept: Kept) -> None:
-        try:
-            act(kept)
-        except Error:
-            # The database may be away for a moment; the lease lasts longer.
-            close_old_connections()
-        except Exception:
-            logger.exception("The keeper of run %s stumbled", kept.run_id)
+        with correlation.work(run=kept.run_id):
+            try:
+                act(kept)
+            except Error:
+                # The database may be away for a moment; the lease lasts longer.
+                close_old_connections()
+            except Exception:
+                logger.exception("The keeper stumbled")
 
 
 KEEPER = Keeper()

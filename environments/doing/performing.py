@@ -23,6 +23,7 @@ from environments.models import Phase, Run, RunKind, RunStep
 from environments.runs import claim, logs, steps
 from environments.runs.lease import LeaseLost
 from environments.runs.steps import Report
+from projects import correlation
 from projects.errors import Refused
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,11 @@ def perform(run_id: uuid.UUID | str | None = None) -> bool:
         run = claim.by_control(holder, uuid.UUID(str(run_id)), host_id=host_id)
     if run is None:
         return False
-    Performance(run, holder).carry_out()
+    with (
+        correlation.work(run=run.id, actor=run.created_by),
+        correlation.span(f"run {run.kind}", run=run.id, number=run.number, attempt=run.attempt),
+    ):
+        Performance(run, holder).carry_out()
     return True
 
 
@@ -105,6 +110,7 @@ class Performance(Kept):
         self._ending = threading.Lock()
 
     def carry_out(self) -> None:
+        logger.info("%s begins, attempt %s", self.run, self.attempt)
         with KEEPER.watching(self):
             outcome, reason = self._go()
         if outcome is not None:
@@ -119,8 +125,9 @@ class Performance(Kept):
                 return
             try:
                 conclusions.finish(self.run_id, self.attempt, self.holder, outcome, reason, list(self.last_lines))
+                logger.info("%s ended: %s", self.run, outcome)
             except LeaseLost:
-                logger.warning("Run %s attempt %s was taken away before it ended.", self.run_id, self.attempt)
+                logger.warning("Attempt %s was taken away before it ended.", self.attempt)
             self.ended = True
 
     def overdue(self) -> None:
@@ -156,7 +163,7 @@ class Performance(Kept):
         except (StepFailed, Refused) as refusal:
             return Phase.FAILED, self._said(str(refusal))
         except Exception as error:
-            logger.exception("Run %s ended with an error nobody foresaw", self.run_id)
+            logger.exception("%s ended with an error nobody foresaw", self.run)
             return Phase.ERRORED, self._said(f"{type(error).__name__}: {error}")
         return Phase.SUCCEEDED, ""
 
@@ -164,7 +171,8 @@ class Performance(Kept):
         self.begin(until=time.monotonic() + step.timeout)
         self._report("running")
         try:
-            step.act(self.progress)
+            with correlation.span(step.name, run=self.run_id):
+                step.act(self.progress)
             self.progress.check()
         except (StepFailed, Refused) as refusal:
             self._report("failed", str(refusal))

@@ -11,7 +11,7 @@ from django.db import connection
 from environments.doing import conclusions
 from environments.models import UNFINISHED, Run, Worker
 from environments.runs import expire, sessions
-from projects import events
+from projects import correlation, events
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ DELETE FROM environments_plan WHERE id IN (
 
 def sweep() -> None:
     """Repair by looking at the rows; called every few seconds by the scheduler, by any number of them."""
-    each(expire.due(), conclusions.settle)
+    each(expire.due(), _settle)
     each(sessions.lost(), _note_lost)
 
 
@@ -55,6 +55,14 @@ def prune() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_OLD_SAMPLES, [samples_kept.total_seconds(), MOST_FORGOTTEN])
         cursor.execute(_OLD_PLANS, [PLANS_KEPT.total_seconds(), MOST_FORGOTTEN])
+
+
+def _settle(run_id: uuid.UUID) -> None:
+    with correlation.work(run=run_id, actor="system"):
+        try:
+            conclusions.settle(run_id)
+        except Exception:
+            logger.exception("The run could not be settled; it is tried again")
 
 
 @events.operation

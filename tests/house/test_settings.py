@@ -18,8 +18,8 @@ def test_every_setting_that_is_read_is_passed_on_to_the_processes_of_an_installa
     assert len(read) > 5, "the check must see the settings there are"
 
 
-def test_every_setting_stands_in_the_operators_document() -> None:
-    told = (ROOT / "docs/operations.md").read_text()
+def test_every_setting_stands_in_the_operators_documents() -> None:
+    told = "".join((ROOT / "docs" / name).read_text() for name in ("operations.md", "observability.md"))
     assert {name for name in (*PASSED_ON, "TOWPATH_HOME", "TOWPATH_BIND", WEAK) if f"`{name}" not in told} == set()
 
 
