@@ -31,8 +31,11 @@ def _route(method: str, path: str, door: Any, only: Callable[[Scope], bool] | No
 
 # Whether it lives and is ready is asked just when no other thread is left.
 HEALTH = Pool(django_application, threads=2)
+# And what takes longer must not hold that up in its turn.
+MEASURED = Pool(django_application, threads=2)
 ROUTES = [
     _route("GET", "/(livez|readyz|api/health|api/ready)", HEALTH),
+    _route("GET", "/(metrics|api/health/detailed)", MEASURED),
     _route("GET", "/live", live.changes),
     _route("GET", f"/live/runs/(?P<run>{ID})/log", live.run_log),
     _route("GET", f"/live/environments/(?P<environment>{ID})/service-log", live.service_log),

@@ -11,6 +11,7 @@ urlpatterns = [
     path("readyz", health.ready),
     path("api/health", health.live),
     path("api/ready", health.ready),
+    path("api/health/detailed", health.detailed),
     path("api/v1/", api.urls),
     path("admin/", admin.site.urls),
     path("", include("projects.urls")),

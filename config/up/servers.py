@@ -12,9 +12,9 @@ from config.up.errors import CannotStart
 from config.up.installation import Installation
 from config.up.programs import Program
 
-# All may hold a connection at the same time: web processes x threads of pages, of async doors and of readiness; what
-# the control worker carries out, looks for and keeps; the scheduler's two loops and its lock.
-CONNECTIONS = 2 * (8 + 8 + 1) + (16 + 4 + 1) + 3
+# All may hold a connection at the same time: web processes x threads of pages, of async doors, and of readiness, health
+# and metrics; what the control worker carries out, looks for and keeps; the scheduler's two loops and its lock.
+CONNECTIONS = 2 * (8 + 8 + 3) + (16 + 4 + 1) + 3
 
 
 @dataclass

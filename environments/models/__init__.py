@@ -3,6 +3,7 @@
 from environments.models.chain import Chain, Stage, StageEnvironment
 from environments.models.deployment import Deployment, DeploymentKind, Endpoint, Hold, Plan, Slot
 from environments.models.environment import Account, Environment, Sample, State
+from environments.models.heartbeat import Heartbeat
 from environments.models.host import Host
 from environments.models.run import (
     LIFECYCLE_KINDS,
@@ -28,6 +29,7 @@ __all__ = [
     "DeploymentKind",
     "Endpoint",
     "Environment",
+    "Heartbeat",
     "Hold",
     "Host",
     "LogChunk",

@@ -113,6 +113,7 @@ class Run(models.Model):
             ),
             models.Index(fields=["lease_until"], condition=Q(phase="running"), name="run_leases"),
             models.Index(fields=["organization", "-created_at", "-id"], name="run_newest"),
+            models.Index(fields=["finished_at"], name="run_ended"),
             models.Index(fields=["environment", "-created_at", "-id"], name="run_newest_by_environment"),
             models.Index(fields=["organization", "finished_at"], condition=Q(log_size__gt=0), name="run_logs_by_age"),
         ]

@@ -17,10 +17,10 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections, connection, connections
 
-from environments import hosts, tasks
+from environments import heartbeats, hosts, tasks
 from environments.doing import overseeing, retention, sweeping
 from environments.doing.provisioners import addresses
-from environments.models import Run
+from environments.models import Heartbeat, Run
 from environments.runs import claim
 from projects import artifacts, authentication
 from projects.rest import idempotency
@@ -74,6 +74,7 @@ def work(*, also_seldom: bool = True) -> bool:
                     _guard(chore)
                 for chore in (sweeping.prune, _forget) if also_seldom else ():
                     _guard(chore)
+                heartbeats.beat(Heartbeat.Name.SCHEDULER)
             return alone
     except Exception:
         logger.exception("The round failed; the next one begins soon")

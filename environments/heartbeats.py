@@ -1,0 +1,26 @@
+"""Signs of life of those whom nobody asks: written at the end of each round, read by whoever watches the house."""
+
+from django.db import connection
+
+from environments.models import Heartbeat
+
+_BEAT = """
+INSERT INTO environments_heartbeat (name, at) VALUES (%s, clock_timestamp())
+ON CONFLICT (name) DO UPDATE SET at = excluded.at
+"""
+
+
+def beat(name: Heartbeat.Name) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BEAT, [name])
+
+
+def age(name: Heartbeat.Name) -> float | None:
+    """Seconds since the last one on the database's clock; None where there never was one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - at)::float FROM environments_heartbeat WHERE name = %s",
+            [name],
+        )
+        row = cursor.fetchone()
+    return max(0.0, row[0]) if row else None
