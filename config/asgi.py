@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -12,7 +11,7 @@ from config.wsgi import application as django_application  # isort: skip  (sets 
 from django.conf import settings
 
 from config.front.bodies import Limit
-from config.front.door import FrontDoor, Large, Route
+from config.front.door import FrontDoor, Large, Observe, Route
 from config.front.pool import Pool
 from environments.api import live as waiting
 from environments.stream.asgi import Receive, Scope, Send
@@ -22,11 +21,15 @@ from environments.stream.visitors import of_bearer, of_session
 from environments.views import live
 from projects.authentication import NotAuthenticated
 
+observe: Observe | None = None
+if settings.TOWPATH_METRICS_TOKEN:
+    from config.metrics.requests import observe
+
 ID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
-def _route(method: str, path: str, door: Any, only: Callable[[Scope], bool] | None = None) -> Route:
-    return Route(method, re.compile(path), door, only)
+def _route(method: str, path: str, door: Any, **more: Any) -> Route:
+    return Route(method, re.compile(path), door, **more)
 
 
 # Whether it lives and is ready is asked just when no other thread is left.
@@ -34,8 +37,8 @@ HEALTH = Pool(django_application, threads=2)
 # And what takes longer must not hold that up in its turn.
 MEASURED = Pool(django_application, threads=2)
 ROUTES = [
-    _route("GET", "/(livez|readyz|api/health|api/ready)", HEALTH),
-    _route("GET", "/(metrics|api/health/detailed)", MEASURED),
+    _route("GET", "/(livez|readyz|api/health|api/ready)", HEALTH, name="health"),
+    _route("GET", "/(metrics|api/health/detailed)", MEASURED, name="health"),
     _route("GET", "/live", live.changes),
     _route("GET", f"/live/runs/(?P<run>{ID})/log", live.run_log),
     _route("GET", f"/live/environments/(?P<environment>{ID})/service-log", live.service_log),
@@ -70,6 +73,7 @@ door = FrontDoor(
         Large(re.compile(r"/api/v1/apps/[^/]+/artifacts"), ARCHIVES, _bears_a_token),
         Large(re.compile(f"/apps/{ID}/releases/new"), ARCHIVES, _is_signed_in),
     ],
+    observe=observe,
 )
 
 

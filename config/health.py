@@ -39,10 +39,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """503 unless both the database and the broker answer."""
-    asked = {
-        "database": _database.ask(ask_database, patience=PATIENCE),
-        "broker": _broker.ask(ask_broker, patience=PATIENCE),
-    }
+    asked = {"database": database(), "broker": broker()}
     words = {name: "ok" if answers(one) else "away" for name, one in asked.items()}
     return _told(words, whole=set(words.values()) == {"ok"})
 
@@ -52,11 +49,11 @@ def ready(request: HttpRequest) -> JsonResponse:
 def detailed(request: HttpRequest) -> JsonResponse:
     """Each part with what was measured; 503 if one is broken. No names, addresses or messages: nobody signs in here."""
     asked: dict[str, tuple[Answer[float], Callable[[float], Part]]] = {
-        "database": (_database.ask(ask_database, patience=PATIENCE), _responds),
-        "broker": (_broker.ask(ask_broker, patience=PATIENCE), _responds),
+        "database": (database(), _responds),
+        "broker": (broker(), _responds),
         "scheduler": (_rows.ask(ask_scheduler, patience=PATIENCE), _of_scheduler),
         "control_workers": (_rows.ask(vitals.waiting_for_control, patience=PATIENCE), _of_control),
-        "disk": (_disk.ask(free_disk, patience=PATIENCE), _of_disk),
+        "disk": (disk(), _of_disk),
     }
     parts: dict[str, Part] = {}
     for name, (answer, judge) in asked.items():
@@ -75,6 +72,18 @@ def _told(found: dict[str, Any], *, whole: bool) -> JsonResponse:
     if not whole:
         response.headers["Retry-After"] = "5"
     return response
+
+
+def database() -> Answer[float]:
+    return _database.ask(ask_database, patience=PATIENCE)
+
+
+def broker() -> Answer[float]:
+    return _broker.ask(ask_broker, patience=PATIENCE)
+
+
+def disk() -> Answer[float]:
+    return _disk.ask(free_disk, patience=PATIENCE)
 
 
 def answers(asked: Answer[float]) -> bool:

@@ -93,6 +93,8 @@ TOWPATH_RELEASES_KEPT = env.number("TOWPATH_RELEASES_KEPT", 3, least=2, most=20)
 TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.
 TOWPATH_STREAM_RECHECK = float(env.text("TOWPATH_STREAM_RECHECK", "30"))
+# Whoever has it reads /metrics; without one there is no such address.
+TOWPATH_METRICS_TOKEN = env.text("TOWPATH_METRICS_TOKEN")
 
 # Invitations and links to set a password are mailed where a server is named.
 SMTP = env.smtp(env.text("TOWPATH_SMTP_URL"), env.text("TOWPATH_SMTP_PASSWORD_FILE"))

@@ -1,5 +1,6 @@
 """Every address of the server."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -17,6 +18,11 @@ urlpatterns = [
     path("", include("projects.urls")),
     path("", include("environments.urls")),
 ]
+if settings.TOWPATH_METRICS_TOKEN:
+    from config.metrics.door import exposition
+
+    urlpatterns.append(path("metrics", exposition))
+
 handler400 = "projects.views.errors.bad_request"
 handler403 = "projects.views.errors.forbidden"
 handler404 = "projects.views.errors.not_found"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Case, Count, Min, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, Exists, Min, OuterRef, Q, QuerySet, Sum, Value, When
 from django.db.models.functions import Greatest
 
 from environments import heartbeats
@@ -132,6 +132,11 @@ def _slots() -> dict[str, int]:
 
 
 def _leases(now: datetime) -> dict[str, float]:
-    """By the host's name; below nothing, and falling, where it is not heard of."""
-    rows = Host.objects.filter(lease_until__isnull=False).values_list("name", "lease_until")
-    return {name: (until - now).total_seconds() for name, until in rows if until is not None}
+    """By the host's name; below 0 where it is not heard of. One on which nothing lives any more is forgotten."""
+    lives_there = Exists(Environment.objects.filter(host=OuterRef("pk"), terminated_at=None))
+    rows = Host.objects.filter(lives_there | Q(lease_until__gt=now - LATELY), lease_until__isnull=False)
+    return {
+        name: (until - now).total_seconds()
+        for name, until in rows.values_list("name", "lease_until")
+        if until is not None
+    }

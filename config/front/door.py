@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -24,16 +25,20 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 PROBLEM = b"application/problem+json"
+# In the scope: the name of the async door that took the request.
+DOOR = "towpath.door"
+Observe = Callable[[Scope, int, float], None]
 
 
 @dataclass(frozen=True)
 class Route:
-    """An async door: where it stands, and whether it takes this request (`only`)."""
+    """An async door: where it stands, whether it takes this request (`only`), and as what it is counted (`name`)."""
 
     method: str
     path: re.Pattern[str]
     door: Application
     only: Callable[[Scope], bool] | None = None
+    name: str = "stream"
 
     def takes(self, scope: Scope) -> dict[str, str] | None:
         found = self.path.fullmatch(scope["path"]) if scope["method"] == self.method else None
@@ -52,10 +57,22 @@ class Large:
 
 
 class FrontDoor:
-    """The one ASGI application: async doors by `routes`, everything else by `pages`."""
+    """The one ASGI application: async doors by `routes`, everything else by `pages`.
 
-    def __init__(self, *, routes: list[Route], pages: Application, small: Limit, large: list[Large]) -> None:
+    `observe` is told of each answer when it begins: its status, and how many seconds it took until then.
+    """
+
+    def __init__(
+        self,
+        *,
+        routes: list[Route],
+        pages: Application,
+        small: Limit,
+        large: list[Large],
+        observe: Observe | None = None,
+    ) -> None:
         self._routes, self._pages, self._small, self._large = routes, pages, small, large
+        self._observe = observe
         self._coming_in: Counter[Limit] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,12 +86,14 @@ class FrontDoor:
             *((name, value) for name, value in scope["headers"] if name != b"x-request-id" and b"_" not in name),
             (b"x-request-id", request_id.encode()),
         ]
-        told = False
+        told, begun = False, time.perf_counter()
 
         async def tell(message: Message) -> None:
             nonlocal told
             if message["type"] == "http.response.start":
                 told = True
+                if self._observe:
+                    self._observe(scope, message["status"], time.perf_counter() - begun)
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -99,7 +118,7 @@ class FrontDoor:
             for route in self._routes:
                 parts = route.takes(scope)
                 if parts is not None:
-                    scope["path_params"] = parts
+                    scope["path_params"], scope[DOOR] = parts, route.name
                     await route.door(scope, body.receive(receive), send)
                     return
             scope[pool.BODY] = body

@@ -120,7 +120,7 @@ class Parent:
             autostart=True,
         )
         server = {**basic, **chosen.for_application(), "DJANGO_SETTINGS_MODULE": "config.settings"}
-        ours = [*chosen.programs, proxy, *programs.server_programs(self.record, server)]
+        ours = [*chosen.programs, proxy, *programs.server_programs(self.record, self.home, server)]
         return programs.configure(self.home, ours)
 
     def python(self, *words: str, environment: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ PASSED_ON = (
     *("TOWPATH_ARTIFACT_MB", "TOWPATH_STREAMS_PER_USER", "TOWPATH_STREAM_RECHECK", "TOWPATH_LOG_FORMAT"),
     *("TOWPATH_SMTP_URL", "TOWPATH_SMTP_PASSWORD_FILE", "TOWPATH_MAIL_FROM"),
 )
+# And what only the control plane's own processes learn, because it holds secrets.
+KEPT = ("TOWPATH_METRICS_TOKEN",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class Program:
         lines = {
             "command": " ".join(quoted(word) for word in self.command),
             "directory": escaped(str(self.directory)),
-            "environment": ",".join(f'{name}="{value_of(value)}"' for name, value in self.environment.items()),
+            "environment": ",".join(f'{name}="{value_of(name, value)}"' for name, value in self.environment.items()),
             "socket": self.socket,
             "numprocs": str(self.count),
             "process_name": "%(program_name)s_%(process_num)d" if self.count > 1 else "%(program_name)s",
@@ -73,21 +76,20 @@ def quoted(word: str) -> str:
     return escaped(shlex.quote(word))
 
 
-def value_of(text: str) -> str:
+def value_of(name: str, text: str) -> str:
     # The supervisor cuts at quotes and line ends and silently keeps the rest: refuse instead.
     if any(letter in text for letter in '"\n\\') or " ;" in text:
-        raise CannotStart(f"A setting holds a quote, a backslash, a line end or ' ;' and cannot be passed on: {text!r}")
+        raise CannotStart(f"{name} holds a quote, a backslash, a line end or ' ;' and cannot be passed on; change it.")
     return escaped(text)
 
 
 def basic_environment(record: Installation, home: Path) -> dict[str, str]:
     """What every process gets: no secret, and by the cookie a later start recognizes it."""
-    passed = {name: os.environ[name] for name in PASSED_ON if os.environ.get(name)}
     return {
         "PATH": f"{Path(sys.executable).parent}:{PATH}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
-        **passed,
+        **given(PASSED_ON),
         "PYTHONUNBUFFERED": "1",
         COOKIE: record.id,
         "TOWPATH_HOME": str(home),
@@ -95,14 +97,29 @@ def basic_environment(record: Installation, home: Path) -> dict[str, str]:
     }
 
 
-def server_programs(record: Installation, server: Mapping[str, str]) -> list[Program]:
+def given(names: tuple[str, ...]) -> dict[str, str]:
+    """Of these settings those that somebody made, in the environment in which `make up` was typed."""
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+def counted(home: Path) -> dict[str, str]:
+    """Where the web processes count requests together; emptied, so that it is asked before any of them runs."""
+    directory = home / "metrics"
+    shutil.rmtree(directory, ignore_errors=True)
+    if "TOWPATH_METRICS_TOKEN" not in given(KEPT):
+        return {}
+    return {"PROMETHEUS_MULTIPROC_DIR": str(keys.directory(directory))}
+
+
+def server_programs(record: Installation, home: Path, server: Mapping[str, str]) -> list[Program]:
     """The control plane's own: web, scheduler and the workers that carry out control work."""
     python = sys.executable
+    server = {**server, **given(KEPT)}
     return [
         Program(
             name="web",
             command=[python, "-m", "config.up.web"],
-            environment=server,
+            environment={**server, **counted(home)},
             socket=f"tcp://{record.web}",
             count=2,
             priority=300,
