@@ -11,7 +11,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 up: ## install what is missing and run Towpath until Ctrl-C (TOWPATH_HOME, TOWPATH_BIND, DATABASE_URL, REDIS_URL)
-	@$(PYTHON) config/up/install.py server
+	@$(PYTHON) config/up/install.py $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),tracing,server)
 	@$(VENV) -m config.up
 
 backup: ## put all that an installation keeps into one file, also while it runs (FILE, TOWPATH_HOME)
@@ -43,9 +43,13 @@ format: ## format the code and mend what lint can mend
 	.venv/bin/ruff check --fix-only .
 	.venv/bin/ruff format .
 
-lock: ## compile requirements.txt and requirements-dev.txt from pyproject.toml
+lock: ## compile requirements.txt, requirements-tracing.txt and requirements-dev.txt from pyproject.toml
 	@$(PYTHON) config/up/install.py dev
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --extra server --extra worker -o requirements.txt pyproject.toml
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --extra server --extra worker --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	  --no-emit-index-url --extra server --extra worker --extra tracing -c requirements.txt -o requirements-tracing.txt \
+	  pyproject.toml
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --extra server --extra worker --extra tracing --extra dev -c requirements-tracing.txt \
+	  -o requirements-dev.txt pyproject.toml

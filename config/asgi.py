@@ -14,7 +14,7 @@ from config.front.bodies import Limit
 from config.front.door import FrontDoor, Large, Observe, Route
 from config.front.pool import Pool
 from environments.api import live as waiting
-from environments.stream.asgi import Receive, Scope, Send
+from environments.stream.asgi import Application, Receive, Scope, Send
 from environments.stream.crossing import across
 from environments.stream.hub import hub
 from environments.stream.visitors import of_bearer, of_session
@@ -48,6 +48,11 @@ ROUTES = [
 ]
 
 
+def _untraced(scope: Scope) -> bool:
+    """What is asked all the time, and streams, which last for hours."""
+    return any(route.takes(scope) is not None for route in ROUTES)
+
+
 async def _bears_a_token(scope: Scope) -> bool:
     await across(of_bearer, scope)
     return True
@@ -75,13 +80,19 @@ door = FrontDoor(
     ],
     observe=observe,
 )
+served: Application = door
+if settings.TRACED:
+    from config import tracing
+
+    tracing.begin("web")
+    served = tracing.Traced(door, _untraced)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _live(receive, send)
     else:
-        await door(scope, receive, send)
+        await served(scope, receive, send)
 
 
 async def _live(receive: Receive, send: Send) -> None:

@@ -18,6 +18,11 @@ from environments import tasks  # noqa: E402
 from environments.doing import performing  # noqa: E402
 from environments.doing.keeping import KEEPER  # noqa: E402
 
+if settings.TRACED:
+    from config import tracing
+
+    tracing.begin("control")
+
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY = 5.0

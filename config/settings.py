@@ -47,6 +47,10 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.middleware.Refusals",
 ]
+# Traces go to this collector by OTLP over HTTP; the exporter reads this and the other OTEL_ settings by itself.
+TRACED = bool(env.text("OTEL_EXPORTER_OTLP_ENDPOINT"))
+if TRACED:
+    MIDDLEWARE.insert(0, "config.tracing.Routes")
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -151,5 +155,10 @@ LOGGING = {
     "formatters": {"line": {"()": logs.formatter(env.text("TOWPATH_LOG_FORMAT", logs.TEXT))}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        # That a courier came says nothing: what it carries out says so itself, by the name of the run.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }

@@ -12,7 +12,8 @@ from typing import NoReturn
 ROOT = Path(__file__).resolve().parent.parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-LOCKS = {"server": "requirements.txt", "dev": "requirements-dev.txt"}
+# What is traced needs some packages more, and all that the server needs.
+LOCKS = {"server": "requirements.txt", "tracing": "requirements-tracing.txt", "dev": "requirements-dev.txt"}
 OLDEST = (3, 11)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -24,7 +24,11 @@ PASSED_ON = (
     *("TOWPATH_SMTP_URL", "TOWPATH_SMTP_PASSWORD_FILE", "TOWPATH_MAIL_FROM"),
 )
 # And what only the control plane's own processes learn, because it holds secrets.
-KEPT = ("TOWPATH_METRICS_TOKEN",)
+KEPT = (
+    "TOWPATH_METRICS_TOKEN",
+    *("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_CERTIFICATE"),
+    *("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
