@@ -5,8 +5,9 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import Any
 
 from django.db import Error
@@ -25,6 +26,11 @@ LOOK = 3.0
 Look = Callable[[Iterable[str]], Iterable[str]]
 
 
+def _for_nobody(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """A task of the process's own: not of the request, with its id and its actor, that happened to begin it."""
+    return asyncio.create_task(work, context=Context())
+
+
 class Hub:
     def __init__(self) -> None:
         self.waiting = Waiting()
@@ -38,8 +44,8 @@ class Hub:
         """Begin to listen; at the first listener of the process, so that nothing happens where nobody does."""
         if not self._tasks:
             self._tasks = [
-                asyncio.create_task(bells.listen(self._heard, self._look_soon)),
-                asyncio.create_task(self._look_by_itself()),
+                _for_nobody(bells.listen(self._heard, self._look_soon)),
+                _for_nobody(self._look_by_itself()),
             ]
 
     def close(self) -> None:
@@ -125,7 +131,7 @@ class Hub:
         self._soon(self._look())
 
     def _soon(self, work: Any) -> None:
-        task = asyncio.create_task(self._quietly(work))
+        task = _for_nobody(self._quietly(work))
         self._reads.add(task)
         task.add_done_callback(self._reads.discard)
 

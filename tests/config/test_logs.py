@@ -125,6 +125,9 @@ def test_web_control_worker_and_scheduler_write_json_and_nothing_else(
         answer = httpx.post(f"{server.url}/api/v1/environments", json=body, headers=headers, timeout=30)
         assert answer.status_code in {201, 202}, answer.text
         run = Run.objects.get()
+        stream = {**headers, "x-request-id": "a-stream-of-events"}
+        with httpx.stream("GET", f"{server.url}/api/v1/events/stream", headers=stream, timeout=30) as listening:
+            assert listening.status_code == 200
         until(lambda: "ended: succeeded" in (tmp_path / "control").read_text(), 30)
         # Before they are told to end: Celery then says so past all logging.
         web, worker, _ = (lines_of(tmp_path / name) for name in ("web", "control", "scheduler"))
@@ -133,6 +136,9 @@ def test_web_control_worker_and_scheduler_write_json_and_nothing_else(
     assert any("Started server process" in line["message"] for line in web)
     (asked,) = [line for line in web if line.get("request") == "order-4711-a"]
     assert "broker cannot be reached" in asked["message"] and asked["actor"] == run.created_by
+    # Whoever listens for all streams works for none of them, though the first one has woken it.
+    heard = [line for line in web if "streams look for themselves" in line["message"]]
+    assert heard and not [line for line in heard if "request" in line or "actor" in line]
     told = [line for line in worker if line.get("run") == str(run.pk)]
     assert [line["message"] for line in told] == [f"{run} begins, attempt 1", f"{run} ended: succeeded"]
     assert {line["actor"] for line in told} == {run.created_by}
