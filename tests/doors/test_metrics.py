@@ -111,7 +111,7 @@ def test_it_takes_the_same_number_of_statements_however_much_there_is(transactio
         app, environment = house.app(), house.environment("production")
         house.live(house.release(app, "1.0.0"), environment)
 
-    assert statements() == empty <= 10
+    assert statements() == empty <= 11
 
 
 def test_a_broker_and_a_database_that_are_dead_are_told_and_what_is_not_known_is_left_out(
