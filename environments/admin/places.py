@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import reverse
 
-from environments.models import Account, Environment, Host, Sample, Worker, WorkerToken
+from environments.models import Account, Environment, Heartbeat, Host, Sample, Worker, WorkerToken
 from projects.admin.records import Records, named, page_of
 
 BY_ENVIRONMENT = named("environment", "environment")
@@ -96,3 +96,9 @@ class WorkerTokens(Records):
     search_fields = ("environment__name",)
     date_hierarchy = "created_at"
     hidden = ("sealed", "digest")
+
+
+@admin.register(Heartbeat)
+class Heartbeats(Records):
+    list_display = ("name", "at")
+    search_fields = ("name",)

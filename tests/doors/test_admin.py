@@ -75,7 +75,7 @@ def test_every_record_is_listed_searched_filtered_and_only_read(staff: Client, s
     shown = admin.site.get_model_admin(model)
     assert shown.search_fields
     filters = {one.parameter_name for one in shown.list_filter if hasattr(one, "parameter_name")}
-    if {"environment", "environment_id"} & {field.name for field in model._meta.fields} and model is not Grant:
+    if {"environment", "environment_id"} & {field.name for field in model._meta.fields}:
         assert {"environment", "project"} <= filters, "whatever is bound to an environment is filtered by it"
 
     html(staff, address(model))

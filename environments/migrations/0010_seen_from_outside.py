@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("environments", "0008_index_what_is_swept")]
+    dependencies = [("environments", "0009_retention")]
     operations = [
         migrations.CreateModel(
             name="Heartbeat",
