@@ -1,0 +1,1 @@
+"""Faults on purpose: every process is killed at every named point, and everything has to be whole again."""
