@@ -63,9 +63,9 @@ Written by `make campaign` on {datetime.now(UTC):%d %B %Y}, on {os.cpu_count()} 
 {seconds / 60:.0f} minutes: a real installation, a new release on its way for each fault, and `kill -9` of one of its
 programs at a named point of that deployment.
 
-Whole means, within {WHOLE_WITHIN:.0f} s (more where the machine is busy) and without a hand: the run has ended, no other
-run is left, the address answers with the release that the board shows, and no program runs twice. All the while the
-machine's processes were looked at for two attempts of one run at work at once.
+Whole means, within {WHOLE_WITHIN:.0f} s (more where the machine is busy) and without a hand: the run has ended, no
+other run is left, the address answers with the release that the board shows, and no program runs twice. All the
+while the processes of the machine were looked at for two attempts of one run at work at once.
 
 **{len(found)} faults, {len(found) - len(broken)} whole, {len(broken)} not.**
 The slowest was whole after {slowest.whole:.1f} s ({slowest.victim}, {slowest.point}).
