@@ -270,7 +270,7 @@ def test_data_of_another_major_version_is_refused_with_steps_and_left_alone(home
 
     assert refused.until_ended() == 1
     assert "was written by PostgreSQL 9" in refused.output()
-    assert "pg_dump" in refused.output() and "pg_restore" in refused.output()
+    assert "pg_dump" in refused.output() and "config.up.load" in refused.output()
     version.write_text(ours)
 
 

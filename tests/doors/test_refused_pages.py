@@ -126,7 +126,7 @@ def test_what_is_not_there_is_404_also_under_an_environment_that_is_not_there():
     addresses = list(pages_of_a_thing())
     assert len(addresses) > 20
     found = {address: browser.get(f"{address}?environment=nowhere").status_code for address in addresses}
-    assert set(found.values()) == {404, 405}, found
+    assert 404 in found.values() and set(found.values()) <= {404, 405, 410}, found  # a link that is used up is gone
     assert browser.get("/plans/draft?environment=nowhere&kind=y").status_code == 404
 
 

@@ -434,7 +434,10 @@ def test_nul_is_taken_out_of_what_a_session_says_and_refused_of_everybody_else()
     step = {"n": 2, "name": "inst\0all", "phase": "running", "detail": "a\0b", "exit_code": None}
     speaker.post(f"/runs/{run['id']}/reports", about | {"step": step})
     lines = [{"at": "2026-01-01T00:00:00Z", "step": 2, "stream": "out", "text": "a\0b \\u0000", "\0more": ["\0"]}]
-    assert speaker.post(f"/runs/{run['id']}/log-chunks", about | {"offset": 0, "lines": lines}) == {"next": 1}
+    assert speaker.post(f"/runs/{run['id']}/log-chunks", about | {"offset": 0, "lines": lines}) == {
+        "next": 1,
+        "full": False,
+    }
     speaker.post("/workers/me/observations", {"slots": [], "missing": ["\0"]})
     speaker.post("/workers/me/service-logs", {"chunks": []})
     speaker.post("/workers/heartbeat", {"system_info": {"os\0": "Lin\0ux"}})
