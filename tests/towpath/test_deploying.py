@@ -1,6 +1,8 @@
 """Deployments by a real worker with real processes."""
 
+import os
 import shlex
+import signal
 import socket
 import sys
 import threading
@@ -323,12 +325,11 @@ def test_a_service_that_lost_its_port_while_it_was_down_comes_back_on_another(si
     slowly = web(run=f"sleep 3; exec {shlex.quote(sys.executable)} app.py")  # time for somebody else to be first
     control_plane.wait(control_plane.submit(deployment(app, "1.0", services=[slowly])))
     port = int(site.address(app))
-    gone = psutil.Process(next(one["pid"] for one in control_plane.observed(app)["services"]))
 
     taken = socket.socket()
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    for process in [*gone.children(recursive=True), gone]:
-        process.kill()
+    pid = eventually(lambda: next(c.pid for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port))
+    os.kill(pid, signal.SIGKILL)
     eventually(lambda: takes(taken, port))
     with taken:
         eventually(lambda: site.get(app) == "1.0" and site.address(app) != str(port), 90)
