@@ -1,5 +1,6 @@
 """Plans, deployments, slots, holds and addresses; promotion, rollback and the lifting of holds through the rooms."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 
 from django.contrib import admin
@@ -39,9 +40,9 @@ class Planned(Act):
 
     kind: DeploymentKind
 
+    @abstractmethod
     def wishes(self, slot: Slot) -> Iterable[tuple[Environment, Release | None]]:
         """Where to, and what; no release where the plan finds it itself."""
-        raise NotImplementedError
 
     def items(self, record: Slot, actor: Actor) -> Iterator[Item]:
         for environment, release in self.wishes(record):

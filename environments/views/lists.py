@@ -22,46 +22,24 @@ from environments.views.choice import chosen_environment
 from environments.views.fragments import conditional
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
-
-@require_safe
-@signed_in
-@conditional
-def runs(request: Visit) -> HttpResponse:
-    return _shown(request, runs_list, "Runs")
-
-
-@require_safe
-@signed_in
-@conditional
-def releases(request: Visit) -> HttpResponse:
-    return _shown(request, releases_list, "Releases")
+LISTS: dict[str, ModuleType] = {
+    "runs": runs_list,
+    "releases": releases_list,
+    "endpoints": endpoints_list,
+    "workers": workers_list,
+    "activity": activity_list,
+}
 
 
 @require_safe
 @signed_in
 @conditional
-def endpoints(request: Visit) -> HttpResponse:
-    return _shown(request, endpoints_list, "Endpoints")
-
-
-@require_safe
-@signed_in
-@conditional
-def workers(request: Visit) -> HttpResponse:
-    return _shown(request, workers_list, "Workers")
-
-
-@require_safe
-@signed_in
-@conditional
-def activity(request: Visit) -> HttpResponse:
-    return _shown(request, activity_list, "Activity")
-
-
-def _shown(request: Visit, module: ModuleType, heading: str) -> HttpResponse:
+def listed(request: Visit, name: str) -> HttpResponse:
+    """One of `LISTS`, which differ in what they list and in nothing else."""
+    module = LISTS[name]
     asked = listing.asked(request.GET, module.FILTERS, chosen_environment(request))
     context = {
-        "heading": heading,
+        "heading": name.capitalize(),
         "asked": asked,
         "given": asked.given,
         "listing": module.listed(request.actor, asked),
