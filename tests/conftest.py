@@ -19,6 +19,16 @@ django.setup()
 # work with this process's keys and broker while the servers that they start have theirs.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
+# What waits longest for processes and browsers begins first: at the end of a run no long file is left alone.
+LONG = ("tests/journeys", "tests/config", "tests/doors/test_accessib", "tests/towpath")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, begins in enumerate(LONG) if item.nodeid.startswith(begins)), len(LONG))
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: pytest_django.DjangoDbBlocker) -> None:

@@ -36,6 +36,7 @@ def start() -> None:
     os.environ["TOWPATH_TESTING"] = "1"
     os.environ["TOWPATH_HOME"] = str(directory / "home")
     (directory / "home").mkdir(mode=0o700)
+    (directory / "home" / "static").mkdir()  # where `make up` collects; here files are served from where they lie
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = start_postgres(directory)
     if not os.environ.get("REDIS_URL") or "TOWPATH_TEST_BROKER" in os.environ:
