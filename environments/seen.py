@@ -2,8 +2,8 @@
 
 from django.db.models import QuerySet
 
-from environments.models import Environment
-from projects import scopes
+from environments.models import WORDS, Environment
+from projects import names, scopes
 from projects.access import Actor
 
 
@@ -13,6 +13,11 @@ def environments(actor: Actor, *, terminating: bool = False) -> QuerySet[Environ
     if not terminating:
         found = found.filter(deleted_at__isnull=True)
     return found.filter(scopes.rows(actor, project="project", environment="pk", lacking=("project",)))
+
+
+def matching(found: QuerySet[Environment], typed: str) -> QuerySet[Environment]:
+    """Those of whose names, description, maker or tags one holds what was typed; one or two letters: begins so."""
+    return found.alias(words=WORDS).filter(words__contains=names.line_holding(typed))
 
 
 def clause(actor: Actor, *, row: str) -> str:

@@ -5,10 +5,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
-from environments import states
+from environments import seen, states
 from environments.models import Endpoint, Environment, Phase, Run, RunKind, Sample, Slot, State, Worker
 from projects import scopes
 from projects.access import Actor
@@ -29,8 +29,8 @@ def with_status(rows: QuerySet[Environment], status: str) -> QuerySet[Environmen
 
 
 def named(rows: QuerySet[Environment], text: str) -> QuerySet[Environment]:
-    """Only those whose name, display name or description contains `text`."""
-    return rows.filter(Q(name__icontains=text) | Q(display_name__icontains=text) | Q(description__icontains=text))
+    """Only those that a search for `text` finds: by name, display name, description, tag and who made them."""
+    return seen.matching(rows, text)
 
 
 def annotated(rows: QuerySet[Environment]) -> QuerySet[Environment]:
@@ -76,8 +76,8 @@ def _workers(ids: list[uuid.UUID]) -> dict[uuid.UUID, Counter[str]]:
 
 
 def _endpoints(ids: list[uuid.UUID], by: Actor) -> dict[uuid.UUID, list[dict[str, Any]]]:
-    seen = scopes.rows(by, project="app__project", environment="environment")
-    rows = Endpoint.objects.filter(seen, environment__in=ids, released_at=None)
+    within = scopes.rows(by, project="app__project", environment="environment")
+    rows = Endpoint.objects.filter(within, environment__in=ids, released_at=None)
     found: dict[uuid.UUID, list[dict[str, Any]]] = defaultdict(list)
     for shown in endpoints(rows):
         found[shown["environment_id"]].append(

@@ -93,6 +93,14 @@ def visible(actor: Actor, *, archived: bool = False) -> QuerySet[App]:
     return (found if ids is None else found.filter(project__in=ids)).order_by("created_at", "id")
 
 
+def named_like(actor: Actor, typed: str) -> list[uuid.UUID]:
+    """The apps, also archived ones, whose name holds what was typed: as ids, for which other tables have indexes."""
+    rows = App.objects.filter(names.holding("name", typed), organization=actor.organization)
+    if (ids := actor.visible_projects) is not None:
+        rows = rows.filter(project__in=ids)
+    return list(rows.values_list("pk", flat=True))
+
+
 def find(actor: Actor, ident: str | uuid.UUID) -> App:
     """The app with this id, also an archived one, or with this name or `KEY/name` where only one has it."""
     rows = App.objects.filter(organization=actor.organization).select_related("project")

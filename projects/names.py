@@ -1,4 +1,6 @@
-"""Asking for what bears a name, whatever the case, as the unique indexes have it."""
+"""Asking for what bears a name, whatever the case, as the unique indexes have it; and for what holds some words."""
+
+import re
 
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
@@ -12,6 +14,25 @@ def same(field: str, name: str) -> Q:
     except UnicodeEncodeError:
         return NOTHING
     return NOTHING if "\0" in name else Q(Exact(Lower(field), Lower(Value(name))))
+
+
+# Three letters in a row, or fewer beside what is none: what an index of trigrams can look for.
+_TRIGRAM = re.compile(r"[^\W_]{3}|[\W_][^\W_]|[^\W_]{2}[\W_]")
+
+
+def long_enough(typed: str) -> bool:
+    """Whether an index of trigrams finds what holds it; of anything shorter it finds what begins with it."""
+    return _TRIGRAM.search(typed) is not None
+
+
+def holding(field: str, typed: str) -> Q:
+    """`field` holds what was typed; one or two letters are looked for at its beginning alone."""
+    return Q((f"{field}__icontains" if long_enough(typed) else f"{field}__istartswith", typed))
+
+
+def line_holding(typed: str) -> str:
+    """What a text of several lines in small letters, each behind a line feed, must hold for one of them to match."""
+    return typed.lower() if long_enough(typed) else f"\n{typed.lower()}"
 
 
 # No name holds what the database cannot keep: a NUL, or half of a surrogate pair.

@@ -35,14 +35,7 @@ def begin(*, by: Actor) -> Chain:
     access.require(by, Permission.MANAGE_CHAINS)
     for title, name in FIRST:
         if not lifecycle.visible(by).filter(names.same("name", name)).exists():
-            lifecycle.create(
-                by=by,
-                name=name,
-                display_name=title,
-                tier=name,
-                protected=name == PROTECTED,
-                provisioner=hosts.usual_provisioner(),
-            )
+            _made(name, by=by, display_name=title)
     stages = [{"name": title, "environments": [name]} for title, name in FIRST]
     chain = create(by=by, name="Default", stages=stages)
     # What stood there before is protected too, or nothing is begun: that is what the click has promised. Not sooner:
@@ -208,7 +201,7 @@ def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> 
         if not create_missing:
             raise Invalid.field(field, f"there is no environment {ident}; create it, or say create_missing.") from None
         try:
-            return lifecycle.create(by=by, name=ident)
+            return _made(ident, by=by)
         except (Conflict, Invalid) as refusal:
             told = f"{ident}: {' '.join(str(error['message']) for error in refusal.errors) or refusal.detail}"
             about = [{"field": field, "message": told}]
@@ -216,6 +209,12 @@ def _environment(ident: str, field: str, *, by: Actor, create_missing: bool) -> 
     if environment.kind != Environment.Kind.PERMANENT:
         raise Invalid.field(field, f"{environment.title} is ephemeral; a stage holds permanent environments.")
     return environment
+
+
+def _made(name: str, *, by: Actor, **fields: Any) -> Environment:
+    """What a chain creates, however it is asked to: where its name says production, it is protected from the start."""
+    production = lifecycle.tier_of(name) == Environment.Tier.PRODUCTION
+    return lifecycle.create(by=by, name=name, protected=production, provisioner=hosts.usual_provisioner(), **fields)
 
 
 def _write(chain: Chain, places: Sequence[tuple[str, Sequence[Environment]]]) -> None:

@@ -3,6 +3,7 @@
 from environments.lifecycle.changes import ChangedMeanwhile, can_manage, can_protect, check_manage, update, version
 from environments.lifecycle.creation import begin, create
 from environments.lifecycle.deletion import delete
+from environments.lifecycle.fields import tier_of
 from environments.lifecycle.lookup import find, visible
 from environments.lifecycle.wishes import check_retry, retry, start, stop
 
@@ -19,6 +20,7 @@ __all__ = [
     "retry",
     "start",
     "stop",
+    "tier_of",
     "update",
     "version",
     "visible",

@@ -2,7 +2,7 @@
 
 from environments.models.chain import Chain, Stage, StageEnvironment
 from environments.models.deployment import Deployment, DeploymentKind, Endpoint, Hold, Plan, Slot
-from environments.models.environment import Account, Environment, Sample, State
+from environments.models.environment import WORDS, Account, Environment, Sample, State
 from environments.models.heartbeat import Heartbeat
 from environments.models.host import Host
 from environments.models.run import (
@@ -22,6 +22,7 @@ from environments.models.worker import Worker, WorkerToken
 __all__ = [
     "LIFECYCLE_KINDS",
     "UNFINISHED",
+    "WORDS",
     "WORKER_KINDS",
     "Account",
     "Chain",

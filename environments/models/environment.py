@@ -3,6 +3,7 @@
 import uuid
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -23,6 +24,14 @@ class State(models.TextChoices):
     STOPPED = "stopped"
     ERROR = "error"
     TERMINATING = "terminating"
+
+
+# What a search looks into, a line for each: name, display name, description, who made it, tags; in small letters.
+WORDS = models.Func(
+    *(models.F(name) for name in ("name", "display_name", "description", "created_by", "tags")),
+    function="environment_words",
+    output_field=models.TextField(),
+)
 
 
 class Environment(models.Model):
@@ -110,6 +119,12 @@ class Environment(models.Model):
             ),
             models.Index(
                 fields=["organization", "state"], condition=Q(terminated_at__isnull=True), name="environment_by_state"
+            ),
+            GinIndex(
+                F("organization"),
+                OpClass(WORDS, name="gin_trgm_ops"),
+                condition=Q(terminated_at__isnull=True),
+                name="environment_by_words",
             ),
         ]
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from environments import seen
-from projects import scopes
+from projects import names, scopes
 from projects.access import Actor
 
 # Both halves are bounded before they are put together, so that no page reads all environments to show a few.
@@ -19,16 +19,21 @@ WITH place AS (
 (SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, place.position
   FROM place JOIN environments_environment e ON e.id = place.environment_id
   WHERE {seen}
-    AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
+    {found}
   ORDER BY place.position, place.within, place.id LIMIT %(limit)s)
 UNION ALL
 (SELECT e.id::text, e.name, e.display_name, e.state, e.protected, e.kind, NULL
   FROM environments_environment e
   WHERE e.organization_id = %(organization)s AND {seen}
     AND NOT EXISTS (SELECT 1 FROM place WHERE place.environment_id = e.id)
-    AND (%(find)s::text IS NULL OR e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)
+    {found}
   ORDER BY e.priority DESC, lower(e.name), e.id LIMIT %(limit)s)
 """
+# The index knows of the names and of more, such as tags, by which nobody chooses in a header.
+FOUND = (
+    "AND environment_words(e.name, e.display_name, e.description, e.created_by, e.tags) LIKE %(words)s "
+    "AND (e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)"
+)
 
 
 class Choice(NamedTuple):
@@ -48,14 +53,18 @@ class Choice(NamedTuple):
 
 
 def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
-    """At most `limit` environments the actor may see, whose name holds `find`."""
-    literal = find.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    """At most `limit` environments the actor may see, whose name holds `find`; one or two letters: begins so."""
     values = {
         "organization": actor.organization.id,
         **scopes.values(actor),
-        "find": f"%{literal}%" if find else None,
+        "words": f"%{_literal(names.line_holding(find))}%",
+        "find": f"{'%' if names.long_enough(find) else ''}{_literal(find)}%",
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(STATEMENT.format(seen=seen.clause(actor, row="e")), values)
+        cursor.execute(STATEMENT.format(seen=seen.clause(actor, row="e"), found=FOUND if find else ""), values)
         return [Choice._make(row) for row in cursor.fetchall()][:limit]
+
+
+def _literal(typed: str) -> str:
+    return typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")

@@ -74,12 +74,7 @@ def _filtered(actor: Actor, filters: Filters) -> QuerySet[Environment]:
     if filters.environment:
         found = found.filter(pk=filters.environment.pk)
     if filters.q:
-        found = found.filter(
-            Q(name__icontains=filters.q)
-            | Q(display_name__icontains=filters.q)
-            | Q(tags__contains=[filters.q])
-            | Q(created_by__icontains=filters.q)
-        )
+        found = seen.matching(found, filters.q)
     return found
 
 

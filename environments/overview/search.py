@@ -9,7 +9,7 @@ from django.urls import reverse
 from environments.models import Run
 from environments.overview.choices import choices
 from environments.runs import lookup
-from projects import access, apps, releases
+from projects import access, apps, names, releases
 from projects.access import Actor, Permission
 
 EACH = 6
@@ -65,7 +65,7 @@ def found(actor: Actor, words: str) -> list[Group]:
 
 
 def _apps(actor: Actor, words: str) -> Iterator[Hit]:
-    rows = apps.visible(actor).select_related("project").filter(name__icontains=words).order_by("name", "id")
+    rows = apps.visible(actor).filter(names.holding("name", words)).order_by("name", "id")
     for app in rows[:EACH]:
         yield Hit(app.name, reverse("app", args=[app.pk]), app.project.key)
 
@@ -78,9 +78,9 @@ def _environments(actor: Actor, words: str) -> Iterator[Hit]:
 def _releases(actor: Actor, words: str) -> Iterator[Hit]:
     """`shop 1.4` finds the version of that app, `1.4` that of every app, `ab12` the commit."""
     name, _, version = words.rpartition(" ")
-    matching = Q(version__icontains=words) | Q(commit__istartswith=words)
+    matching = names.holding("version", words) | Q(commit__istartswith=words)
     if name:
-        matching |= Q(app__name__icontains=name, version__icontains=version)
+        matching |= Q(names.holding("version", version), app__in=apps.named_like(actor, name))
     rows = releases.visible(actor).select_related("app__project").filter(matching)
     for release in rows[:EACH]:
         commit = release.commit[:7]
@@ -92,7 +92,7 @@ def _runs(actor: Actor, words: str) -> Iterator[Hit]:
     if number.isascii() and number.isdigit() and len(number) < 18:
         matching = Q(number=int(number))
     else:
-        matching = Q(app__name__icontains=words) & ~Q(app=None)
+        matching = Q(app__in=apps.named_like(actor, words))
     rows = lookup.visible(actor).filter(matching)
     for run in rows[:EACH]:
         yield Hit(str(run), reverse("run", args=[run.pk]), _where(run), run.phase)

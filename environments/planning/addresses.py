@@ -49,7 +49,9 @@ def allocate(app: App, environment: Environment, release: Release, *, host: Host
     names = wanting(app, environment, release, host=host)
     if not names:
         return []
+    # Most deployments need no new address and wait for nobody; what is missing is judged again behind the lock.
     Host.objects.select_for_update(no_key=True).get(pk=host.pk)
+    names = wanting(app, environment, release, host=host)
     taken = set(_taken(host).values_list("port", flat=True))
     released = dict(
         Endpoint.objects.filter(host=host, released_at__isnull=False)

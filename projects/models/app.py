@@ -2,8 +2,10 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models import F
+from django.db.models.functions import Lower, Upper
 from django.utils import timezone
 
 from projects.models.organization import Organization
@@ -27,6 +29,7 @@ class App(models.Model):
         indexes = [
             models.Index(fields=["organization", "created_at", "id"], name="app_oldest"),
             models.Index("organization", Lower("name"), "id", name="app_by_name"),
+            GinIndex(F("organization"), OpClass(Upper("name"), name="gin_trgm_ops"), name="app_by_words"),
         ]
 
     def __str__(self) -> str:

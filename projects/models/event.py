@@ -2,6 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
 
 
@@ -37,6 +38,10 @@ class Event(models.Model):
             models.Index(fields=["organization_id", "environment_id", "number"], name="event_by_environment"),
             models.Index(fields=["organization_id", "project_id", "number"], name="event_by_project"),
             models.Index(fields=["organization_id", "app_id", "number"], name="event_by_app"),
+            # Who was a member here once and may come back: asked by name, and hardly ever.
+            models.Index(
+                F("organization_id"), F("object__name"), condition=Q(kind="member.removed"), name="event_of_the_removed"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -2,7 +2,10 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from projects.models.app import App
@@ -32,7 +35,13 @@ class Release(models.Model):
             models.UniqueConstraint(fields=["app", "version"], name="release_version_unique"),
             models.UniqueConstraint(fields=["app", "serial"], name="release_serial_unique"),
         ]
-        indexes = [models.Index(fields=["organization", "-created_at", "-id"], name="release_newest")]
+        indexes = [
+            models.Index(fields=["organization", "-created_at", "-id"], name="release_newest"),
+            GinIndex(F("organization"), OpClass(Upper("version"), name="gin_trgm_ops"), name="release_by_version"),
+            models.Index(
+                F("organization"), OpClass(Upper("commit"), name="text_pattern_ops"), name="release_by_commit"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.version

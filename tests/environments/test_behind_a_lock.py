@@ -3,13 +3,15 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import transaction
 from django.db.models import Model
 from django.urls import reverse
 
 from environments import cancellations, lifecycle, retries, worker_tokens, workers
 from environments.delivery import chains, holds, promotions, restarts
 from environments.doing import assignments
-from environments.models import Chain, Endpoint, Environment, Run, Slot, Stage, Worker, WorkerToken
+from environments.models import Chain, Endpoint, Environment, Host, Run, Slot, Stage, Worker, WorkerToken
+from environments.planning import addresses
 from projects import apps, releases
 from projects.errors import Conflict, NotAllowed, NotFound
 from projects.models import App, Release, Role
@@ -175,3 +177,17 @@ def test_two_who_need_a_worker_token_at_once_are_given_the_same(road: Line, befo
 
     assert second.reveal() == given[0].reveal()
     assert workers.of_token(given[0].reveal()).environment == place
+
+
+def test_two_who_give_an_app_its_addresses_at_once_give_them_once(road: Line) -> None:
+    place, given = road.development, []
+    host = Host.objects.get(pk=Endpoint.objects.get(app=road.app, environment=place, released_at=None).host_id)
+    addresses.release_all(road.app, place)
+
+    def give() -> list[Endpoint]:
+        with transaction.atomic():
+            return addresses.allocate(road.app, place, road.v2, host=host)
+
+    second = behind(lambda: given.extend(give()), give)
+
+    assert (len(given), second) == (1, [])

@@ -107,6 +107,14 @@ class TestCreating:
         assert written(chain) == [("QA", ["qa"])]
         assert Environment.objects.get(name="qa").state == "pending"
 
+    def test_a_production_that_is_created_so_is_protected_from_the_start(self, home: House) -> None:
+        stages = [{"name": name, "environments": [name]} for name in ("qa", "production", "prod-eu")]
+        chains.create(by=home.owner, name="Main", stages=stages, create_missing=True)
+        assert set(Environment.objects.filter(protected=True).values_list("name", flat=True)) == {
+            "production",
+            "prod-eu",
+        }
+
     def test_a_missing_one_with_an_impossible_name_is_told_in_its_place(self, home: House) -> None:
         with pytest.raises(Invalid) as refusal:
             chains.create(

@@ -12,7 +12,7 @@ from environments import drawing, seen
 from environments.models import Environment, Slot
 from environments.overview.lists import listing
 from environments.overview.lists.listing import Asked, Column, Listing
-from projects import releases
+from projects import apps, names, releases
 from projects.access import Actor
 from projects.models import Release
 
@@ -37,7 +37,7 @@ def listed(actor: Actor, asked: Asked) -> Listing:
         rows = rows.filter(Exists(live) if wanted == "yes" else ~Exists(live))
     if words := asked.value("q"):
         rows = rows.filter(
-            Q(version__icontains=words) | Q(app__name__icontains=words) | Q(commit__istartswith=words.lower())
+            names.holding("version", words) | Q(app__in=apps.named_like(actor, words)) | Q(commit__istartswith=words)
         )
     found, ends = listing.page(rows, asked)
     places = _places(actor, [release.pk for release in found])
