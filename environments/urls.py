@@ -16,6 +16,7 @@ from environments.views import (
     plans,
     runs,
     search,
+    several,
     switcher,
     tokens,
 )
@@ -39,6 +40,7 @@ urlpatterns = [
     path("plans", plans.carry_out, name="plans"),
     path("environments", environments.environments, name="environments"),
     path("environments/new", managing.new, name="environment-new"),
+    path("environments/several", several.several, name="environments-several"),
     path("environments/<uuid:environment_id>", environments.environment, name="environment"),
     path("environments/<uuid:environment_id>/wish", environments.wish, name="environment-wish"),
     path("environments/<uuid:environment_id>/settings", managing.settings, name="environment-settings"),

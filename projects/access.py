@@ -220,6 +220,11 @@ def allows(
     return False
 
 
+def allows_somewhere(actor: Actor, *permissions: Permission) -> bool:
+    """Whether there may be a thing with which `actor` may do one of these: what a list offers for its rows."""
+    return any(PERMISSIONS[right.role] & {*permissions} for right in actor.rights)
+
+
 def require(
     actor: Actor,
     permission: Permission,

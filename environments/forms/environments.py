@@ -127,6 +127,26 @@ class DeletionForm(Form):
         return typed
 
 
+class SeveralDeletionForm(Form):
+    """How many are deleted, typed."""
+
+    confirm = forms.CharField(
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autofocus": True})
+    )
+
+    def __init__(self, *args: Any, count: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.words = f"delete {count}"
+        self.fields["confirm"].label = format_html("Type <code>{}</code> to confirm", self.words)
+        self.fields["confirm"].error_messages["required"] = f"Type {self.words} exactly as it is written."
+
+    def clean_confirm(self) -> str:
+        typed: str = self.cleaned_data["confirm"]
+        if typed != self.words:
+            raise forms.ValidationError(f"Type {self.words} exactly as it is written.")
+        return typed
+
+
 class HoldForm(Form):
     reason = forms.CharField(
         max_length=1000,

@@ -5,10 +5,12 @@ from environments.lifecycle.creation import begin, create
 from environments.lifecycle.deletion import delete
 from environments.lifecycle.fields import tier_of
 from environments.lifecycle.lookup import find, visible
+from environments.lifecycle.several import act as act_on_several
 from environments.lifecycle.wishes import check_retry, retry, start, stop
 
 __all__ = [
     "ChangedMeanwhile",
+    "act_on_several",
     "begin",
     "can_manage",
     "can_protect",

@@ -43,6 +43,10 @@ def environments(request: Visit) -> HttpResponse:
     )
     context = overviews.page(request.actor, filters) | {
         "here": request.get_full_path(),
+        "may_operate": access.allows_somewhere(request.actor, Permission.OPERATE),
+        "may_manage": access.allows_somewhere(
+            request.actor, Permission.MANAGE_ENVIRONMENTS, Permission.CREATE_EPHEMERAL
+        ),
         "may_create": access.allows(request.actor, Permission.MANAGE_ENVIRONMENTS),
         "without_project": filters.query(project=""),
         "without_tag": filters.query(tag=""),

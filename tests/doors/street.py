@@ -106,6 +106,10 @@ def undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
-def filled(value: str, ours: Street) -> str:
-    """`{app_id}` is the id of our app."""
+def filled(value: Any, ours: Street) -> Any:
+    """`{app_id}` is the id of our app, also in a list."""
+    if isinstance(value, list):
+        return [filled(one, ours) for one in value]
+    if not isinstance(value, str):
+        return value
     return str(ours.things[value[1:-1]]) if value[:1] == "{" and value[1:-1] in ours.things else value

@@ -51,6 +51,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "update_chain": ("admin", {"name": "Renamed"}),
     "create_deployment": ("operator", {"plan_id": "{plan_id}"}),
     "create_environment": ("admin", {"name": "brandnew", "provisioner": "external"}),
+    "act_on_environments": ("admin", {"act": "tag", "tag": "north", "ids": ["{environment_id}"]}),
     "delete_environment": ("admin", {}),
     "update_environment": ("admin", {"description": "x"}),
     "restart_service": ("operator", {"app_id": "{app_id}", "service": "web"}),
@@ -118,7 +119,7 @@ def knock(client: Client, operation: Operation, ours: Street, things: dict[str, 
         return client.post(address, {"file": SimpleUploadedFile("a.tar", b"no archive")})
     if operation.method == "get":
         return client.get(address)
-    body = {name: filled(value, ours) if isinstance(value, str) else value for name, value in sent.items()}
+    body = {name: filled(value, ours) for name, value in sent.items()}
     if operation.method == "delete":
         return client.delete(address)
     return getattr(client, operation.method)(address, body, content_type="application/json")

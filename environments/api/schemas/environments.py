@@ -44,6 +44,26 @@ class EnvironmentChange(EnvironmentFields, Change):
     name: str | None = None
 
 
+class SeveralIn(Body):
+    act: str = Field(description="start, stop, delete, tag or untag.")
+    ids: list[str] = Field(description="At most 100 ids of environments.")
+    tag: str = Field("", description="What tag adds and untag takes away.", max_length=50)
+
+
+class OutcomeOut(Answer):
+    id: str
+    name: str = Field(description="Empty where there is no such environment, or it may not be seen.")
+    done: bool
+    detail: str = Field(description="What happens now, or why not.")
+    code: str = Field(description="The refusal's stable word; empty where it was done.")
+
+
+class SeveralOut(Answer):
+    done: int
+    refused: int
+    results: list[OutcomeOut]
+
+
 class EndpointBrief(Answer):
     name: str
     url: str
