@@ -2,7 +2,7 @@
 
 import csv
 import io
-import tempfile
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +18,7 @@ from environments.overview.lists import listing
 from environments.overview.lists import releases as releases_list
 from environments.overview.lists import runs as runs_list
 from environments.overview.lists import workers as workers_list
+from environments.views import copies
 from environments.views.choice import chosen_environment
 from environments.views.fragments import conditional
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -56,23 +57,30 @@ def listed(request: Visit, name: str) -> HttpResponse:
 def activity_export(request: Visit, form: str) -> HttpResponseBase:
     """What the same filters list, oldest first, as a file: it is written first and given at the reader's own pace."""
     asked = listing.asked(request.GET, activity_list.FILTERS, chosen_environment(request))
-    file = tempfile.TemporaryFile()  # noqa: SIM115 the answer closes it
-    events = activity_list.exported(request.actor, asked)
-    if form == "csv":
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-        written = csv.writer(text)
-        written.writerow(("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence"))
-        for one in events:
-            written.writerow([_plain(value) for value in _columns(one)])
-        text.detach()
-    else:
-        file.write(b"[")
-        for number, one in enumerate(events):
-            file.write((b",\n" if number else b"\n") + orjson.dumps(one, default=str))
-        file.write(b"\n]\n")
-    file.seek(0)
+    activity_list.check_exportable(request.actor, asked)
+    with copies.written(reader=request.actor.label, what="exports") as copy:
+        EXPORTS[form](copy, activity_list.exported(request.actor, asked))
     kind = {"csv": "text/csv; charset=utf-8", "json": "application/json"}[form]
-    return FileResponse(file, as_attachment=True, filename=f"activity.{form}", content_type=kind)
+    return FileResponse(copy, as_attachment=True, filename=f"activity.{form}", content_type=kind)
+
+
+def _csv(copy: copies.Copy, events: Iterator[dict[str, Any]]) -> None:
+    text = io.TextIOWrapper(copy, encoding="utf-8", newline="", write_through=True)
+    written = csv.writer(text)
+    written.writerow(("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence"))
+    for one in events:
+        written.writerow([_plain(value) for value in _columns(one)])
+    text.detach()
+
+
+def _json(copy: copies.Copy, events: Iterator[dict[str, Any]]) -> None:
+    copy.write(b"[")
+    for number, one in enumerate(events):
+        copy.write((b",\n" if number else b"\n") + orjson.dumps(one, default=str))
+    copy.write(b"\n]\n")
+
+
+EXPORTS: dict[str, Callable[[copies.Copy, Iterator[dict[str, Any]]], None]] = {"csv": _csv, "json": _json}
 
 
 def _columns(told: dict[str, Any]) -> list[Any]:

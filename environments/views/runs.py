@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
 
 from environments import cancellations, retries
-from environments.models import Run
+from environments.models import LogChunk, Run
 from environments.overview import runs as overview
 from environments.runs import lookup
-from environments.views import log_copies
+from environments.views import copies
 from environments.views.choice import go
 from environments.views.fragments import conditional, told_in_place
 from projects.access import Actor
@@ -48,9 +48,11 @@ def log(request: Visit, run_id: uuid.UUID) -> HttpResponseBase:
     """One attempt's whole log as text."""
     found = lookup.find(request.actor, run_id)
     attempt = _attempt(request, found) or found.attempt
-    response = FileResponse(
-        log_copies.of(found, attempt, reader=request.actor.label), content_type="text/plain; charset=utf-8"
-    )
+    chunks = LogChunk.objects.filter(run=found, attempt=attempt).order_by("offset")
+    with copies.written(reader=request.actor.label, what="logs") as copy:
+        for chunk in chunks.iterator(chunk_size=50):
+            copy.writelines(f"{line['at']} {line['text']}\n".encode() for line in chunk.lines)
+    response = FileResponse(copy, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="run-{found.number}-attempt-{attempt}.log"'
     return response
 

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import re
+from contextlib import ExitStack
 
 import pytest
 from django.test import Client
 
 from environments.models import Environment, Run
+from environments.overview.lists import activity
+from environments.views import copies
 from projects import tokens
 from projects.models import App, Role
 from tests import builders
@@ -171,3 +174,53 @@ def test_an_unchanged_list_costs_a_live_page_nothing(page: str, app: App, owner:
 def test_nobody_signed_in_is_asked_to(app: App) -> None:
     for page in (*PAGES, "/activity.csv"):
         assert Client().get(page)["Location"].startswith("/sign-in")
+
+
+def test_exports_and_logs_share_the_places_for_what_is_taken_away(app: App, owner: Client, house: House) -> None:
+    held = [owner.get(address) for address in ("/activity.csv", "/activity.json", "/activity.csv?kind=release")]
+
+    refused = owner.get("/activity.csv")
+    assert refused.status_code == 503
+    assert "Too many exports are being taken away" in refused.content.decode()
+    held.append(signed_in(house.person("viewer")).get("/activity.csv"))
+    assert held[-1].status_code == 200
+    assert b"".join(held.pop(0).streaming_content)  # type: ignore[attr-defined]
+    again = owner.get("/activity.csv")
+    assert again.status_code == 200
+    for answer in [*held, again]:
+        b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_an_export_that_fails_half_way_gives_its_place_back(
+    form: str, app: App, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.raise_request_exception = False
+    with monkeypatch.context() as broken:
+        broken.setattr(activity.history, "told", lambda *event: {}["nothing"])
+        for _ in range(copies.OF_ONE + 1):
+            assert owner.get(f"/activity.{form}").status_code == 500
+    answer = owner.get(f"/activity.{form}")
+    assert b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+
+
+def test_no_more_write_at_once_than_leave_threads_for_pages() -> None:
+    with ExitStack() as stack:
+        made = [stack.enter_context(copies.written(reader=n, what="exports")) for n in range(copies.WRITING)]
+        with pytest.raises(copies.TooMany, match="being written"), copies.written(reader="late", what="exports"):
+            pass
+    with copies.written(reader="late", what="exports") as copy:
+        made.append(copy)
+    for copy in made:
+        copy.close()
+
+
+def test_a_longer_export_than_is_written_in_one_go_is_refused_and_not_cut(
+    app: App, owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "MOST_EXPORTED", 2)
+    answer = owner.get("/activity.csv")
+    assert answer.status_code == 422
+    assert "More than 2 events match; give a shorter time with since and until." in answer.content.decode()
+    shorter = owner.get("/activity.csv?kind=app")
+    assert b"".join(shorter.streaming_content).count(b"\n") == 2  # type: ignore[attr-defined]

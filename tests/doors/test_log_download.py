@@ -15,7 +15,7 @@ from environments.delivery import deployments
 from environments.models import Run
 from environments.planning import plans
 from environments.runs import logs
-from environments.views import log_copies
+from environments.views import copies
 from projects.access import Actor
 from projects.models import Role
 from tests.doors.visiting import signed_in
@@ -89,7 +89,7 @@ def test_more_copies_than_the_disk_is_meant_for_are_refused_until_one_is_taken()
     house = houses.house()
     run = run_with_a_log(house, lines=1)
     client, path = signed_in(house.owner), reverse("run-log", args=[run.id])
-    others = [signed_in(house.person(Role.VIEWER)) for _ in range(log_copies.AT_ONCE - 1)]
+    others = [signed_in(house.person(Role.VIEWER)) for _ in range(copies.AT_ONCE - 1)]
 
     held = [*(other.get(path) for other in others), client.get(path)]
     refused = client.get(path)
@@ -109,7 +109,7 @@ def test_one_person_takes_no_more_than_a_few_at_once() -> None:
     run = run_with_a_log(house, lines=1)
     client, path = signed_in(house.owner), reverse("run-log", args=[run.id])
 
-    held = [client.get(path) for _ in range(log_copies.OF_ONE)]
+    held = [client.get(path) for _ in range(copies.OF_ONE)]
 
     assert client.get(path).status_code == 503
     assert signed_in(house.person(Role.VIEWER)).get(path).status_code == 200

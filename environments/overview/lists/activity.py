@@ -81,6 +81,14 @@ def matching(actor: Actor, asked: Asked) -> QuerySet[Event]:
     return rows
 
 
+def check_exportable(actor: Actor, asked: Asked) -> None:
+    """Refuse what is longer than is written in one go, rather than give a part of it as if it were all."""
+    if matching(actor, asked).order_by("number")[MOST_EXPORTED : MOST_EXPORTED + 1].exists():
+        raise Invalid.field(
+            "since", f"More than {MOST_EXPORTED:,} events match; give a shorter time with since and until."
+        )
+
+
 def exported(actor: Actor, asked: Asked) -> Iterator[dict[str, Any]]:
     """The same events, oldest first, at most 100,000 of them."""
     for event in matching(actor, asked).order_by("number")[:MOST_EXPORTED].iterator(chunk_size=1000):

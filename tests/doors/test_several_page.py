@@ -1,0 +1,160 @@
+"""Several environments selected in their list: buttons that need no script, a typed question, and what came of each."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from environments.models import Environment
+from tests import builders
+from tests.doors.rest import is_problem
+from tests.doors.test_accessibility import violations
+from tests.doors.visiting import html, signed_in, text
+from tests.doors.web import Web
+from tests.environments import house as houses
+from tests.environments.house import House
+
+SEVERAL = "/environments/several"
+
+
+@pytest.fixture
+def house() -> House:
+    return houses.house()
+
+
+def sent(client: Client, act: str, *places: Environment, **more: str) -> Any:
+    return client.post(SEVERAL, {"act": act, "id": [str(place.pk) for place in places], **more})
+
+
+@pytest.mark.django_db
+def test_a_list_offers_what_one_may_do_somewhere(house: House) -> None:
+    house.environment("calm")
+    shown = {who: html(signed_in(house.person(who)), "/environments") for who in ("viewer", "operator", "admin")}
+
+    assert 'name="id"' not in shown["viewer"] and 'value="start"' not in shown["viewer"]
+    assert 'name="id"' in shown["operator"] and 'value="stop"' in shown["operator"]
+    assert 'value="delete"' in shown["admin"] and 'value="untag"' in shown["admin"]
+
+
+@pytest.mark.django_db
+def test_of_each_it_is_told_what_came_of_it(house: House) -> None:
+    calm, shut = house.environment("calm"), house.environment("shut")
+    Environment.objects.filter(pk=shut.pk).update(protected=True)
+
+    answer = sent(signed_in(house.owner), "stop", calm, shut)
+
+    told = text(answer.content.decode())
+    assert answer.status_code == 200
+    assert "1 done, 1 refused: each says why" in told
+    assert "Is stopping." in told and "shut is protected; stop it on its own page." in told
+
+
+@pytest.mark.django_db
+def test_deleting_asks_for_their_number_in_words_and_deletes_nothing_before(house: House) -> None:
+    one, two, shut = (house.environment(name) for name in ("one", "two", "shut"))
+    Environment.objects.filter(pk=shut.pk).update(protected=True)
+    client = signed_in(house.owner)
+
+    asked = sent(client, "delete", one, two, shut)
+    wrong = sent(client, "delete", one, two, shut, confirm="delete 2")
+    assert (asked.status_code, wrong.status_code) == (200, 422)
+    assert "Type delete 3 to confirm" in text(asked.content.decode())
+    assert "protected: it stays" in text(asked.content.decode())
+    assert "Type delete 3 exactly" in text(wrong.content.decode())
+    assert not Environment.objects.filter(deleted_at__isnull=False).exists()
+
+    done = sent(client, "delete", one, two, shut, confirm="delete 3")
+    assert "2 done, 1 refused" in text(done.content.decode())
+    assert set(Environment.objects.filter(deleted_at__isnull=False).values_list("name", flat=True)) == {"one", "two"}
+
+
+@pytest.mark.django_db
+def test_the_question_names_nothing_that_is_not_seen(house: House) -> None:
+    mine, hidden = house.environment("mine"), house.environment("hidden")
+    limited = signed_in(house.person("admin", environment=mine))
+    assert "hidden" not in text(sent(limited, "delete", mine, hidden).content.decode())
+    assert sent(limited, "stop", hidden).status_code == 404
+
+
+@pytest.mark.django_db
+def test_none_and_too_many_are_refused_with_a_sentence(house: House) -> None:
+    client = signed_in(house.owner)
+    none = client.post(SEVERAL, {"act": "stop"})
+    many = client.post(SEVERAL, {"act": "stop", "id": [str(n) for n in range(101)]})
+    assert (none.status_code, many.status_code) == (422, 422)
+    assert "Select at least one environment." in text(none.content.decode())
+    assert "Select at most 100 environments at once; 101 are selected." in text(many.content.decode())
+
+
+@pytest.mark.django_db
+def test_rest_answers_for_each(house: House) -> None:
+    calm, shut = house.environment("calm"), house.environment("shut")
+    Environment.objects.filter(pk=shut.pk).update(protected=True)
+    client, path = builders.rest(house.owner), "/api/v1/environments/bulk"
+
+    answer = client.post(path, {"act": "stop", "ids": [str(shut.pk), str(calm.pk)]}, content_type="application/json")
+
+    assert answer.json() == {
+        "done": 1,
+        "refused": 1,
+        "results": [
+            {
+                "id": str(shut.pk),
+                "name": "shut",
+                "done": False,
+                "detail": "shut is protected; stop it on its own page.",
+                "code": "protected",
+            },
+            {"id": str(calm.pk), "name": "calm", "done": True, "detail": "Is stopping.", "code": ""},
+        ],
+    }
+    stranger = builders.rest(houses.house().owner)
+    body = {"act": "stop", "ids": [str(calm.pk)]}
+    assert is_problem(stranger.post(path, body, content_type="application/json"), 404)
+    assert is_problem(client.post(path, body | {"ids": []}, content_type="application/json"), 422)
+
+
+def test_rows_are_selected_by_keyboard_counted_aloud_and_kept_when_the_list_changes(
+    page: Page, server: Web, harbour: House
+) -> None:
+    names = ("alpha", "beta", "gamma")
+    alpha, beta, _ = (harbour.environment(name) for name in names)
+    page.goto(server.url + "/environments")
+    page.get_by_role("link", name="alpha", exact=True).focus()
+    page.keyboard.press("x")
+    expect(page.locator("[data-selected]")).to_have_text("1 of 3 selected")
+    expect(page.locator("#announce")).to_have_text("1 of 3 selected")
+    page.get_by_role("checkbox", name="Select beta").press("Space")
+    expect(page.get_by_role("checkbox", name="All on this page")).not_to_be_checked()
+
+    harbour.environment("newcomer")
+    page.mouse.move(0, 0)
+    expect(page.get_by_role("checkbox", name="Select newcomer")).to_be_visible()
+    expect(page.locator("[data-selected]")).to_have_text("2 of 4 selected")
+    page.get_by_role("checkbox", name="All on this page").check()
+    expect(page.locator("[data-selected]")).to_have_text("4 of 4 selected")
+    page.get_by_role("checkbox", name="All on this page").uncheck()
+    for name in ("alpha", "beta"):
+        page.get_by_role("checkbox", name=f"Select {name}").check()
+    page.get_by_role("button", name="Delete").click()
+    assert violations(page) == []
+    page.get_by_label("Type delete 2 to confirm").fill("delete 2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").filter(has_text="2 done.")).to_be_visible()
+    assert violations(page) == []
+    gone = Environment.objects.filter(deleted_at__isnull=False).values_list("name", flat=True)
+    assert set(gone) == {alpha.name, beta.name}
+
+
+def test_the_list_with_its_boxes_has_no_barrier_and_does_not_scroll_sideways(
+    page: Page, server: Web, harbour: House
+) -> None:
+    for name in ("alpha", "beta"):
+        harbour.environment(name, tags=["north"])
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(server.url + reverse("environments"))
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        assert violations(page, server.url + reverse("environments")) == []
