@@ -1,8 +1,12 @@
 """One wish about several environments: an operation for each, and for each what came of it."""
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from environments.lifecycle import changes, deletion, lookup, wishes
 from environments.models import Environment, State
@@ -10,6 +14,7 @@ from projects import events
 from projects.access import Actor
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound, Refused
 
+logger = logging.getLogger(__name__)
 MOST = 100
 ACTS = ("start", "stop", "delete", "tag", "untag")
 
@@ -64,10 +69,20 @@ def _one(what: str, ident: str, *, by: Actor, tag: str, refusals: dict[str, Refu
         found = _found(ident, by=by)
         title = found.title
         return Outcome(ident, title, True, WISHES[what](found, by, tag))
-    except Refused as refusal:
-        refusals[ident] = refusal
+    # What the database refuses of one must not hide what was done for the others.
+    except (Refused, ObjectDoesNotExist, IntegrityError, OperationalError, InterfaceError) as error:
+        refusal = refusals[ident] = _refusal(error)
         told = "; ".join(str(error["message"]) for error in refusal.errors if error.get("message")) or refusal.detail
         return Outcome(ident, title, False, told, refusal.code)
+
+
+def _refusal(error: Exception) -> Refused:
+    if isinstance(error, Refused):
+        return error
+    logger.warning("Refused by the database: %s", error.__cause__ or error)
+    if isinstance(error, OperationalError | InterfaceError):
+        return Conflict("The database did not answer in time; look again, then repeat it.", code="unavailable")
+    return Conflict("Something else was changed here at the same moment; look again, then repeat it.")
 
 
 def is_id(ident: str) -> bool:

@@ -99,6 +99,9 @@ def test_a_search_is_answered_by_an_index(crowded: House) -> None:
                     assert "Seq Scan on environments_environment" not in plan, plan
                     # Who sees but one is answered by its key.
                     assert "environment_by_words" in plan or "environments_environment_pkey" in plan, plan
+    # They cost a crowd each, were they tests of their own.
+    what_nearly_all_have_in_common_is_read_in_the_order_of_the_page(crowded)
+    one_or_two_letters_find_what_begins_with_them(crowded)
 
 
 def listed(actor: Actor, typed: str) -> list[Environment]:
@@ -110,7 +113,7 @@ def found(actor: Actor, typed: str) -> list[str]:
     return sorted(seen.matching(seen.environments(actor), typed).values_list("name", flat=True)[:60])
 
 
-def test_one_or_two_letters_find_what_begins_with_them_through_the_index(crowded: House) -> None:
+def one_or_two_letters_find_what_begins_with_them(crowded: House) -> None:
     crowded.environment("quay", tags=["xy"])
     crowded.environment("aqua", display_name="Qua")
 
@@ -124,7 +127,7 @@ def test_one_or_two_letters_find_what_begins_with_them_through_the_index(crowded
         assert found(crowded.owner, typed) == expected
 
 
-def test_what_nearly_all_have_in_common_is_read_in_the_order_of_the_page(crowded: House) -> None:
+def what_nearly_all_have_in_common_is_read_in_the_order_of_the_page(crowded: House) -> None:
     (plan,) = plans_of(partial(overviews.page, crowded.owner, overviews.Filters(q="place-0")))
     assert "environment_by_name" in plan, plan
 
@@ -140,14 +143,15 @@ def test_words_are_taken_as_they_are() -> None:
     assert choices(home.owner, find="northern", limit=9) == []
 
 
-def test_a_release_is_found_by_version_and_commit_through_an_index(crowded: House) -> None:
-    app = crowded.app("ferry")
+def test_a_release_is_found_by_version_and_commit_through_an_index() -> None:
+    home = house()
+    app = home.app("ferry")
     with connection.cursor() as cursor:
-        cursor.execute(RELEASES, [crowded.organization.pk, app.pk])
+        cursor.execute(RELEASES, [home.organization.pk, app.pk])
         as_owner(cursor, "ANALYZE projects_release")
     for typed in ("7.4242", "a87ff679"):
         with CaptureQueriesContext(connection) as asked:
-            assert "Releases" in [group.word for group in search.found(crowded.owner, typed)]
+            assert "Releases" in [group.word for group in search.found(home.owner, typed)]
         for one in asked.captured_queries:
             if 'FROM "projects_release"' in one["sql"]:
                 plan = explained(one["sql"])

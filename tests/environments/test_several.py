@@ -6,7 +6,7 @@ import pytest
 
 from environments import lifecycle
 from environments.lifecycle import several
-from environments.models import Environment, State
+from environments.models import Environment, Run, State
 from projects.errors import Invalid, NotAllowed, NotFound
 from projects.models import Event
 from tests.environments import house as houses
@@ -44,6 +44,20 @@ def test_what_one_refuses_stops_no_other(home: House) -> None:
     assert (states["calm"], states["shut"], states["odd"]) == ("stopping", "running", "error")
     assert Environment.objects.get(pk=shut.pk).wanted == "active"
     assert Event.objects.filter(environment_id=shut.pk).count() == before
+
+
+def test_what_the_database_refuses_of_one_hides_nothing_of_the_others(home: House) -> None:
+    odd, calm = home.environment("odd"), home.environment("calm")
+    # Its start is queued already, though it does not say so.
+    Run.objects.filter(environment=odd).update(phase="queued", finished_at=None)
+
+    outcomes = lifecycle.act_on_several("stop", [odd.pk, calm.pk], by=home.owner)
+
+    assert told(outcomes) == {
+        "odd": (False, "Something else was changed here at the same moment; look again, then repeat it."),
+        "calm": (True, "Is stopping."),
+    }
+    assert Environment.objects.get(pk=odd.pk).wanted == "active"
 
 
 def test_each_is_started_and_says_where_it_is(home: House) -> None:
