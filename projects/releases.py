@@ -103,6 +103,20 @@ def find(actor: Actor, ident: str | uuid.UUID, *, app: App | None = None) -> Rel
     return found
 
 
+def called(app: App, name: str, *, by: Actor) -> Release:
+    """The app's release of this version or id, or the one cut as the so-manieth: a version goes before a number."""
+    rows = visible(by).filter(app=app)
+    found = rows.filter(version=name).first()
+    if found is None and name.isascii() and name.isdigit() and len(name) < 10:
+        found = rows.filter(serial=int(name)).first()
+    if found is not None:
+        return found
+    try:
+        return rows.get(pk=uuid.UUID(name))
+    except (ValueError, Release.DoesNotExist):
+        raise NotFound(f"{app.name} has no such release; its page lists what there is.") from None
+
+
 def _check(version: str, commit: str, notes: str, link: str) -> None:
     if not VERSION.fullmatch(version):
         raise Invalid.field(

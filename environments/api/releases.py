@@ -8,7 +8,9 @@ from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
 
 from environments import fetches, liveness
-from environments.api.schemas.releases import ArtifactOut, ReleaseIn, ReleaseOut
+from environments.api.schemas.releases import ArtifactOut, Compared, ComparisonOut, ReleaseIn, ReleaseOut
+from environments.overview import compared
+from environments.planning import comparison
 from projects import apps, artifacts, events, lifecycle, releases
 from projects.access import Actor
 from projects.errors import Invalid
@@ -59,6 +61,30 @@ def list_releases(
 def get_release(request: HttpRequest, id: UUID) -> dict[str, Any]:
     by = actor(request)
     return shapes([releases.find(by, id)], by)[0]
+
+
+@router.get("/apps/{id}/releases/compare", response=ComparisonOut)
+def compare_releases(request: HttpRequest, id: UUID, asked: Query[Compared]) -> dict[str, Any]:
+    """How `to` differs from `from`: what each is, the releases between them, and both manifests line by line."""
+    by = actor(request)
+    app = apps.find(by, id)
+    before, after = compared.pair(app, by=by, before=asked.before, after=asked.after)
+    lines = compared.manifest_lines(before, after)
+    one, other = shapes([before, after], by)
+    return {
+        "app_id": app.id,
+        "before": one,
+        "after": other,
+        "releases": comparison.releases_between(app, before, after),
+        "manifest": [{**line._asdict(), "change": line.change} for line in lines],
+        "manifest_differs": any(line.change != "same" for line in lines),
+        "artifact_differs": _digest(before) != _digest(after),
+    }
+
+
+def _digest(release: Release) -> str:
+    """What is the same for what was made of the same."""
+    return (release.artifact.sha256 or str(release.artifact.id)) if release.artifact else ""
 
 
 @router.post("/apps/{id}/releases", response={201: ReleaseOut})

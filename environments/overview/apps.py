@@ -73,7 +73,7 @@ def project_page(project: Project, actor: Actor, *, chosen: Environment | None =
     )
     found = list(apps)
     live: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    alive = _seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
+    alive = seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
     chain = stages.applying_chain(project, project.organization)
     alive = alive.order_by(stages.place(chain, of="environment"), "environment__name")
     for slot in slots.kept(alive):
@@ -100,11 +100,11 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
     if before:
         releases = releases.filter(serial__lt=before)
     found = list(releases[: PAGE + 1])
-    every = slots.told(_seen_slots(actor).filter(app=app, last_number__gt=0))
+    every = slots.told(seen_slots(actor).filter(app=app, last_number__gt=0))
     chain = stages.applying_chain(app.project, actor.organization)
     placed: list[Any] = list(every.order_by(stages.place(chain, of="environment"), "environment__name"))
     places = [slot for slot in placed if chosen is None or slot.environment_id == chosen.id]
-    live = _live_by_release(placed)
+    live = live_by_release(placed)
     answering = {
         (slot.environment_id, service["name"])
         for slot in places
@@ -134,6 +134,7 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
         "elsewhere": len(placed) - len(places),
         "chosen": chosen,
         "releases": [{"release": one, "live": live.get(one.id, [])} for one in found[:PAGE]],
+        "comparable": len(found) > 1,
         "older": found[PAGE - 1].serial if len(found) > PAGE else None,
         "newer": before is not None,
         "may_release": access.allows(actor, Permission.RELEASE, project_id=app.project_id),
@@ -145,13 +146,13 @@ def app_page(app: App, actor: Actor, *, before: int | None = None, chosen: Envir
 def release_page(release: Release, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
     """Where the release is live, where it may go, every deployment of it, its manifest."""
     chain = stages.applying_chain(release.app.project, actor.organization)
-    placed = slots.kept(_seen_slots(actor).filter(app=release.app))
+    placed = slots.kept(seen_slots(actor).filter(app=release.app))
     places = list(placed.order_by(stages.place(chain, of="environment"), "environment__name"))
     shown = scopes.rows(actor, project="app__project", environment="environment")
     deployments = Deployment.objects.filter(shown, release=release)
     if chosen is not None:
         deployments = deployments.filter(environment=chosen)
-    live = _live_by_release(places).get(release.id, [])
+    live = live_by_release(places).get(release.id, [])
     return {
         "release": release,
         # Where a source that could not be fetched says why, and is tried again.
@@ -195,7 +196,8 @@ def _targets(
     ]
 
 
-def _seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slot]:
+def seen_slots(actor: Actor, chosen: Environment | None = None) -> QuerySet[Slot]:
+    """Of what an actor sees, all over or in the chosen environment."""
     found = Slot.objects.filter(organization=actor.organization, environment__terminated_at__isnull=True)
     found = found.filter(scopes.rows(actor, project="app__project", environment="environment"))
     return found if chosen is None else found.filter(environment=chosen)
@@ -208,7 +210,8 @@ def _standing(slot: Slot) -> dict[str, Any]:
     return {"environment": slot.environment, "slot": slot, "status": status, "word": word}
 
 
-def _live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+def live_by_release(placed: list[Slot]) -> dict[uuid.UUID, list[dict[str, Any]]]:
+    """Release id -> where it is live; the slots come from `slots.kept`."""
     live: dict[uuid.UUID, list[dict[str, Any]]] = {}
     for slot in placed:
         if slot.live and slot.live.release_id:

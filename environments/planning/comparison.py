@@ -2,8 +2,9 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Func, IntegerField, TextField
 from django.db.models.functions import Cast, Length
@@ -13,6 +14,8 @@ from projects.models import App, Release
 MOST_CHANGES = 100
 # Characters of notes and changes that one plan keeps: the rest stands on the releases' own pages.
 MOST_TEXT = 50_000
+# Lines between the first and the last that differ; of more, looking for what is alike would take minutes.
+MOST_MATCHED = 4_000
 
 
 def releases_between(app: App, current: Release | None, target: Release | None) -> list[dict[str, Any]]:
@@ -85,3 +88,46 @@ def values(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str
         for key in sorted(before.keys() | after.keys())
         if before.get(key) != after.get(key)
     ]
+
+
+class Line(NamedTuple):
+    """`before` and `after` are its numbers in the two texts, from 1; None where it is not there."""
+
+    before: int | None
+    after: int | None
+    text: str
+
+    @property
+    def change(self) -> str:
+        return "added" if self.before is None else "removed" if self.after is None else "same"
+
+
+def lines(before: str, after: str) -> list[Line]:
+    """Every line of both texts in order; what was removed stands before what was added in its place."""
+    old, new = before.removesuffix("\n").split("\n"), after.removesuffix("\n").split("\n")
+    top = _alike(old, new)
+    bottom = _alike(old[top:][::-1], new[top:][::-1])
+    told = [Line(n + 1, n + 1, old[n]) for n in range(top)]
+    for a, a_end, b, b_end, same in _stretches(old[top : len(old) - bottom], new[top : len(new) - bottom]):
+        gone = [(top + n, old[top + n]) for n in range(a, a_end)]
+        come = [(top + n, new[top + n]) for n in range(b, b_end)]
+        if same:
+            told += [Line(n + 1, m + 1, text) for (n, text), (m, _) in zip(gone, come, strict=True)]
+        else:
+            told += [Line(n + 1, None, text) for n, text in gone]
+            told += [Line(None, n + 1, text) for n, text in come]
+    ends = range(bottom, 0, -1)
+    return told + [Line(len(old) - n + 1, len(new) - n + 1, old[-n]) for n in ends]
+
+
+def _alike(old: list[str], new: list[str]) -> int:
+    """How many lines are the same from the beginning."""
+    differs = (n for n, (one, other) in enumerate(zip(old, new, strict=False)) if one != other)
+    return next(differs, min(len(old), len(new)))
+
+
+def _stretches(old: list[str], new: list[str]) -> Iterable[tuple[int, int, int, int, bool]]:
+    if len(old) + len(new) > MOST_MATCHED:
+        return [(0, len(old), 0, len(new), False)]
+    found = SequenceMatcher(None, old, new).get_opcodes()
+    return [(a, a_end, b, b_end, tag == "equal") for tag, a, a_end, b, b_end in found]

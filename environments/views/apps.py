@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments import fetches, samples
 from environments.forms.releases import AppForm, ProjectForm, ReleaseForm
 from environments.overview import apps as overview
+from environments.overview import compared
 from environments.views.choice import chosen_environment, go
 from environments.views.fragments import conditional
 from projects import access, apps, artifacts, events, lifecycle, manifests, releases
@@ -66,6 +67,7 @@ def release(request: Visit, release_id: uuid.UUID) -> HttpResponse:
     if one is None or not request.actor.sees(project_id=one.app.project_id):
         raise NotFound("There is no such release, or you may not see it.")
     context = overview.release_page(one, request.actor, chosen=chosen_environment(request))
+    context["compare_url"] = compared.beside(one)
     context["here"] = request.get_full_path()
     return render(request, "release/_body.html" if is_fragment(request) else "release/page.html", context)
 

@@ -63,7 +63,7 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
         # Where there is no plan, what is live was not looked at, and nothing is said of it.
         "hop": _hop(actor, kind, wish, plan, chain) if plan else None,
         "releases": _releases(kind, wish, release),
-        "changes": [_change(change) for change in (plan.changes if plan else ())],
+        "changes": [change(one) for one in (plan.changes if plan else ())],
         "configuration": plan.configuration_changes if plan else [],
         "bypassable": may_bypass and any(gate["code"] == "stage" for gate in closed) and not wish.bypass,
         "must_confirm": environment.protected,
@@ -130,15 +130,16 @@ def _releases(kind: DeploymentKind, wish: Wish, chosen: Release | None) -> list[
     ]
 
 
-def _change(change: Any) -> dict[str, Any]:
-    cut = datetime.fromisoformat(change["created_at"])
+def change(told: Any) -> dict[str, Any]:
+    """A release that arrives or leaves, as `plan/_changes.html` draws it; from `comparison.releases_between`."""
+    cut = datetime.fromisoformat(told["created_at"])
     lines = [
         {"commit": str(line.get("commit", ""))[:7], "text": line.get("text") or line.get("message") or ""}
         if isinstance(line, dict)
         else {"commit": "", "text": str(line)}
-        for line in change["changes"]
+        for line in told["changes"]
     ]
-    return {**change, "commit": change["commit"][:7], "lines": lines, "by": who(change["created_by"]), "ago": _ago(cut)}
+    return {**told, "commit": told["commit"][:7], "lines": lines, "by": who(told["created_by"]), "ago": _ago(cut)}
 
 
 def _short(release: Release | None) -> str:

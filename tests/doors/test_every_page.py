@@ -71,7 +71,13 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "token-revocation": ("admin", {}),
 }
 # What is sent there names the thing, not the address.
-NAMING = {"plans", "environments-several"}
+NAMING = {("plans", "post"), ("environments-several", "post"), ("releases-chosen", "get")}
+# What the address of a page that is read says of our things.
+ASKED: dict[str, dict[str, Any]] = {
+    "environment-holds": {"app": "{app_id}"},
+    "release-comparison": {"from": "{old_release_id}", "to": "{release_id}"},
+    "releases-chosen": {"release": ["{old_release_id}", "{release_id}"]},
+}
 # Everybody's own affairs.
 OWN = {"account-password", "account-session-end", "account-sessions-end", "organization-choice"}
 
@@ -104,9 +110,14 @@ def _patterns(resolver: URLResolver, prefix: str = "") -> Iterator[URLPattern]:
 
 
 def knock(client: Client, method: str, door: Door, ours: Street) -> Any:
-    body = {name: filled(value, ours) for name, value in CHANGE.get(door.name, ("", {}))[1].items()}
-    given = body if method == "post" or door.name == "environment-holds" else {}
-    return getattr(client, method)(door.address(ours.things), given)
+    table = CHANGE.get(door.name, ("", {}))[1] if method == "post" else ASKED.get(door.name, {})
+    return getattr(client, method)(
+        door.address(ours.things), {name: _said(value, ours) for name, value in table.items()}
+    )
+
+
+def _said(value: Any, ours: Street) -> Any:
+    return [filled(one, ours) for one in value] if isinstance(value, list) else filled(value, ours)
 
 
 @pytest.fixture
@@ -120,7 +131,7 @@ GUARDED = [one for one in doors() if one.name not in OPEN | STREAMS]
 def test_every_door_has_a_name_and_the_tables_name_doors_that_are_there() -> None:
     names = {one.name for one in doors()}
     assert None not in names and len(GUARDED) > 50
-    assert names >= OPEN | STREAMS | OWN | set(READ) | set(CHANGE)
+    assert names >= OPEN | STREAMS | OWN | set(READ) | set(CHANGE) | set(ASKED)
 
 
 def test_who_is_not_signed_in_is_led_to_signing_in_everywhere(ours: Street) -> None:
@@ -139,7 +150,7 @@ def test_who_belongs_to_another_organization_finds_none_of_our_things(ours: Stre
         for method in ("get", "post"):
             with undone():
                 answer = knock(client, method, door, ours)
-                about_ours = door.keywords or (door.name in NAMING and method == "post")
+                about_ours = door.keywords or (door.name, method) in NAMING
                 if about_ours:
                     assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
                 read = {one for one in ours.marks if re.search(rf"(?<![-\w]){re.escape(one)}(?![-\w])", _words(answer))}
@@ -154,6 +165,9 @@ def _words(answer: Any) -> str:
 def _sent(door: Door, ours: Street) -> set[str]:
     """What the one who knocks has said themselves may be said again."""
     said = [door.address(ours.things), *(CHANGE.get(door.name, ("", {}))[1].values())]
+    said += [
+        word for value in ASKED.get(door.name, {}).values() for word in (value if isinstance(value, list) else [value])
+    ]
     return {one for one in ours.marks if any(one in filled(word, ours) for word in said)}
 
 
@@ -217,7 +231,7 @@ def test_who_may_act_elsewhere_only_finds_nothing_here(ours: Street) -> None:
         for method in ("get", "post"):
             with undone():
                 answer = knock(client, method, door, ours)
-                if door.keywords & placed or (door.name in NAMING and method == "post"):
+                if door.keywords & placed or (door.name, method) in NAMING:
                     assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
                 elif method == "post" and door.name in CHANGE:
                     assert answer.status_code == 403, (door.name, answer.status_code)

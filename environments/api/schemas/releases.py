@@ -1,11 +1,12 @@
 """REST: the shapes of releases and artifacts."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
+from environments.api.schemas.delivery import ChangeOut
 from projects.rest.shapes import Answer, Body
 
 
@@ -54,3 +55,31 @@ class ReleaseOut(Answer):
     created_by: str
     created_at: datetime
     live_in: list[UUID] = Field(description="The environments in which it is live.")
+
+
+class Compared(BaseModel):
+    """Query parameters of a comparison."""
+
+    before: str = Field(
+        "", alias="from", description="A version, number or id; without it the release cut before `to`."
+    )
+    after: str = Field("", alias="to", description="A version, number or id; without it the newest release.")
+
+
+class ManifestLineOut(Answer):
+    before: int | None = Field(description="Its number in the one manifest, as YAML; null where it was added.")
+    after: int | None = Field(description="Its number in the other; null where it was removed.")
+    change: Literal["same", "added", "removed"]
+    text: str
+
+
+class ComparisonOut(Answer):
+    app_id: UUID
+    before: ReleaseOut
+    after: ReleaseOut
+    releases: list[ChangeOut] = Field(
+        description="What arrives on the way, newest first, at most 100; on the way back what leaves."
+    )
+    manifest: list[ManifestLineOut] = Field(description="Both manifests as YAML, line by line.")
+    manifest_differs: bool
+    artifact_differs: bool

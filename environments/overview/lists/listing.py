@@ -94,6 +94,16 @@ class Column:
     number: bool = False
 
 
+@dataclass(frozen=True)
+class Choosing:
+    """Rows can be ticked, and what is ticked is sent to `url` under `name`; `ticks` are `(value, label)` by row."""
+
+    url: str
+    word: str
+    name: str
+    ticks: list[tuple[str, str]]
+
+
 @dataclass
 class Listing:
     """One page of a list, drawn alike whatever it lists."""
@@ -107,6 +117,16 @@ class Listing:
     next: str = ""
     first: str = ""
     exports: list[tuple[str, str]] = field(default_factory=list)
+    choosing: Choosing | None = None
+
+    @property
+    def ticked(self) -> list[tuple[SafeString, list[Any]]]:
+        """The rows, each with the box that chooses it."""
+        if self.choosing is None:
+            return [(SafeString(""), row) for row in self.rows]
+        box = '<input type="checkbox" form="choosing" name="{}" value="{}" aria-label="{}">'
+        ticks = [format_html(box, self.choosing.name, *tick) for tick in self.choosing.ticks]
+        return list(zip(ticks, self.rows, strict=True))
 
 
 def choice(asked: Asked, name: str, label: str, options: Iterable[tuple[str, str]], *, every: str) -> Filter:

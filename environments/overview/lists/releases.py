@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from environments import drawing, seen
 from environments.models import Environment, Slot
 from environments.overview.lists import listing
-from environments.overview.lists.listing import Asked, Column, Listing
+from environments.overview.lists.listing import Asked, Choosing, Column, Listing
 from projects import apps, names, releases
 from projects.access import Actor
 from projects.models import Release
@@ -50,6 +50,12 @@ def listed(actor: Actor, asked: Asked) -> Listing:
             listing.projects(asked, actor),
         ],
         search="Version, app, commit",
+        choosing=Choosing(
+            url=reverse("releases-chosen"),
+            word="Compare two",
+            name="release",
+            ticks=[(str(release.pk), f"Compare {release.app.name} {release.version}") for release in found],
+        ),
         empty="No release has been cut yet. An app's page cuts one.",
         **ends,
     )
