@@ -10,7 +10,7 @@
   // ---- The palette: the server finds, the arrows choose
   const open = () => {
     if (palette.open || document.querySelector("dialog[open]")) return;
-    palette.showModal(); field.value = ""; field.focus();
+    palette.showModal(); field.value = ""; choose(null); field.focus();
     window.htmx?.trigger(field, "opened");
   };
   const hits = () => [...palette.querySelectorAll("[role=option]")];
@@ -21,18 +21,23 @@
     hit.scrollIntoView({ block: "nearest" });
   };
   const chosen = () => palette.querySelector("[aria-selected=true]");
-  palette.addEventListener("htmx:afterSettle", () => choose(field.value ? hits()[0] : null));
+  // What was found for other words than those that stand there is no choice: Enter then asks the server on a page.
+  const found = () => $("hits").dataset.words === field.value;
+  field.addEventListener("input", () => choose(null));
+  palette.addEventListener("htmx:afterSettle", () => choose(field.value && found() ? hits()[0] : null));
   palette.addEventListener("click", event => { if (event.target === palette) palette.close(); });
   palette.addEventListener("submit", event => {
     const hit = chosen();
     if (hit) { event.preventDefault(); hit.click(); }
   });
   palette.addEventListener("keydown", event => {
+    // A search field would take the key to empty itself.
+    if (event.key === "Escape" && !event.isComposing) { event.preventDefault(); return palette.close(); }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     event.preventDefault();
     const all = hits(), at = all.indexOf(chosen());
-    choose(all[(at + step + all.length + (at < 0 && step < 0 ? 1 : 0)) % all.length]);
+    if (all.length) choose(all[(at + step + all.length + (at < 0 && step < 0 ? 1 : 0)) % all.length]);
   });
   addEventListener("click", event => { if (event.target.closest("[data-palette]")) { event.preventDefault(); open(); } });
 
@@ -44,31 +49,60 @@
     const next = all[at < 0 ? (by > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + by))];
     if (next) { link(next).focus(); next.scrollIntoView({ block: "nearest" }); }
   };
-  const place = () => document.activeElement?.closest("td, tr, li") || document.querySelector("main");
-  // In the cell that has focus, else in its row, else on the page.
-  const act = selector => {
-    const here = place(), found = here.querySelector(selector) || here.closest("tr, li")?.querySelector(selector) || document.querySelector(`main ${selector}`);
-    found?.click();
+  // In the board's cell or the row that has focus, else on the page; never one of several, which nobody has chosen.
+  const act = (selector, nothing) => {
+    const at = document.activeElement, cell = at?.closest(".matrix td"), row = at?.closest("tr, li");
+    for (const place of cell ? [cell] : row ? [at.closest("td, th"), row] : [document.querySelector("main")]) {
+      const all = place ? [place, ...place.querySelectorAll("*")].filter(one => one.matches(selector) && one.checkVisibility()) : [];
+      if (all.length > 1) return say("There are several here: go to one of them with j and k or the arrow keys.");
+      if (all.length) return plan(all[0]);
+    }
+    say(nothing);
   };
-  const PROMOTE = ":is(a.promote, a[href*='kind=deploy'], a[href*='kind=promotion'])", BACK = "a[href*='kind=rollback']";
+  const plan = found => {
+    const back = found.dataset.back;
+    if (!back) found.click();
+    else if (window.htmx) window.htmx.ajax("GET", back, { target: "#sheet", source: found });
+    else location.href = back;
+  };
+  const say = words => dispatchEvent(new CustomEvent("towpath:said", { detail: words }));
+  const PROMOTE = ":is(a.promote, a[href*='kind=deploy'], a[href*='kind=promotion'])", BACK = ":is(a[href*='kind=rollback'], td[data-back])";
+  const TYPING = "input:not([type=checkbox], [type=radio], [type=submit], [type=button]), textarea, select, [contenteditable]";
+  const MAC = /mac/i.test(navigator.userAgentData?.platform || navigator.platform);
+  const go = at => {
+    const chosen = new URLSearchParams(location.search).get("environment");
+    location.href = at + (chosen === null ? "" : `?environment=${encodeURIComponent(chosen)}`);
+  };
 
   let going = 0;
   addEventListener("keydown", event => {
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") { event.preventDefault(); return open(); }
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || off()) return;
-    if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open], :popover-open")) return;
-    if (Date.now() - going < SOON && GO[event.key]) { going = 0; event.preventDefault(); location.href = GO[event.key] + (new URLSearchParams(location.search).get("environment") ? `?environment=${encodeURIComponent(new URLSearchParams(location.search).get("environment"))}` : ""); return; }
+    if (event.defaultPrevented || event.isComposing || off()) return;
+    // With the one of the two keys that edits no text on this system.
+    if ((MAC ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") { event.preventDefault(); return open(); }
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest?.(TYPING) || document.querySelector("dialog[open], :popover-open")) return;
+    const soon = Date.now() - going < SOON;
+    going = 0;
+    if (soon && GO[event.key]) { event.preventDefault(); return go(GO[event.key]); }
     const does = {
       g: () => { going = Date.now(); },
       j: () => step(1), k: () => step(-1),
-      p: () => act(PROMOTE), r: () => act(BACK),
-      "/": () => { if (!document.querySelector("main [type=search]")) open(); else return false; },
+      p: () => act(PROMOTE, "There is nothing to deploy or promote here."),
+      r: () => act(BACK, "There is nothing to roll back here."),
+      "/": () => { const search = document.querySelector("main [type=search]"); if (search) search.focus(); else open(); },
       "?": () => keys.showModal(),
     }[event.key];
-    if (does && does() !== false) event.preventDefault();
+    if (does) { event.preventDefault(); does(); }
   });
   const switchOff = keys.querySelector("[data-keys-off]");
   switchOff.checked = off();
   switchOff.addEventListener("change", () => { try { localStorage.setItem(OFF, switchOff.checked ? "1" : "0"); } catch { switchOff.checked = false; } });
   keys.addEventListener("click", event => { if (event.target === keys) keys.close(); });
+  // Who has turned them off needs another way to the list.
+  addEventListener("click", event => {
+    const button = event.target.closest("[data-shortcuts]");
+    if (!button) return;
+    button.closest("[popover]")?.hidePopover();
+    keys.showModal();
+  });
 })();

@@ -186,7 +186,8 @@
     for (const box of opened) { const found = typeof box === "string" ? next.querySelector(box) : walk(next, box); if (found?.localName === "details") found.open = true; }
     for (const box of ticked) { const found = [...next.querySelectorAll("input")].find(one => one.type === box.type && one.name === box.name && one.value === box.value); if (found) found.checked = box.checked; }
     for (const [steps, top, left] of scrolled) { const found = walk(next, steps); if (found) { found.scrollTop = top; found.scrollLeft = left; } }
-    if (focus) (focus.id && document.getElementById(focus.id) || walk(next, focus.steps))?.focus({ preventScroll: true });
+    // What had it may be gone with what it offered: then what else is in its cell.
+    if (focus) (focus.id && document.getElementById(focus.id) || walk(next, focus.steps) || next.matches(".matrix tr") && walk(next, focus.steps.slice(0, 1))?.querySelector("a"))?.focus({ preventScroll: true });
     window.htmx?.process(next);
     next.dispatchEvent(new CustomEvent("towpath:swapped", { bubbles: true, detail: { focused: Boolean(at) } }));
     const said = next.dataset.announce, place = document.getElementById("announce");

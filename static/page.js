@@ -1,4 +1,4 @@
-// What every page does beyond its HTML: theme, sheet, copy, search key, toasts, and arrow keys on the board.
+// What every page does beyond its HTML: theme, sheet, copy, toasts, and arrow keys on the board.
 // Everything here has a way without it: links, forms and reloading.
 "use strict";
 (() => {
@@ -22,9 +22,9 @@
   const reveal = where => {
     for (const control of where.querySelectorAll("[data-copy][hidden], [data-dismiss][hidden]")) control.hidden = false;
   };
-  const toast = text => {
+  const toast = (text, bad = true) => {
     const box = document.createElement("div"), words = document.createElement("p");
-    box.className = "toast is-bad"; box.dataset.toast = ""; words.textContent = text; box.append(words);
+    box.className = bad ? "toast is-bad" : "toast"; box.dataset.toast = ""; words.textContent = text; box.append(words);
     $("toasts")?.append(box); settle(box); announce(text);
   };
   const settle = box => { if (!box.matches(".is-bad")) setTimeout(() => box.remove(), 8000); else setTimeout(() => box.remove(), 20000); };
@@ -46,6 +46,7 @@
     if (sheet && event.target === sheet) sheet.close();
   });
 
+  const reach = cell => cell?.querySelector("a.state, a.app") || cell?.querySelector("a, button");
   // Where focus goes when what had it is gone: to the name of what it was about, never to the top of the page.
   const regain = place => {
     if (document.activeElement && document.activeElement !== document.body) return;
@@ -84,7 +85,8 @@
     if (event.detail.target !== sheet) return;
     if (!sheet.open && sheet.childElementCount) {
       const from = document.activeElement;
-      cameFrom = { from, id: from?.id, place: from?.closest("tr[id], section[id], header[id], [data-live][id]")?.id };
+      const cell = from?.closest(".matrix td");
+      cameFrom = { from, id: from?.id, cell: cell ? [...cell.parentElement.children].indexOf(cell) : -1, place: from?.closest("tr[id], section[id], header[id], [data-live][id]")?.id };
       sheet.showModal();
       history.pushState({ sheet: true }, "");
     }
@@ -100,8 +102,11 @@
     if (event.target !== $("sheet")) return;
     event.target.replaceChildren();
     if (history.state?.sheet) { closing = true; history.back(); }
-    (cameFrom.id ? $(cameFrom.id) : cameFrom.from)?.focus();
-    regain($(cameFrom.place));
+    const { from, id, cell, place } = cameFrom;
+    // What it came from may have been drawn anew, or be gone with what was done: then the cell, then the row has it.
+    (id ? $(id) : from?.isConnected && from || reach($(place)?.children[cell]))?.focus();
+    if (document.activeElement === document.body) reach($(place)?.children[cell])?.focus();
+    regain($(place));
   }, true);
   // A page that the sheet led to, or one that was loaded again, has no sheet to be closed by going back.
   if (history.state?.sheet) history.replaceState(null, "");
@@ -133,14 +138,11 @@
     toast(answer.status === 403 ? "You do not have the right to do this."
       : answer.status === 404 ? "This is no longer there." : "The control plane could not answer. Try again.");
   });
+  addEventListener("towpath:said", event => toast(event.detail, false));
   addEventListener("htmx:sendError", () => toast("The control plane cannot be reached. Try again."));
 
   addEventListener("keydown", event => {
     const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
-      const search = document.querySelector("main [type=search]");
-      if (search) { event.preventDefault(); search.focus(); }
-    }
     if (event.key === "Escape" && typing?.type === "search" && typing.value === "") typing.blur();
     if (event.key.startsWith("Arrow") && !typing) walk(event);
   });
@@ -150,7 +152,6 @@
     const here = document.activeElement?.closest(".matrix td, .matrix tbody th");
     const board = document.activeElement?.closest(".board");
     if (!board) return;
-    const reach = cell => cell?.querySelector("a.state, a.app") || cell?.querySelector("a, button");
     if (!here) {
       if (document.activeElement !== board || event.key === "ArrowLeft" || event.key === "ArrowUp") return;
       const first = reach(board.querySelector(".matrix tbody tr:not(.group) th"));

@@ -168,7 +168,7 @@ def _cut(release: Release) -> SafeString:
 
 
 def _around(told: list[Line]) -> set[int]:
-    """The places of the lines that differ and of those around them; no gap hides one line, since it takes one itself."""
+    """The places of the lines that differ and of those around them; no gap hides one line: it takes one itself."""
     at = [n for n, line in enumerate(told) if line.change != "same"]
     if not at:
         return set()

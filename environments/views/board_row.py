@@ -21,7 +21,7 @@ class GateWords(NamedTuple):
 class CellWords(NamedTuple):
     """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one.
 
-    `rest` follows a loud word; a quiet `word` says it all.
+    `rest` follows a loud word; a quiet `word` says it all. `back` is what the key `r` opens.
     """
 
     env: str
@@ -39,6 +39,7 @@ class CellWords(NamedTuple):
     done: str
     total: str
     gate: GateWords | None
+    back: str
     mark: str
 
 

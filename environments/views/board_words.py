@@ -172,8 +172,15 @@ class Words:
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
             gate=gate,
+            back=self._back(app, cell, place),
             mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offer}|{progress}"),
         )
+
+    def _back(self, app: _App, cell: Cell, place: _Place) -> str:
+        """The address of a rollback's plan, which says whether there is something to go back to."""
+        if cell.release_id is None or cell.in_flight or not self._may_deploy(app.project_id, cell.column, place):
+            return ""
+        return f"{self._draft}?kind=rollback&app={app.id}&environment_id={place.id}{self._further}"
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
         """Version and commit on the first line; the word and what follows it on the second; the whole as a title."""

@@ -141,6 +141,7 @@ def test_every_main_page_is_accessible(
         reverse("release-comparison", args=[app.id]) + "?from=1.0&to=1.1",
         reverse("release-comparison", args=[app.id]) + "?from=1.1&to=1.1",
         reverse("releases"),
+        "/search?q=ledger",
         reverse("project-new"),
         reverse("release-new", args=[app.id]),
         reverse("members"),
@@ -158,6 +159,15 @@ def test_every_main_page_is_accessible(
         found += [f"{address}: {each}" for each in violations(looked, server.url + address)]
     # The page that is not there, and the two releases that are one.
     complaints = [each for each in complaints if "404" not in each and "422" not in each]
+
+    looked.goto(server.url + reverse("projects"))
+    for key, name in (("Control+k", "palette"), ("?", "keys")):
+        looked.keyboard.press(key)
+        expect(looked.locator(f"#{name}")).to_be_visible()
+        looked.wait_for_timeout(400)
+        found += [f"{name}: {each}" for each in violations(looked)]
+        looked.keyboard.press("Escape")
+        expect(looked.locator(f"#{name}")).to_be_hidden()
 
     looked.goto(server.url + reverse("environment", args=[places[0].id]))
     for link in (f"Hold {app.name} in Development", f"Remove {app.name} from Development", "Delete"):
