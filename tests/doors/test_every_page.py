@@ -111,13 +111,8 @@ def _patterns(resolver: URLResolver, prefix: str = "") -> Iterator[URLPattern]:
 
 def knock(client: Client, method: str, door: Door, ours: Street) -> Any:
     table = CHANGE.get(door.name, ("", {}))[1] if method == "post" else ASKED.get(door.name, {})
-    return getattr(client, method)(
-        door.address(ours.things), {name: _said(value, ours) for name, value in table.items()}
-    )
-
-
-def _said(value: Any, ours: Street) -> Any:
-    return [filled(one, ours) for one in value] if isinstance(value, list) else filled(value, ours)
+    sent = {name: filled(value, ours) for name, value in table.items()}
+    return getattr(client, method)(door.address(ours.things), sent)
 
 
 @pytest.fixture
