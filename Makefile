@@ -5,7 +5,7 @@ VENV := .venv/bin/python
 QUIET_HOME := TOWPATH_HOME=var/check
 
 .DEFAULT_GOAL := help
-.PHONY: help up backup restore test check bench campaign lock format
+.PHONY: help up backup restore test check bench campaign pictures lock format
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ bench: ## measure, write docs/performance.md, fail over a gate
 campaign: ## kill every program at every point of a deployment, write docs/reliability.md, fail where something broke
 	@$(PYTHON) config/up/install.py dev
 	$(VENV) -m tests.campaign
+
+pictures: ## take the pictures of docs/screenshots anew
+	@$(PYTHON) config/up/install.py dev browser
+	$(VENV) -m tests.pictures
 
 format: ## format the code and mend what lint can mend
 	.venv/bin/ruff check --fix-only .
