@@ -18,6 +18,10 @@
     document.cookie = `theme=${root.dataset.theme}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
   });
 
+  // Where not all places fit beside each other, the one that is open is in sight.
+  const here = document.querySelector(".topbar nav [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 48;
+
   // Controls that need script are hidden until it runs.
   const reveal = where => {
     for (const control of where.querySelectorAll("[data-copy][hidden], [data-dismiss][hidden]")) control.hidden = false;

@@ -19,7 +19,7 @@ from projects.models import Event
 
 FILTERS = ("actor", "kind", "object", "since", "until", "project")
 MOST_EXPORTED = 100_000
-COLUMNS = [Column("What happened", wide=False), Column("Who", wide=False), Column("When"), Column("Kind")]
+COLUMNS = [Column("What happened", wide=False), Column("Who", wide=False), Column("When", wide=False), Column("Kind")]
 # The nouns that events begin with; a whole kind may be asked for as well.
 NOUNS = {
     "app": "Apps", "artifact": "Artifacts", "chain": "Chains", "deployment": "Deployments",

@@ -17,8 +17,8 @@ FILTERS = ("q", "project")
 COLUMNS = [
     Column("Address", wide=False),
     Column("Status", wide=False),
-    Column("App"),
-    Column("Environment"),
+    Column("App", wide=False),
+    Column("Environment", wide=False),
     Column("Release"),
     Column("Since"),
 ]

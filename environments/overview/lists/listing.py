@@ -120,13 +120,14 @@ class Listing:
     choosing: Choosing | None = None
 
     @property
-    def ticked(self) -> list[tuple[SafeString, list[Any]]]:
-        """The rows, each with the box that chooses it."""
+    def table(self) -> list[tuple[SafeString, list[tuple[Column, Any]]]]:
+        """Its rows, each with the box that chooses it and each cell with its column."""
+        rows = [list(zip(self.columns, row, strict=True)) for row in self.rows]
         if self.choosing is None:
-            return [(SafeString(""), row) for row in self.rows]
+            return [(SafeString(""), row) for row in rows]
         box = '<input type="checkbox" form="choosing" name="{}" value="{}" aria-label="{}">'
         ticks = [format_html(box, self.choosing.name, *tick) for tick in self.choosing.ticks]
-        return list(zip(ticks, self.rows, strict=True))
+        return list(zip(ticks, rows, strict=True))
 
 
 def choice(asked: Asked, name: str, label: str, options: Iterable[tuple[str, str]], *, every: str) -> Filter:

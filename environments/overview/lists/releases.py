@@ -22,7 +22,7 @@ COLUMNS = [
     Column("Live in", wide=False),
     Column("Project"),
     Column("Commit"),
-    Column("Cut"),
+    Column("Cut", wide=False),
 ]
 
 

@@ -16,9 +16,9 @@ FILTERS = ("q", "phase", "kind", "project")
 COLUMNS = [
     Column("Run", wide=False),
     Column("Status", wide=False),
-    Column("Environment"),
+    Column("Environment", wide=False),
     Column("Took"),
-    Column("Begun"),
+    Column("Begun", wide=False),
 ]
 
 

@@ -17,11 +17,11 @@ STATES = (("online", "Online"), ("offline", "Offline"), ("disconnected", "Discon
 COLUMNS = [
     Column("Worker", wide=False),
     Column("Status", wide=False),
-    Column("Environment"),
+    Column("Environment", wide=False),
     Column("Kind"),
     Column("Runs in hand", number=True),
     Column("Version"),
-    Column("Heartbeat"),
+    Column("Heartbeat", wide=False),
 ]
 
 
