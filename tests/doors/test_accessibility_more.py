@@ -46,6 +46,7 @@ def _the_frame(eye: Eye) -> None:
     expect(page.get_by_role("option", name=re.compile("ledger")).first).to_be_visible()
     eye.look("palette with results")
     page.keyboard.press("Escape")
+    expect(page.locator("#palette")).to_be_hidden()
     page.keyboard.press("?")
     expect(page.get_by_role("heading", name="Shortcuts")).to_be_visible()
     eye.look("keys")
