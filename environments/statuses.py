@@ -59,6 +59,7 @@ STATUSES: dict[str, Status] = {
     "backoff": Status("Restarting", "diamond", "warn"),
     "crash-looping": Status("Crash-looping", "octagon", "bad"),
     "unhealthy": Status("Unhealthy", "diamond", "warn"),
+    "unknown": Status("Unknown", "slash", "warn"),
     # workers
     "online": Status("Online", "disc", "ok"),
     "idle": Status("Idle", "disc", "ok"),

@@ -14,6 +14,7 @@ WORDS = {
     "unhealthy": "does not answer its health check",
     "backoff": "ended and is being started again",
     "stopped": "does not run",
+    "unknown": "cannot be seen, because its supervisor does not answer",
 }
 Condition = Slot.Condition
 

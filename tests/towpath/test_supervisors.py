@@ -67,6 +67,11 @@ def answering(tmp_path):
         server.server_close()
 
 
+def one_program(**said):
+    program = {"state": 20, "pid": 7, "error": "", "exits": [], "exit_count": 0, "cpu_seconds": 0.5, "memory": 1}
+    return json.dumps({"programs": {"web": program | {"ports": []} | said}})
+
+
 @pytest.mark.parametrize(
     "look",
     [
@@ -77,8 +82,13 @@ def answering(tmp_path):
         '{"programs": {"a": {}}}',
         '{"programs": {"a": {"state": "x"}}}',
         "x" * (5 << 20),
+        one_program(state=float("inf")),
+        one_program(memory=10**26),
+        one_program(cpu_seconds=float("nan")),
+        one_program(exits=[[1.0, 10**30]]),
+        '{"programs":' + "[" * 200_000,
     ],
-    ids=lambda look: look[:20] or "nothing",
+    ids=lambda look: look[:60] or "nothing",
 )
 def test_nonsense_is_an_absence_and_not_an_accident(answering, look):
     with pytest.raises(SupervisorAway, match=r"nonsense|too long"):

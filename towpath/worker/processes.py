@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -18,7 +18,7 @@ class Machine:
     """One look at the machine; every question is answered from that same moment as far as it can be."""
 
     def __init__(self) -> None:
-        self._listening: list[tuple[int, str]] | None = None
+        self._listening: list[Socket] | None = None
         self._children: dict[int, list[int]] | None = None
 
     def tree(self, pid: int) -> list[int]:
@@ -52,7 +52,7 @@ class Machine:
             inodes |= socket_inodes(member)
         if self._listening is None:
             self._listening = listening_sockets()
-        ports = sorted({port for port, inode in self._listening if inode in inodes})
+        ports = sorted({one.port for one in self._listening if one.inode in inodes})
         return {"cpu_seconds": seconds, "memory": memory, "processes": len(tree), "ports": ports}
 
     def _table(self) -> dict[int, list[int]]:
@@ -87,8 +87,14 @@ def socket_inodes(pid: int) -> set[str]:
     return inodes
 
 
-def sockets(state: str) -> list[tuple[int, str]]:
-    """Local port and inode of the machine's TCP sockets in that state."""
+class Socket(NamedTuple):
+    port: int
+    inode: str
+    uid: int
+
+
+def listening_sockets() -> list[Socket]:
+    """The machine's TCP sockets that listen, with who opened them."""
     found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
@@ -97,17 +103,18 @@ def sockets(state: str) -> list[tuple[int, str]]:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == state:
-                found.append((int(fields[1].rpartition(":")[2], 16), fields[9]))
+            if fields[3] == LISTENING:
+                found.append(Socket(int(fields[1].rpartition(":")[2], 16), fields[9], int(fields[7])))
     return found
 
 
-def listening_sockets() -> list[tuple[int, str]]:
-    return sockets(LISTENING)
-
-
 def listening_ports() -> set[int]:
-    return {port for port, _ in listening_sockets()}
+    return {one.port for one in listening_sockets()}
+
+
+def listeners(port: int) -> set[int]:
+    """The uids of those who listen there."""
+    return {one.uid for one in listening_sockets() if one.port == port}
 
 
 def environment(pid: int) -> dict[str, str]:

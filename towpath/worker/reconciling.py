@@ -82,19 +82,24 @@ class Reconciler:
     def _tidy(self) -> None:
         """End steps and helpers that an earlier process of this worker left behind."""
         for project in self.worksite.present_projects():
-            supervisor = self.worksite.answering(project)
-            if supervisor is None:
-                continue
             try:
-                programs_there = {*supervisor.look(), *supervisor.written()}
-                # Asked for after the look: what was seen and is not in hand now has no owner.
-                in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.holding.in_hand())
-                for name in programs_there:
-                    is_job = name.startswith(("run.", "probe.", "delete.", "measure."))
-                    if is_job and not name.startswith(in_hand) and not name.endswith(f".{programs.NONCE}"):
-                        programs.remove(supervisor, name, within=5, now=True)
+                self._tidy_project(project)
             except (SupervisorAway, OSError) as error:
                 say(f"{project}: {error}")
+            except Exception:
+                say(f"{project}: {traceback.format_exc()}")
+
+    def _tidy_project(self, project: str) -> None:
+        supervisor = self.worksite.answering(project)
+        if supervisor is None:
+            return
+        programs_there = {*supervisor.look(), *supervisor.written()}
+        # Asked for after the look: what was seen and is not in hand now has no owner.
+        in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.holding.in_hand())
+        for name in programs_there:
+            is_job = name.startswith(("run.", "probe.", "delete.", "measure."))
+            if is_job and not name.startswith(in_hand) and not name.endswith(f".{programs.NONCE}"):
+                programs.remove(supervisor, name, within=5, now=True)
 
     def _apart(self, app: str, project: str, care: Callable[[], None]) -> None:
         """One app's trouble, whatever it is, does not end the care for the others.

@@ -8,14 +8,17 @@ import struct
 import threading
 import time
 import xmlrpc.client
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from towpath.worker import processes
 from towpath.worker.deadlines import Deadline
 from towpath.worker.layout import ProjectLayout
 
+T = TypeVar("T")
 ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
 ANSWER_LIMIT = 4 << 20
+MOST = 1e15  # seconds, bytes, anything
 LOOK_WITHIN = 5.0  # seconds
 HARMLESS = {ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED}
 
@@ -133,16 +136,23 @@ class Supervisor:
     def wrapper(self) -> list[str]:
         """The words that put a program in a pid namespace of its own here; none where that does not work."""
         if self._wrapper is None:
-            self._wrapper = [str(word) for word in json.loads(self.call("towpath.abilities"))["wrapper"]]
+            told = self.call("towpath.abilities")
+            self._wrapper = self._believed(lambda: [str(word) for word in json.loads(told)["wrapper"]])
         return self._wrapper
 
     def look(self) -> dict[str, dict[str, Any]]:
         """Every program by name: state, pid, started, exits, use, ports (see Attendant.look)."""
-        answer = self.call("towpath.look", timeout=LOOK_WITHIN)
+        told = self.call("towpath.look", timeout=LOOK_WITHIN)
+        return self._believed(lambda: {str(name): checked(one) for name, one in json.loads(told)["programs"].items()})
+
+    def _believed(self, reading: Callable[[], T]) -> T:
+        """The project's own programs can take the supervisor's place: what they say is not believed unread.
+
+        Whatever reading it runs into is an absence, of this project alone.
+        """
         try:
-            return {str(name): checked(program) for name, program in json.loads(answer)["programs"].items()}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            # The project's own programs can take the supervisor's place: what they say is not believed unread.
+            return reading()
+        except Exception as error:
             raise SupervisorAway(f"The supervisor of {self.layout.root.name} answers nonsense: {error!r}") from error
 
     def look_around(self) -> tuple[dict[str, dict[str, Any]], set[int]]:
@@ -158,14 +168,15 @@ class Supervisor:
         """Programs that are written down, whether or not the supervisor knows them."""
         return [path.name for path in self.layout.specs.iterdir() if not path.name.startswith(".")]
 
-    def state(self, name: str) -> dict[str, Any] | None:
+    def state(self, name: str) -> dict[str, int] | None:
+        """`state` (see programs) and `exitstatus`; None where the supervisor does not know the program."""
         try:
             answer = self.call("supervisor.getProcessInfo", f"{name}:{name}")
         except SupervisorRefused as refusal:
             if refusal.code == BAD_NAME:
                 return None
             raise
-        return answer if isinstance(answer, dict) else None
+        return self._believed(lambda: {field: whole(answer[field]) for field in ("state", "exitstatus")})
 
     def add(self, name: str) -> None:
         """Take in a program whose specification has been written; one with `autostart` starts."""
@@ -184,10 +195,14 @@ class Supervisor:
         self.call("towpath.kill", name)
 
     def kill_older_attempts(self, run: str, attempt: int) -> int:
-        return int(self.call("towpath.kill_marked", run, 0, attempt, timeout=20))
+        return self._kill_marked(run, 0, attempt)
 
     def kill_attempt(self, run: str, attempt: int) -> int:
-        return int(self.call("towpath.kill_marked", run, attempt, attempt + 1, timeout=20))
+        return self._kill_marked(run, attempt, attempt + 1)
+
+    def _kill_marked(self, run: str, first: int, below: int) -> int:
+        killed = self.call("towpath.kill_marked", run, first, below, timeout=20)
+        return killed if isinstance(killed, int) else 0
 
     def remove(self, name: str) -> bool:
         """Forget a program that has stopped; false while it still runs."""
@@ -202,14 +217,25 @@ class Supervisor:
 
 
 def checked(program: dict[str, Any]) -> dict[str, Any]:
-    """One program of a look, with everything of the kind that is counted on."""
+    """One program of a look, with everything of the kind that is counted on, and no number that no message carries."""
     return {
-        "state": int(program["state"]),
-        "pid": int(program["pid"]),
+        "state": whole(program["state"]),
+        "pid": whole(program["pid"]),
         "error": str(program["error"])[:500],
-        "exits": [(float(at), int(code)) for at, code in program["exits"]][-50:],
-        "exit_count": int(program["exit_count"]),
-        "cpu_seconds": float(program["cpu_seconds"]),
-        "memory": int(program["memory"]),
-        "ports": [int(port) for port in program["ports"]],
+        "exits": [(number(at), whole(code)) for at, code in program["exits"][-50:]],
+        "exit_count": whole(program["exit_count"]),
+        "cpu_seconds": number(program["cpu_seconds"]),
+        "memory": whole(program["memory"]),
+        "ports": [whole(port) for port in program["ports"]],
     }
+
+
+def number(value: Any) -> float:
+    found = float(value)
+    if not abs(found) < MOST:
+        raise ValueError(f"{found} is nothing that a program uses")
+    return found
+
+
+def whole(value: Any) -> int:
+    return int(number(value))

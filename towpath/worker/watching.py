@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,19 +12,20 @@ from typing import Any
 from towpath.worker import disk, health, messages
 from towpath.worker.journal import say
 from towpath.worker.judging import Watched, judge
+from towpath.worker.processes import listeners
 from towpath.worker.reconciling import Reconciler
 from towpath.worker.routes import Instance
 from towpath.worker.service_logs import ServiceLogs
 from towpath.worker.standing import Standing
 from towpath.worker.storage import Storage
-from towpath.worker.supervisors import Supervisor, SupervisorAway
+from towpath.worker.supervisors import MOST, Supervisor, SupervisorAway
 
 LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
 PROBE_EVERY = 5.0
 COMMAND_EVERY = 15.0
 # A supervisor that has kept us waiting in vain is left alone for a while. What it said last is believed for as long as
-# a machine with much to do may take: silence alone costs no service its address.
+# a machine with much to do may take; after that nobody knows. Silence alone costs no service its address.
 SLOW, LEFT_ALONE, BELIEVED = 3.0, 15.0, 30.0
 
 
@@ -35,7 +36,6 @@ class Heard:
     supervisor: Supervisor
     look: dict[str, dict[str, Any]]
     in_use: set[int]
-    at: float = field(default_factory=time.monotonic)
 
 
 class Watcher:
@@ -44,6 +44,7 @@ class Watcher:
         self.reconciler = reconciler
         self.worksite = standing.worksite
         self.watched: dict[str, Watched] = {}
+        self.silent_since: dict[str, float] = {}
         self.silent_until: dict[str, float] = {}
         self.heard: dict[str, Heard] = {}
         self.in_use: dict[str, set[int]] = {}
@@ -74,7 +75,9 @@ class Watcher:
         # Before anybody is asked: what begins and gets the traffic meanwhile is missing from answers, and yet there.
         asked_about = (self.worksite.routes.current(app) for app in self.worksite.routes.apps())
         currents = [current for current in asked_about if current is not None]
-        for project in self.worksite.present_projects():
+        present = self.worksite.present_projects()
+        self.silent_since = {project: since for project, since in self.silent_since.items() if project in present}
+        for project in present:
             heard = self._hear(project)
             if heard is None:
                 continue
@@ -94,7 +97,11 @@ class Watcher:
             self._slot(supervisors.get(current.project), current, looks.get(current.project, {}))
             for current in currents
         ]
-        resources: dict[str, Any] = {"cpu": round(cpu, 4), "memory": memory, "storage": self.storage.bytes(supervisors)}
+        resources: dict[str, Any] = {
+            "cpu": round(cpu, 4),
+            "memory": min(memory, int(MOST)),
+            "storage": self.storage.bytes(supervisors),
+        }
         if left := disk.room(self.worksite.layout.root):
             resources["disk"] = left
         return {"slots": slots, "resources": resources, "missing": list(self.reconciler.missing)}
@@ -107,12 +114,21 @@ class Watcher:
                 supervisor = self.worksite.answering(project, within=1)
                 if supervisor is not None:
                     self.heard[project] = Heard(supervisor, *supervisor.look_around())
+                    self.silent_since.pop(project, None)
                     return self.heard[project]
             if time.monotonic() - begun <= SLOW:
-                return None  # it is not there, and so nothing of it is
+                # It is not there, and so nothing of it is.
+                self.silent_since.pop(project, None)
+                self.heard.pop(project, None)
+                return None
+            self.silent_since.setdefault(project, begun)
             self.silent_until[project] = time.monotonic() + LEFT_ALONE
-        last = self.heard.get(project)
-        return last if last is not None and time.monotonic() - last.at < BELIEVED else None
+        return self.heard.get(project)
+
+    def _unknown(self, project: str) -> bool:
+        """Nobody can say how its services are: its supervisor has been silent for too long, or all the time."""
+        since = self.silent_since.get(project)
+        return since is not None and (project not in self.heard or time.monotonic() - since >= BELIEVED)
 
     def _slot(
         self, supervisor: Supervisor | None, current: Instance, look: dict[str, dict[str, Any]]
@@ -136,7 +152,11 @@ class Watcher:
         if supervisor is not None and look is not None:
             self._probe(supervisor, current, name, watched, look)
         within = kept["health"]["within"] if kept["health"] else 30.0
-        state = judge(watched, look, within, wall=time.time(), clock=time.monotonic())
+        state = (
+            "unknown"
+            if self._unknown(current.project)
+            else judge(watched, look, within, wall=time.time(), clock=time.monotonic())
+        )
         if state != watched.state:
             watched.state, watched.since = state, datetime.now(UTC).isoformat()
         self._guard_address(current, name, kept["port"], look)
@@ -176,6 +196,11 @@ class Watcher:
     def _guard_address(self, current: Instance, name: str, port: int | None, look: dict[str, Any] | None) -> None:
         """The address must never lead to somebody else's process that took the port."""
         if not port:
+            return
+        if current.project in self.silent_since:
+            # Then the kernel says whose it is.
+            own = self.worksite.layout.project(current.project).uid
+            self.worksite.routes.point(current, name, port if listeners(port) == {own} else None)
             return
         if look is not None and port in look["ports"]:
             self.worksite.routes.point(current, name, port)
