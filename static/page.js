@@ -112,8 +112,8 @@
     if (document.activeElement === document.body) reach($(place)?.children[cell])?.focus();
     regain($(place));
   }, true);
-  // A page that the sheet led to, or one that was loaded again, has no sheet to be closed by going back.
-  if (history.state?.sheet) history.replaceState(null, "");
+  // A page that was left with its sheet open and is loaded again has none: it goes on from the place before the sheet's.
+  if (history.state?.sheet) { closing = true; history.back(); }
   // The page is the same on both sides of the sheet's place in the history: nothing is there to be fetched.
   addEventListener("popstate", event => {
     const sheet = $("sheet");

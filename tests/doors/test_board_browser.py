@@ -84,10 +84,15 @@ def test_a_promotion_by_dialog_closes_it_and_changes_the_cell(
 def test_filters_change_the_table_and_the_address_and_keep_the_focus(page: Page, server: Web, app: App) -> None:
     page.goto(server.url)
 
-    page.fill("#board-q", "nothing like it")
+    page.locator("#board-q").press_sequentially("nothing like it")
     expect(page.locator("#board")).to_contain_text("No app matches these filters.")
     expect(page.locator("#board-q")).to_be_focused()
     assert "q=nothing%20like%20it" in page.url
+    length = page.evaluate("history.length")
+    page.keyboard.press("Tab")
+    expect(page.locator("#board-q")).not_to_be_focused()
+    page.wait_for_timeout(400)
+    assert page.evaluate("history.length") == length
 
     page.go_back()
     expect(page.locator("#board")).to_contain_text("ledger")

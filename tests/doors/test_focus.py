@@ -72,6 +72,34 @@ def test_going_back_closes_the_sheet_and_stays_on_the_page(page: Page, server: W
     expect(page).to_have_url(server.url + "/projects")
 
 
+def test_a_page_that_was_left_with_its_sheet_open_is_one_step_back_and_no_more(
+    page: Page, server: Web, app: App
+) -> None:
+    page.goto(server.url + "/projects")
+    promoting(page, server)
+    page.goto(server.url + "/runs")
+
+    page.go_back()
+    expect(page.locator("#board")).to_be_visible()
+    expect(page.locator("#sheet")).to_be_hidden()
+    until(lambda: not page.evaluate("history.state?.sheet"), 10)
+    page.go_back()
+    expect(page).to_have_url(server.url + "/projects")
+
+
+def test_a_sheet_of_another_sign_in_says_so_and_what_to_do(page: Page, server: Web, harbour: House, app: App) -> None:
+    promoting(page, server)
+    elsewhere = page.context.new_page()
+    page.context.clear_cookies(name=re.compile("^towpath_csrf"))
+    elsewhere.goto(server.url + "/projects")
+    elsewhere.close()
+
+    page.fill("#plan-confirm", "staging")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#toasts")).to_contain_text("under another sign-in. Nothing was changed. Open the page again.")
+
+
 def test_after_a_plan_was_carried_out_the_focus_is_in_its_row(
     page: Page, server: Web, app: App, harbour: House, stages: list[Environment]
 ) -> None:

@@ -9,7 +9,7 @@ from towpath.worker.lines import output_of
 from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor
 
-EXITS_ALLOWED = 3  # more than that will not get better by waiting
+EXITS_ALLOWED = 3  # after as many it will not get better by waiting
 WITHOUT_HEALTH = 30.0  # seconds for a service that names no health check
 LAST_LINES = 20
 
