@@ -18,8 +18,9 @@ from projects.access import Actor
 from projects.api.routers import ROUTERS as LOWER
 from projects.errors import UNSEEN, Malformed, NotFound, Refused
 from projects.rest import problems
-from projects.rest.bodies import ApiRequest
+from projects.rest.bodies import ApiRequest, explain
 from projects.rest.conventions import conventional
+from projects.rest.shapes import Reasoned
 
 NUL = b"\\u0000"  # as JSON spells it, which knows no other way
 
@@ -41,6 +42,8 @@ class StrictParser(Parser):
         if getattr(request, "worker", None) is not None and NUL in request.body:
             body = _without_nul(body)
         self._check(body, 1)
+        if getattr(request, "explains", False) and isinstance(body, dict):
+            explain(request, body)
         return body
 
     def _check(self, value: Any, depth: int) -> None:
@@ -102,6 +105,14 @@ class TowpathAPI(NinjaAPI):
                 operation["responses"]["default"] = REFUSAL
                 if method in HEADERS:
                     operation["parameters"] = [*operation.get("parameters", []), HEADERS[method]]
+                if method == "delete":
+                    operation["parameters"] = [*operation.get("parameters", []), *WHY_IN_QUERY]
+                elif (
+                    method == "post"
+                    and "requestBody" not in operation
+                    and {"AccessTokenAuth": []} in operation.get("security", [])
+                ):
+                    operation["requestBody"] = WHY_IN_BODY
         return schema
 
 
@@ -115,6 +126,13 @@ HEADERS = {
     "post": header("Idempotency-Key", "The same key and body within 24 hours get the first answer again."),
     "patch": header("If-Match", "The ETag one has; 412 when it was changed since."),
 }
+# What takes no body of its own takes one that says why; what cannot have a body is told in its address.
+REASONED = Reasoned.model_json_schema()
+WHY_IN_BODY = {"required": False, "content": {"application/json": {"schema": REASONED}}}
+WHY_IN_QUERY = [
+    {"in": "query", "name": name, "required": False, "description": told["description"], "schema": told}
+    for name, told in REASONED["properties"].items()
+]
 PROBLEM = {
     "title": "Problem",
     "description": "RFC 9457: `detail` is a sentence a person can act on, `code` a stable word.",

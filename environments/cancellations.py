@@ -2,10 +2,10 @@
 
 from environments.doing import conclusions
 from environments.models import Phase, Run, RunKind
-from environments.planning import plans, telling
+from environments.planning import telling
 from environments.runs import cancel as wishes
 from environments.runs import hints
-from projects import access, events
+from projects import access, events, reasons
 from projects.access import Actor, Permission
 from projects.errors import Conflict
 
@@ -19,7 +19,7 @@ class NotCancellable(Conflict):
 @events.operation
 def cancel(run: Run, *, by: Actor, reason: str = "") -> Run:
     """Ask the run to stop; refused once it is past the point of no return, or has ended."""
-    plans.check_words(reason)
+    reasons.check(reason)
     conclusions.locked(run.pk)
     run.refresh_from_db()
     check(run, by=by)

@@ -5,9 +5,9 @@ from django.db.models import QuerySet
 from environments import lifecycle, tasks
 from environments.delivery import deployments, restarts
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, Slot
-from environments.planning import plans, telling
+from environments.planning import telling
 from environments.runs import hints, queue, steps
-from projects import access, artifacts, events
+from projects import access, artifacts, events, reasons
 from projects.access import Actor, Permission
 from projects.errors import Conflict
 
@@ -19,7 +19,7 @@ class CannotRetry(Conflict):
 @events.operation
 def retry(run: Run, *, by: Actor, reason: str = "") -> Run:
     """Queue another attempt; answers the run that carries it out (of an environment's own work maybe another one)."""
-    plans.check_words(reason)
+    reasons.check(reason)
     run = _locked(run)
     check(run, by=by)
     if run.kind in LIFECYCLE_KINDS and run.environment is not None:

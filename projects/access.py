@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from projects.errors import UNSEEN, NotAllowed, NotFound
 from projects.models import AccessToken, Grant, Membership, Organization, Role, User
+from projects.reasons import NOTHING, Why
 
 
 class Permission(StrEnum):
@@ -101,6 +102,15 @@ class Actor:
     rights: tuple[Right, ...] = field(default=(), repr=False)
     user: User | None = None
     token: AccessToken | None = None
+    why: Why = field(default=NOTHING, compare=False, repr=False)
+
+    def because(self, reason: str = "", link: str = "") -> "Actor":
+        """The same actor, with what they say of the change that they are about to ask for."""
+        return replace(self, why=replace(self.why, reason=reason.strip(), link=link.strip()))
+
+    def undoing(self, number: int) -> "Actor":
+        """The same actor, about to take back what the event of this number tells of."""
+        return replace(self, why=replace(self.why, undoes=number))
 
     @property
     def is_person(self) -> bool:

@@ -45,6 +45,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def operated(*args: P.args, **kwargs: P.kwargs) -> R:
+        if isinstance(by := kwargs.get("by"), Actor):
+            by.why.check()
         if _local.buffer.depth:
             return _inner(function, *args, **kwargs)
         try:
@@ -95,6 +97,8 @@ def record(
 ) -> None:
     """Remember that something happened: `kind` is `noun.verb_past`, `object` `{kind, id, name}`, never a secret.
 
+    The actor's reason and link are added where the event has none of its own.
+
     `subjects` are added to the ones that follow from the ids: `environment:<id>`, `app:<id>`, `project:<id>` and
     `<object kind>:<object id>`; where something comes or goes, also the name of such things, `apps`, for those who
     list them.
@@ -123,7 +127,7 @@ def record(
             environment_id=environment_id,
             app_id=app_id,
             subjects=sorted(named | set(subjects)),
-            data=data,
+            data=data | {name: value for name, value in by.why.told().items() if not data.get(name)},
         )
     )
 

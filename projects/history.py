@@ -10,7 +10,7 @@ from projects import scopes
 from projects.access import Actor
 from projects.errors import Gone, Invalid
 from projects.models import Event, EventCounter, Organization
-from projects.narration import sentence
+from projects.narration import link, sentence
 
 MARK = re.compile(r"[0-9]{1,9}-[0-9]{1,18}")
 
@@ -84,4 +84,7 @@ def told(organization: Organization, event: Event) -> dict[str, Any]:
         "environment_id": event.environment_id,
         "at": event.at,
         "sentence": sentence(event),
+        "reason": str(event.data.get("reason") or ""),
+        "link": link(event),
+        "undoes": f"{organization.event_epoch}-{event.data['undoes']}" if event.data.get("undoes") else None,
     }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from projects.models import Event
+from projects.reasons import LINK
 
 # `{name}` is the object's name, the rest comes from the event's data. Who did it is told beside the sentence.
 SENTENCES = {
@@ -96,6 +97,12 @@ class _Words(dict[str, Any]):
         return ""
 
 
+def link(event: Event) -> str:
+    """Where more is said of it, http or https, or nothing."""
+    given = str(event.data.get("link") or "")
+    return given if LINK.fullmatch(given) else ""
+
+
 def sentence(event: Event) -> str:
     """One sentence for any event; a kind that is not in the table is told in its own words."""
     words = _Words({name: _text(value) for name, value in event.data.items()})
@@ -110,6 +117,8 @@ def sentence(event: Event) -> str:
         told += f", and {words['also']} made with it"
     if event.kind in {"member.removed", "member.deactivated"} and event.data.get("tokens"):
         told += f", and access tokens ended: {words['tokens']}"
+    if undone := event.data.get("undoes"):
+        told += f", undoing event {undone}"
     reason = words["reason"].strip()
     told = f"{told.rstrip(' :')}: {reason}" if reason else told.rstrip(" :")
     return told if told.endswith((".", "!", "?")) else f"{told}."

@@ -12,10 +12,10 @@ from projects import access, apps, events, manifests
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Artifact, Release
+from projects.reasons import LINK
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 COMMIT = re.compile(r"[A-Za-z0-9._/-]{0,64}")
-LINK = re.compile(r"https?://[^\s]{1,490}")
 MOST_CHANGES, LONGEST_CHANGE, LONGEST_NOTES = 500, 1_000, 100_000
 
 

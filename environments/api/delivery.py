@@ -199,7 +199,7 @@ def get_hold(request: HttpRequest, id: UUID) -> dict[str, Any]:
 @router.delete("/holds/{id}", response={204: None})
 def lift_hold(request: HttpRequest, id: UUID) -> Status[None]:
     by = actor(request)
-    holds.lift(holds.find(by, id), by=by)
+    holds.lift(holds.find(by, id), by=by, reason=by.why.reason)
     return Status(204, None)
 
 

@@ -23,7 +23,7 @@ from projects.access import Actor
 from projects.rest.bodies import actor, created, shown_once
 from projects.rest.conditional import names_a_version, require_match
 from projects.rest.paging import Paging, page
-from projects.rest.shapes import as_json
+from projects.rest.shapes import Reasoned, as_json
 
 router = Router(tags=["environments"])
 PLAIN = (
@@ -158,7 +158,7 @@ def stop_environment(request: HttpRequest, id: UUID) -> dict[str, Any]:
 
 
 @router.get("/environments/{id}/worker-command", response=WorkerCommandOut)
-def get_worker_command(request: HttpRequest, response: HttpResponse, id: UUID) -> dict[str, Any]:
+def get_worker_command(request: HttpRequest, response: HttpResponse, id: UUID, why: Query[Reasoned]) -> dict[str, Any]:
     """What to type on a machine so that a worker joins. It shows the worker token, so reading it is an event."""
     by = actor(request)
     shown_once(response)

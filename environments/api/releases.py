@@ -8,7 +8,7 @@ from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
 
 from environments import fetches, liveness
-from environments.api.schemas.releases import ArtifactOut, Compared, ComparisonOut, ReleaseIn, ReleaseOut
+from environments.api.schemas.releases import ArtifactOut, Compared, ComparisonOut, ReleaseIn, ReleaseOut, UploadIn
 from environments.overview import compared
 from environments.planning import comparison
 from projects import apps, artifacts, events, lifecycle, releases
@@ -105,12 +105,14 @@ def cut_release(request: HttpRequest, response: HttpResponse, id: UUID, body: Re
 
 @router.post("/apps/{id}/artifacts", response={201: ArtifactOut})
 def upload_artifact(
-    request: HttpRequest, response: HttpResponse, id: UUID, file: File[UploadedFile], sha256: Form[str] = ""
+    request: HttpRequest, response: HttpResponse, id: UUID, file: File[UploadedFile], given: Form[UploadIn]
 ) -> dict[str, Any]:
     """A tar or zip archive as multipart/form-data; with `sha256` it is refused unless its digest is that."""
     by = actor(request)
     app = apps.find(by, id)
-    artifact = artifacts.receive(by=by, app=app, stream=cast(BinaryIO, file), filename=file.name or "", sha256=sha256)
+    artifact = artifacts.receive(
+        by=by, app=app, stream=cast(BinaryIO, file), filename=file.name or "", sha256=given.sha256
+    )
     created(response, "artifacts", artifact.id)
     return artifact_shape(artifact)
 

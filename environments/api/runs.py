@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from environments import cancellations, lifecycle, retries
-from environments.api.schemas.runs import KindName, LineOut, LogPlace, PhaseName, RunOut, StepOut, Why
+from environments.api.schemas.runs import KindName, LineOut, LogPlace, PhaseName, RunOut, StepOut
 from environments.models import Run, RunStep
 from environments.runs import logs, lookup
 from projects import apps
@@ -73,16 +73,16 @@ def get_logs(request: HttpRequest, id: UUID, place: Query[LogPlace]) -> list[log
 
 
 @router.post("/runs/{id}/cancellation", response=RunOut)
-def cancel_run(request: HttpRequest, id: UUID, body: Why | None = None) -> dict[str, Any]:
+def cancel_run(request: HttpRequest, id: UUID) -> dict[str, Any]:
     """409 once the run is past its point of no return (`sealed`), or has ended (`finished`)."""
     by = actor(request)
-    run = cancellations.cancel(lookup.find(by, id), by=by, reason=body.reason if body else "")
+    run = cancellations.cancel(lookup.find(by, id), by=by, reason=by.why.reason)
     return shapes([run])[0]
 
 
 @router.post("/runs/{id}/retry", response=RunOut)
-def retry_run(request: HttpRequest, id: UUID, body: Why | None = None) -> dict[str, Any]:
+def retry_run(request: HttpRequest, id: UUID) -> dict[str, Any]:
     """A new attempt of the same run; refused once something newer was deployed there."""
     by = actor(request)
-    run = retries.retry(lookup.find(by, id), by=by, reason=body.reason if body else "")
+    run = retries.retry(lookup.find(by, id), by=by, reason=by.why.reason)
     return shapes([run])[0]

@@ -20,7 +20,7 @@ from environments.models import (
 from environments.planning import addresses, gates, holding, plans, telling
 from environments.planning.proposals import Proposal
 from environments.runs import queue
-from projects import events, scopes
+from projects import events, reasons, scopes
 from projects.access import Actor, who
 from projects.errors import Conflict, Invalid, NotFound
 
@@ -42,7 +42,7 @@ def carry_out(
     Everything is read again under the locks of slot and environment (in this order), so that of two people who carry
     out plans for one app in one environment one wins and the other reads why.
     """
-    plans.check_words(reason, link)
+    reasons.check(reason, link)
     plan = locked(plan)
     plans.require_right(plan, by=by)
     check_confirmation(confirm, name=plan.environment.name, required=plan.environment.protected)

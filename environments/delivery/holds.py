@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from environments.models import Environment, Hold, Slot
 from environments.planning import holding, plans
-from projects import access, events, scopes
+from projects import access, events, reasons, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, NotFound
 from projects.models import App
@@ -23,7 +23,7 @@ class AlreadyLifted(Conflict):
 @events.operation
 def place(app: App, environment: Environment, *, by: Actor, reason: str = "") -> Hold:
     """From now on tokens and automation are refused there. Refused where a hold stands already."""
-    plans.check_words(reason)
+    reasons.check(reason)
     slot = _locked(plans.slot_of(app, environment), by=by)
     standing = holding.active(slot)
     if standing is not None:
@@ -33,7 +33,7 @@ def place(app: App, environment: Environment, *, by: Actor, reason: str = "") ->
 
 @events.operation
 def lift(hold: Hold, *, by: Actor, reason: str = "") -> Hold:
-    plans.check_words(reason)
+    reasons.check(reason)
     _locked(hold.slot, by=by)
     if not holding.take_off(hold, by=by, reason=reason.strip()):
         hold.refresh_from_db()

@@ -5,7 +5,7 @@ from typing import Any
 from environments.models import UNFINISHED, Environment, Run, RunKind, Slot, State
 from environments.planning import history, plans
 from environments.runs import queue
-from projects import access, events
+from projects import access, events, reasons
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid
 from projects.models import App
@@ -21,7 +21,7 @@ class CannotRestart(Conflict):
 @events.operation
 def restart(*, by: Actor, environment: Environment, app: App, service: str, reason: str = "") -> Run:
     """Ask the worker to restart `service`; refused while a deployment or another restart of it is on its way."""
-    plans.check_words(reason)
+    reasons.check(reason)
     slot = Slot.objects.select_for_update(no_key=True).get(pk=plans.slot_of(app, environment).pk)
     # Behind the lock: somebody may be protecting it just now.
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)

@@ -14,14 +14,12 @@ from environments.models import Deployment, DeploymentKind, Environment, Plan, S
 from environments.planning import comparison, gates, proposals
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
-from projects import access, events, scopes
+from projects import access, events, reasons, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Release
-from projects.releases import LINK
 
 LIFETIME = timedelta(hours=1)
-LONGEST_REASON = 4000
 
 
 class Blocked(Conflict):
@@ -58,7 +56,7 @@ def propose(
     app = app or (release.app if release else None) or (to_deployment.app if to_deployment else None)
     if app is None:
         raise Invalid.field("app_id", "name the app, or a release.")
-    check_words(reason, link)
+    reasons.check(reason, link)
     _check_right(by, app, environment, kind=kind, bypass=bypass, reason=reason)
     proposal = proposals.of_wish(
         by=by,
@@ -187,13 +185,6 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Plan:
         return visible(actor).get(pk=uuid.UUID(str(ident)))
     except (ValueError, Plan.DoesNotExist):
         raise NotFound("There is no such plan.") from None
-
-
-def check_words(reason: str, link: str = "") -> None:
-    if len(reason) > LONGEST_REASON:
-        raise Invalid.field("reason", f"at most {LONGEST_REASON} characters.")
-    if link and not LINK.fullmatch(link):
-        raise Invalid.field("link", "must be an http:// or https:// address of at most 500 characters.")
 
 
 def _check_right(by: Actor, app: App, environment: Environment, *, kind: str | None, bypass: bool, reason: str) -> None:

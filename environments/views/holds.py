@@ -50,6 +50,6 @@ def placing(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def lifting(request: Visit, hold_id: uuid.UUID) -> HttpResponse:
-    hold = holds.lift(holds.find(request.actor, hold_id), by=request.actor, reason=request.POST.get("reason", ""))
+    hold = holds.lift(holds.find(request.actor, hold_id), by=request.actor, reason=request.actor.why.reason)
     messages.success(request, "The hold is lifted; tokens and automation may deploy there again.")
     return go(request, "environment", hold.slot.environment_id)

@@ -63,7 +63,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
     found = lookup.find(request.actor, run_id)
     refusal, status = "", 200
     try:
-        cancellations.cancel(found, by=request.actor)
+        cancellations.cancel(found, by=request.actor, reason=request.actor.why.reason)
     except Refused as refused:
         refusal, status = told_in_place(request, refused)
     if not is_fragment(request):
@@ -76,7 +76,7 @@ def cancellation(request: Visit, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def retry(request: Visit, run_id: uuid.UUID) -> HttpResponse:
-    again = retries.retry(lookup.find(request.actor, run_id), by=request.actor)
+    again = retries.retry(lookup.find(request.actor, run_id), by=request.actor, reason=request.actor.why.reason)
     return go(request, "run", again.pk)
 
 

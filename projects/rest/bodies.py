@@ -1,7 +1,8 @@
 """What operations know of who asks, and say of what they made."""
 
 import uuid
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 
@@ -11,11 +12,22 @@ ROOT = "/api/v1"
 
 
 class ApiRequest(HttpRequest):
-    """A request with what is noted on its way: who asks, the next page, whether its one operation may be repeated."""
+    """A request with what is noted on its way: who asks, the next page, whether its one operation may be repeated, and
+    whether its body says why.
+    """
 
     actor: Actor
     link_next: str
     idempotent: bool
+    explains: bool
+
+
+def explain(request: HttpRequest, given: Mapping[str, Any]) -> None:
+    """Who asks does so for the reason and with the link that were sent along. Workers report, and explain nothing."""
+    asked = cast(ApiRequest, request)
+    if asked.actor.user is not None:
+        said = {name: str(given.get(name) or "") for name in ("reason", "link")}
+        asked.actor = asked.actor.because(**said)
 
 
 def created(response: HttpResponse, *path: str | uuid.UUID) -> None:

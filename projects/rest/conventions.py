@@ -1,19 +1,22 @@
 """What happens around every REST operation: unknown parameters, media types, tags, links and idempotency."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import orjson
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 from ninja.operation import Operation
+from pydantic import ValidationError
 
 from projects.errors import Invalid, Malformed, Refused
 from projects.rest import conditional, idempotency
-from projects.rest.bodies import ApiRequest
+from projects.rest.bodies import ApiRequest, actor, explain
+from projects.rest.shapes import Reasoned
 
 Run = Callable[..., HttpResponse]
+WHY = frozenset(Reasoned.model_fields)
 
 
 class WrongMediaType(Refused):
@@ -25,9 +28,10 @@ class WrongMediaType(Refused):
 def conventional(run: Run) -> Run:
     """Wrap one operation's `run`; who asks is looked at before what they ask."""
     operation: Operation = run.__self__  # type: ignore[attr-defined]  # a bound method, which the type cannot say
-    known = frozenset(_names(operation, "query"))
+    known = frozenset(_names(operation, "query")) | (WHY if "DELETE" in operation.methods else frozenset())
     form = frozenset((*_names(operation, "form"), *_names(operation, "file")))
     has_body = any(_source(model) == "body" for model in operation.models)
+    explains = has_body and any(map(says_why, operation.models))
 
     @wraps(run)
     def conventionally(request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -36,10 +40,15 @@ def conventional(run: Run) -> Run:
             if refused is not None:
                 return refused
             _check_parameters(request, known)
+            if known >= WHY:
+                _explained(request, request.GET)
             if form:
                 _check_form(request, form)
+                _explained(request, request.POST)
             elif has_body:
                 _check_media_type(request)
+                # By the parser, which is the one that reads it.
+                cast(ApiRequest, request).explains = explains
             else:
                 _check_no_body(request)
             key = request.headers.get("Idempotency-Key")
@@ -84,7 +93,7 @@ def _check_form(request: HttpRequest, known: frozenset[str]) -> None:
 
 
 def _check_no_body(request: HttpRequest) -> None:
-    """Of what takes no body nothing may be asked in one, or it would be ignored."""
+    """Of what takes no body nothing may be asked in one, or it would be ignored; why it is asked may be said."""
     if not request.body:
         return
     _check_media_type(request)
@@ -92,8 +101,32 @@ def _check_no_body(request: HttpRequest) -> None:
         sent = orjson.loads(request.body)
     except ValueError:
         raise Malformed("The body is not valid JSON.") from None
-    if sent not in ({}, None):
-        raise _not_known(list(sent) if isinstance(sent, dict) else ["body"])
+    if sent in ({}, None):
+        return
+    if not isinstance(sent, dict):
+        raise _not_known(["body"])
+    person = request.method == "POST" and actor(request).user is not None
+    if wrong := [name for name in sent if name not in WHY or not person]:
+        raise _not_known(wrong)
+    _explained(request, sent)
+
+
+def _explained(request: HttpRequest, given: Mapping[str, Any]) -> None:
+    """Judged here, where no schema does it."""
+    try:
+        Reasoned.model_validate({name: given[name] for name in WHY if name in given})
+    except ValidationError as wrong:
+        told = [{"field": str(one["loc"][0]), "message": one["msg"]} for one in wrong.errors()]
+        raise Invalid(f"{told[0]['field']} {told[0]['message']}.", errors=told) from None
+    if any("\0" in value for value in given.values() if isinstance(value, str)):
+        raise Malformed("The body holds a NUL character, which cannot be kept.")
+    explain(request, given)
+
+
+def says_why(model: Any) -> bool:
+    """Whether what an operation takes, or the body in it, has a reason and a link."""
+    shapes = [part for field in model.model_fields.values() for part in (field.annotation, *get_args(field.annotation))]
+    return any(isinstance(shape, type) and issubclass(shape, Reasoned) for shape in shapes)
 
 
 def _not_known(names: list[str]) -> Invalid:

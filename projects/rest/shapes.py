@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from projects import reasons
 from projects.errors import Invalid
 from projects.rest.conditional import VOLATILE
 
@@ -24,13 +25,38 @@ def _of_rfc_3339(value: Any) -> Any:
 Moment = Annotated[AwareDatetime, BeforeValidator(_of_rfc_3339)]
 
 
+class Reasoned(BaseModel):
+    """What every change may say of itself. It is no part of the thing, and so of no dump of the body."""
+
+    reason: str = Field("", exclude=True, description=f"Why; {reasons.TOO_LONG}. Told with what happened.")
+    link: str = Field("", exclude=True, description="A ticket or a CI job, http or https. Told with what happened.")
+
+    @field_validator("reason")
+    @classmethod
+    def _short(cls, reason: str) -> str:
+        if len(reason) > reasons.LONGEST:
+            raise PydanticCustomError("reason", "{message}", {"message": reasons.TOO_LONG})
+        return reason
+
+    @field_validator("link")
+    @classmethod
+    def _to_a_page(cls, link: str) -> str:
+        if link.strip() and not reasons.LINK.fullmatch(link.strip()):
+            raise PydanticCustomError("link", "{message}", {"message": reasons.NO_LINK})
+        return link.strip()
+
+
 class Body(BaseModel):
     """The body of a POST: a field that is not known is 422."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class Change(BaseModel):
+class Wish(Reasoned, Body):
+    """The body of a POST by which a person or a script changes something."""
+
+
+class Change(Reasoned):
     """The body of a PATCH: `given` keeps what is to change."""
 
     model_config = ConfigDict(extra="allow")

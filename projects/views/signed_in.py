@@ -42,6 +42,9 @@ def signed_in(
         if any("\x00" in value for given in (request.GET, request.POST) for value in given.values()):
             raise BadRequest("No text holds a NUL.")
         request.actor = authentication.actor_of_request(request)
+        if request.method == "POST":
+            # Every form may say why (templates/_why.html); the room judges the words.
+            request.actor = request.actor.because(request.POST.get("reason", ""), request.POST.get("link", ""))
         if request.method == "GET" and not is_fragment(request):
             request.live_since = last_event(request.actor)
         response = view(request, *args, **kwargs)

@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from projects.rest.shapes import Answer, Body, Change
+from projects.rest.shapes import Answer, Change, Wish
 
 
-class AppIn(Body):
+class AppIn(Wish):
     project_id: UUID
     name: str
     description: str = ""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from projects.rest.shapes import Answer, Body, Change
+from projects.rest.shapes import Answer, Body, Change, Wish
 
 
 class StageIn(Body):
@@ -11,7 +11,7 @@ class StageIn(Body):
     environments: list[str]
 
 
-class ChainIn(Body):
+class ChainIn(Wish):
     name: str
     project_id: UUID | None = None
     stages: list[StageIn]

@@ -8,17 +8,15 @@ from ninja import Schema
 from pydantic import Field
 
 from environments.api.schemas.runs import PhaseName
-from projects.rest.shapes import Body
+from projects.rest.shapes import Wish
 
 KindName = Literal["deploy", "promotion", "rollback", "redeploy", "removal"]
 CONFIRM = "The environment's name (with environment_ids the stage's); required where it is protected."
 
 
-class Said(Body):
+class Said(Wish):
     """What every wish may carry."""
 
-    reason: str = ""
-    link: str = Field("", description="A ticket or a CI job.")
     confirm: str | None = Field(None, description=CONFIRM)
 
 
@@ -62,16 +60,14 @@ class RemovalIn(Said):
     dry_run: bool = False
 
 
-class RestartIn(Body):
+class RestartIn(Wish):
     app_id: UUID
     service: str
-    reason: str = ""
 
 
-class HoldIn(Body):
+class HoldIn(Wish):
     app_id: UUID
     environment_id: UUID
-    reason: str = ""
 
 
 class ChangeOut(Schema):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from projects.rest.shapes import Answer, Body, Change
+from projects.rest.shapes import Answer, Change, Wish
 
 
 class ExecutionEnvironment(BaseModel):
@@ -36,7 +36,7 @@ class EnvironmentFields(BaseModel):
     execution_environment: ExecutionEnvironment | None = None
 
 
-class EnvironmentIn(EnvironmentFields, Body):
+class EnvironmentIn(EnvironmentFields, Wish):
     name: str
 
 

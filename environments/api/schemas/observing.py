@@ -18,6 +18,9 @@ class EventOut(Answer):
     environment_id: UUID | None
     at: datetime
     sentence: str
+    reason: str
+    link: str = Field(description="A ticket or a CI job that was named with the change.")
+    undoes: str | None = Field(description="The id of the event that this one takes back.")
 
 
 class EventFilters(BaseModel):

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from projects.rest.shapes import Answer, Body, Moment
+from projects.rest.shapes import Answer, Moment, Wish
 
 
-class MemberIn(Body):
+class MemberIn(Wish):
     username: str
     password: str = ""
     role: str
@@ -32,7 +32,7 @@ class MemberOut(Answer):
     deactivated_at: datetime | None
 
 
-class InvitationIn(Body):
+class InvitationIn(Wish):
     role: str
     project_id: UUID | None = None
     environment_id: UUID | None = None
@@ -54,7 +54,7 @@ class InvitationMade(InvitationOut):
     url: str
 
 
-class TokenIn(Body):
+class TokenIn(Wish):
     name: str
     role: str
     project_ids: list[UUID] = []

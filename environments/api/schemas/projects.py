@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from projects.rest.shapes import Answer, Body, Change
+from projects.rest.shapes import Answer, Change, Wish
 
 
-class ProjectIn(Body):
+class ProjectIn(Wish):
     key: str
     name: str
     description: str = ""

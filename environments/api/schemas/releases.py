@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from environments.api.schemas.delivery import ChangeOut
-from projects.rest.shapes import Answer, Body
+from projects.rest.shapes import Answer, Body, Reasoned, Wish
 
 
 class GitIn(Body):
@@ -15,15 +15,19 @@ class GitIn(Body):
     ref: str
 
 
-class ReleaseIn(Body):
+class ReleaseIn(Wish):
     version: str
     manifest: dict[str, Any] | str = Field(description="The manifest as an object, or as YAML text.")
     commit: str = ""
     notes: str = ""
     changes: list[str] = []
-    link: str = ""
+    link: str = Field("", description="A ticket or a CI job, http or https. Kept with the release, and told.")
     artifact_id: UUID | None = None
     git: GitIn | None = None
+
+
+class UploadIn(Reasoned):
+    sha256: str = ""
 
 
 class ArtifactOut(Answer):

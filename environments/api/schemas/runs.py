@@ -8,8 +8,6 @@ from ninja import Schema
 from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from projects.rest.shapes import Body
-
 PhaseName = Literal["queued", "running", "succeeded", "failed", "errored", "cancelled"]
 KindName = Literal["provision", "start", "stop", "terminate", "prepare", "deploy", "restart", "fetch"]
 
@@ -73,7 +71,3 @@ class LogPlace(BaseModel):
     @property
     def first(self) -> int:
         return int(self.cursor or 0) + self.skip
-
-
-class Why(Body):
-    reason: str = ""
