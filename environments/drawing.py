@@ -60,3 +60,12 @@ def ago(moment: datetime | None) -> SafeString:
     age = statuses.ago((timezone.now() - moment).total_seconds())
     exact = f"{moment:%d %b %Y %H:%M:%S} UTC"
     return SafeString(f'<time datetime="{moment.isoformat(timespec="seconds")}" title="{exact}">{age}</time>')
+
+
+def away(address: str) -> SafeString:
+    """A link to a page of somebody else's, shortened to what tells it from others."""
+    if not address:
+        return SafeString("")
+    words = address.partition("://")[2].rstrip("/")
+    short = words if len(words) <= 40 else f"{words[:18]}…{words[-20:]}"
+    return format_html('<a class="link" href="{}" rel="noopener noreferrer" title="{}">{}</a>', address, address, short)

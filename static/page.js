@@ -33,6 +33,9 @@
   };
   const settle = box => { if (!box.matches(".is-bad")) setTimeout(() => box.remove(), 8000); else setTimeout(() => box.remove(), 20000); };
 
+  // What is wrong in a part that is folded away is shown, or the form would do nothing and not say why.
+  addEventListener("invalid", event => { const folded = event.target.closest("details"); if (folded) folded.open = true; }, true);
+
   addEventListener("click", async event => {
     const copy = event.target.closest("[data-copy]");
     if (copy) {

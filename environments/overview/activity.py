@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from environments import drawing
 from projects import narration
 from projects.models import Event
 
@@ -29,14 +30,14 @@ _BY_KIND = {
 
 
 def lines(found: QuerySet[Event]) -> list[dict[str, Any]]:
-    """`{event, sentence, look, times}`: equal neighbours are one line, with the newest of them."""
+    """`{event, sentence, link, look, times}`: equal neighbours are one line, with the newest of them."""
     told: list[dict[str, Any]] = []
     for event in found.order_by("-number")[:LOOKED_THROUGH]:
-        sentence = narration.sentence(event)
-        if told and (told[-1]["sentence"], told[-1]["event"].actor) == (sentence, event.actor):
+        sentence, link = narration.sentence(event), drawing.away(narration.link(event))
+        if told and (told[-1]["sentence"], told[-1]["link"], told[-1]["event"].actor) == (sentence, link, event.actor):
             told[-1]["times"] += 1
         elif len(told) < LINES:
-            told.append({"event": event, "sentence": sentence, "look": _look(event), "times": 1})
+            told.append({"event": event, "sentence": sentence, "link": link, "look": _look(event), "times": 1})
         else:
             break
     return told

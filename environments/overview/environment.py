@@ -108,6 +108,7 @@ def releases(environment: Environment, actor: Actor) -> dict[str, Any]:
     ended = [row for row in rows if row["ended_at"]]
     return {
         "releases": rows,
+        "held": any(row["may"] and row["hold_id"] for row in rows),
         "releases_kept": kept,
         "releases_live": kept if environment.state in statuses.SERVING else 0,
         "releases_announce": max(ended, key=lambda row: row["ended_at"])["announce"] if ended else "",

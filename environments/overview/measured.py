@@ -50,7 +50,11 @@ def resources(environment: Environment, actor: Actor) -> dict[str, Any]:
             }
             for service in slot.services
         ]
-    return {"resources": rows, "used": _used(environment.resources)}
+    return {
+        "resources": rows,
+        "restartable": any(row["may"] and not row["why"] for row in rows),
+        "used": _used(environment.resources),
+    }
 
 
 def _note(service: dict[str, Any]) -> str:

@@ -100,12 +100,14 @@ def restart(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
     refusal, status = "", 200
     try:
-        app = apps.find(request.actor, request.POST.get("app", ""))
-        restarts.restart(by=request.actor, environment=found, app=app, service=request.POST.get("service", ""))
+        which, _, service = request.POST.get("which", "").partition(":")
+        app = apps.find(request.actor, which)
+        by = request.actor
+        restarts.restart(by=by, environment=found, app=app, service=service, reason=by.why.reason)
     except Refused as refused:
         refusal, status = told_in_place(request, refused)
     else:
-        messages.success(request, f"{app.name} / {request.POST['service']} is being restarted in {found.title}.")
+        messages.success(request, f"{app.name} / {service} is being restarted in {found.title}.")
     return _answer(request, found.id, "resources", refusal=refusal, status=status)
 
 

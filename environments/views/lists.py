@@ -30,6 +30,9 @@ LISTS: dict[str, ModuleType] = {
     "workers": workers_list,
     "activity": activity_list,
 }
+COLUMNS = (
+    "id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence", "reason", "link", "undoes",
+)  # fmt: skip
 
 
 @require_safe
@@ -67,7 +70,7 @@ def activity_export(request: Visit, form: str) -> HttpResponseBase:
 def _csv(copy: copies.Copy, events: Iterator[dict[str, Any]]) -> None:
     text = io.TextIOWrapper(copy, encoding="utf-8", newline="", write_through=True)
     written = csv.writer(text)
-    written.writerow(("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence"))
+    written.writerow(COLUMNS)
     for one in events:
         written.writerow([_plain(value) for value in _columns(one)])
     text.detach()
@@ -84,8 +87,7 @@ EXPORTS: dict[str, Callable[[copies.Copy, Iterator[dict[str, Any]]], None]] = {"
 
 
 def _columns(told: dict[str, Any]) -> list[Any]:
-    names = ("id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence")
-    return [told[name].get("name", "") if name == "object" else told[name] for name in names]
+    return [told[name].get("name", "") if name == "object" else told[name] for name in COLUMNS]
 
 
 def _plain(value: Any) -> str:

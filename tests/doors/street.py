@@ -1,5 +1,6 @@
 """One of each thing, and everybody who may knock: what the attack tests go from door to door with."""
 
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,4 +113,4 @@ def filled(value: Any, ours: Street) -> Any:
         return [filled(one, ours) for one in value]
     if not isinstance(value, str):
         return value
-    return str(ours.things[value[1:-1]]) if value[:1] == "{" and value[1:-1] in ours.things else value
+    return re.sub(r"\{(\w+)\}", lambda found: str(ours.things.get(found[1], found[0])), value)

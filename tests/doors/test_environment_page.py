@@ -336,16 +336,16 @@ def test_measurements_stand_at_their_time_and_old_ones_say_so(house: House, prod
 def test_a_service_is_restarted_by_a_form(house: House, production: Environment) -> None:
     deployment = live(house, production)
     client = signed_in(house.owner)
-    given = {"app": str(deployment.app_id), "service": "web"}
+    given, where = {"which": f"{deployment.app_id}:web", "reason": "it leaks"}, address(production, "restarts")
 
-    assert client.post(address(production, "restarts"), given).headers["Location"] == address(production)
+    assert client.post(where, given).headers["Location"] == address(production)
 
-    assert Run.objects.filter(kind="restart", service="web").count() == 1
+    assert Run.objects.get(kind="restart", service="web").specification["reason"] == "it leaks"
     for headers in ({}, HTMX):
-        refused = client.post(address(production, "restarts"), given | {"service": "nothing"}, headers=headers)
+        refused = client.post(where, {"which": f"{deployment.app_id}:nothing"}, headers=headers)
         assert 400 <= refused.status_code < 500
         assert "nothing" in refused.content.decode()
-        gone = client.post(address(production, "restarts"), given | {"app": str(uuid.uuid4())}, headers=headers)
+        gone = client.post(where, {"which": f"{uuid.uuid4()}:web"}, headers=headers)
         assert (gone.status_code, "There is no such app." in gone.content.decode()) == (404, True)
 
 

@@ -50,7 +50,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "environment-settings": ("admin", {"name": "renamed"}),
     "environment-deletion": ("admin", {"confirm": "lagoon", "force": "true"}),
     "environment-holds": ("operator", {"app": "{app_id}", "reason": "fog"}),
-    "environment-restarts": ("operator", {"app": "{app_id}", "service": "web"}),
+    "environment-restarts": ("operator", {"which": "{app_id}:web"}),
     "environment-worker-command": ("operator", {}),
     "hold-lifting": ("operator", {}),
     "run-cancellation": ("operator", {}),

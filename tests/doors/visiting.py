@@ -33,9 +33,10 @@ def text(shown: str) -> str:
 
 
 def actions(shown: str) -> set[str]:
-    """Where the page's own part posts to: the last word of each form's address."""
+    """Where the page's own part posts to: the last word of each form's address, or of its button's."""
     own = re.sub(r"(?s)^.*?<main|<dialog.*", "", shown)
-    return {address.rsplit("/", 1)[1] for address in re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', own)}
+    found = re.findall(r'<form[^>]*method="post"[^>]*\saction="([^"]+)"', own)
+    return {address.rsplit("/", 1)[1] for address in found + re.findall(r'<button[^>]*\sformaction="([^"]+)"', own)}
 
 
 def beside(shown: str, field: str) -> str:

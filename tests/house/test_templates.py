@@ -38,7 +38,7 @@ def test_every_address_of_a_page_keeps_the_choice_of_environment() -> None:
     """Fields of a form that is sent by GET become its address, so there the choice is a field."""
     known = set(re.findall(r'name="([a-z-]+)"', (ROOT / "environments/urls.py").read_text()))
     element = re.compile(r"<[a-z]+\b(?:\{%.*?%\}|\{\{.*?\}\}|[^<>{])*>", re.S)
-    address = re.compile(r'\s(?:href|action|data-src|hx-get|hx-post)="((?:\{[%{].*?[%}]\}|[^"{])*)"', re.S)
+    address = re.compile(r'\s(?:href|action|formaction|data-src|hx-get|hx-post)="((?:\{[%{].*?[%}]\}|[^"{])*)"', re.S)
     forms = re.compile(r'<form\b[^>]*method="get".*?</form>', re.S)
     bare = []
     for path, text in templates().items():

@@ -112,7 +112,7 @@ def _moment(asked: Asked, name: str, of_day: time) -> datetime | None:
 
 def _row(event: Event, asked: Asked) -> list[Any]:
     return [
-        format_html("<span>{}</span>", _linked(event, asked)),
+        format_html("<span>{} {}</span>", _linked(event, asked), drawing.away(narration.link(event))),
         format_html(
             '<a href="{}" title="{}">{}</a>',
             asked.query(actor=event.actor),
