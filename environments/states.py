@@ -103,6 +103,7 @@ def move(environment: Environment, target: State, *, by: Actor, reason: str = ""
         # For what hangs on the state alone: the environment's own subject is told of all that happens in it.
         subjects=[f"state:{environment.id}"],
         reason=reason,
+        from_state=source.value,
     )
 
 

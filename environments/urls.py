@@ -20,6 +20,7 @@ from environments.views import (
     several,
     switcher,
     tokens,
+    undoing,
 )
 
 urlpatterns = [
@@ -62,6 +63,7 @@ urlpatterns = [
     path("activity", lists.listed, {"name": "activity"}, name="activity"),
     path("activity.csv", lists.activity_export, {"form": "csv"}, name="activity-csv"),
     path("activity.json", lists.activity_export, {"form": "json"}, name="activity-json"),
+    path("events/<int:event_id>/undoing", undoing.undo, name="undoing"),
     path("runs/<uuid:run_id>", runs.run, name="run"),
     path("runs/<uuid:run_id>/cancellation", runs.cancellation, name="run-cancellation"),
     path("runs/<uuid:run_id>/retry", runs.retry, name="run-retry"),

@@ -7,7 +7,8 @@ follow the order of commits. A failed inner operation takes its events with it.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -35,6 +36,7 @@ class _Buffer:
 class _Local(threading.local):
     def __init__(self) -> None:
         self.buffer = _Buffer()
+        self.noted: list[Event] | None = None
 
 
 _local = _Local()
@@ -65,6 +67,8 @@ def _outer(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         with transaction.atomic():
             result = function(*args, **kwargs)
             _flush(buffer.events)
+        if _local.noted is not None:
+            _local.noted += buffer.events
         return result
     finally:
         _local.buffer = _Buffer()
@@ -82,6 +86,16 @@ def _inner(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         raise
     finally:
         buffer.depth -= 1
+
+
+@contextmanager
+def noted() -> Iterator[list[Event]]:
+    """What the operations inside it have written, each once it is committed."""
+    before, _local.noted = _local.noted, []
+    try:
+        yield _local.noted
+    finally:
+        _local.noted = before
 
 
 def record(

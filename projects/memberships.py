@@ -49,7 +49,9 @@ def add(
         raise AlreadyMember(f"{username} is a member already; leave the password out to give one more role.")
     try:
         with transaction.atomic():
-            Grant.objects.create(membership=membership, role=given, project=project, environment_id=environment_id)
+            grant = Grant.objects.create(
+                membership=membership, role=given, project=project, environment_id=environment_id
+            )
     except IntegrityError:
         raise AlreadyMember(f"{username} has this role there already.") from None
     events.record(
@@ -59,6 +61,7 @@ def add(
         project_id=project.id if project else None,
         environment_id=environment_id,
         role=given.value,
+        grant_id=str(grant.id),
     )
     return membership
 

@@ -31,7 +31,11 @@
     box.className = bad ? "toast is-bad" : "toast"; box.dataset.toast = ""; words.textContent = text; box.append(words);
     $("toasts")?.append(box); settle(box); announce(text);
   };
-  const settle = box => { if (!box.matches(".is-bad")) setTimeout(() => box.remove(), 8000); else setTimeout(() => box.remove(), 20000); };
+  // What is being read or reached for stays; so does, for a while, what can be undone.
+  const settle = box => {
+    const leave = () => { if (box.matches(":hover, :focus-within")) setTimeout(leave, 2000); else box.remove(); };
+    setTimeout(leave, box.matches(".is-bad") || box.querySelector("form") ? 20000 : 8000);
+  };
 
   // What is wrong in a part that is folded away is shown, or the form would do nothing and not say why.
   addEventListener("invalid", event => { const folded = event.target.closest("details"); if (folded) folded.open = true; }, true);

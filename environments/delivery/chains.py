@@ -100,13 +100,18 @@ def update(
     if places != before[1]:
         chain.stages.all().delete()
         _write(chain, places)
-    _record("chain.updated", chain, by=by)
+    written = [{"name": stage, "environments": [str(each.id) for each in placed]} for stage, placed in before[1]]
+    _record("chain.updated", chain, by=by, before={"name": before[0], "stages": written})
     return chain
 
 
 def version(chain: Chain) -> str:
     """Another one as soon as anybody changes the stages."""
-    return ",".join(str(stage.id) for stage in stages_of(chain))
+    return _version(stages_of(chain))
+
+
+def _version(stages: Sequence[Stage]) -> str:
+    return ",".join(str(stage.id) for stage in stages)
 
 
 def check_seen(chain: Chain, seen: str) -> None:
@@ -235,12 +240,15 @@ def _name(name: str, field: str) -> str:
     return name
 
 
-def _record(kind: str, chain: Chain, *, by: Actor) -> None:
+def _record(kind: str, chain: Chain, *, by: Actor, **data: Any) -> None:
+    stages = stages_of(chain)
     events.record(
         kind,
         by=by,
         object={"kind": "chain", "id": chain.id, "name": chain.name},
         project_id=chain.project_id,
         # By their own names alone: the log of the organization is also for those who do not see each environment.
-        stages=[stage.name for stage in stages_of(chain)],
+        stages=[stage.name for stage in stages],
+        version=_version(stages),
+        **data,
     )

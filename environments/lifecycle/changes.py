@@ -23,6 +23,8 @@ FIXED = {
     "provisioner": "The provisioner is chosen at creation; create a new environment for another one.",
 }
 
+# What a change of may be told with what it was before, so that it can be undone.
+TOLD = {"name", "display_name", "description", "tags", "priority", "tier", "protected"}
 # What the settings page shows of an environment: `updated_at` also moves with its state.
 SHOWN = ("name", "display_name", "description", "tags", "tier", "protected", "env_vars")
 
@@ -60,6 +62,9 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
             check_protect(environment, by=by)
         if environment.deleted_at:
             raise wishes.Terminating(f"{environment.title} is being terminated; it cannot be changed any more.")
+        # Variables are nobody's to read in a log, and so nothing that it could give back.
+        told = set(changed) <= TOLD
+        values = {name: [getattr(environment, name), columns[name]] for name in changed} if told else {}
         _write(environment, {name: columns[name] for name in changed})
         events.record(
             "environment.updated",
@@ -68,6 +73,7 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
             project_id=environment.project_id,
             environment_id=environment.id,
             changed=changed,
+            values=values,
         )
     if wanted == Environment.Wanted.INACTIVE:
         wishes.stop(environment, by=by)

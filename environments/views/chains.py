@@ -19,7 +19,8 @@ from environments.models import Chain, Environment, Stage
 from environments.planning import stages as planning
 from environments.views.choice import go, query
 from environments.views.fragments import conditional
-from projects import lifecycle
+from environments.views.undoing import done
+from projects import events, lifecycle
 from projects.access import Permission, allows, require
 from projects.errors import Conflict, Invalid, NotFound, status
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -100,13 +101,14 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
             act, to, said = "up", len(written) - 1, f"{form.cleaned_data['name']} is the last stage now."
         else:
             to, said = _rearrange(written, act, which)
-        chains.update(found, by=request.actor, stages=written, create_missing=adding, seen=seen)
+        with events.noted() as made:
+            chains.update(found, by=request.actor, stages=written, create_missing=adding, seen=seen)
     except (Conflict, Invalid) as refusal:
         if adding and not isinstance(refusal, chains.ChangedMeanwhile):
             form.refuse(refusal)
             return _page(request, found, form, code=form.status)
         return _page(request, found, form, refusal=sentence(refusal), code=status(refusal))
-    messages.success(request, said)
+    done(request, said, made)
     return HttpResponseRedirect(_address(request, found, at=f"{act}:{to}"))
 
 

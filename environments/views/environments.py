@@ -10,18 +10,20 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from environments import lifecycle, workers
+from environments import lifecycle, undoing, workers
 from environments.delivery import restarts
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
 from environments.views.choice import chosen_environment, go
 from environments.views.fragments import conditional, told_in_place
-from projects import access, apps
+from environments.views.undoing import done
+from projects import access, apps, events, narration
 from projects.access import Permission
 from projects.errors import Invalid, NotFound, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -88,9 +90,13 @@ def wish(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
         raise Invalid.field("wanted", "Choose active, inactive or retry.")
     refusal, status = "", 200
     try:
-        act(found, by=request.actor)
+        with events.noted() as made:
+            act(found, by=request.actor)
     except Refused as refused:
         refusal, status = told_in_place(request, refused)
+    else:
+        if undoing.offered(made):
+            done(request, narration.sentence(made[0]), made)
     return _answer(request, found.id, "head", refusal=refusal, status=status)
 
 
@@ -163,4 +169,6 @@ def _chosen_log(request: Visit) -> tuple[str, str]:
 def _answer(request: Visit, environment_id: uuid.UUID, part: str, *, refusal: str, status: int) -> HttpResponse:
     if not is_fragment(request):
         return go(request, "environment", environment_id)
-    return _part(request, _find(request, environment_id), part, refusal=refusal, status=status)
+    response = _part(request, _find(request, environment_id), part, refusal=refusal, status=status)
+    response.write(render_to_string("_toasts.html", {"toasts_swap": True}, request))
+    return response

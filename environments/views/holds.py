@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,7 +10,8 @@ from environments import lifecycle
 from environments.delivery import holds
 from environments.forms.environments import HoldForm
 from environments.views.choice import go
-from projects import access, apps
+from environments.views.undoing import done
+from projects import access, apps, events
 from projects.access import Permission
 from projects.errors import Conflict, Invalid
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -34,11 +34,12 @@ def placing(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     form = HoldForm(request.POST if request.method == "POST" else None, auto_id="hold-%s")
     if request.method == "POST" and form.is_valid():
         try:
-            holds.place(app, environment, by=request.actor, reason=form.cleaned_data["reason"])
+            with events.noted() as made:
+                holds.place(app, environment, by=request.actor, reason=form.cleaned_data["reason"])
         except (Conflict, Invalid) as refused:
             form.refuse(refused)
         else:
-            messages.success(request, f"{app.name} is held in {environment.title}: tokens and automation are refused.")
+            done(request, f"{app.name} is held in {environment.title}: tokens and automation are refused.", made)
             if is_fragment(request):
                 return render(request, "plan/_done.html", {"toasts_swap": True})
             return go(request, "environment", environment.id)
@@ -50,6 +51,7 @@ def placing(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @signed_in
 def lifting(request: Visit, hold_id: uuid.UUID) -> HttpResponse:
-    hold = holds.lift(holds.find(request.actor, hold_id), by=request.actor, reason=request.actor.why.reason)
-    messages.success(request, "The hold is lifted; tokens and automation may deploy there again.")
+    with events.noted() as made:
+        hold = holds.lift(holds.find(request.actor, hold_id), by=request.actor, reason=request.actor.why.reason)
+    done(request, "The hold is lifted; tokens and automation may deploy there again.", made)
     return go(request, "environment", hold.slot.environment_id)

@@ -13,7 +13,8 @@ from environments.forms.environments import DeletionForm, EnvironmentForm
 from environments.models import Environment
 from environments.overview import environment as overview
 from environments.views.choice import chosen_environment, go, page
-from projects import access
+from environments.views.undoing import done
+from projects import access, events
 from projects.access import Permission
 from projects.errors import Conflict, Invalid, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -52,14 +53,15 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             seen = form.cleaned_data["version"]
-            lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract())
+            with events.noted() as made:
+                lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract())
         except lifecycle.ChangedMeanwhile as refused:
             form.refuse(refused)
             form.compare_with(_find(request, environment_id))
         except Refused as refused:
             form.refuse(refused)
         else:
-            messages.success(request, "Saved.")
+            done(request, "Saved.", made)
             return go(request, "environment", found.id)
     back = reverse("environment", args=[found.id])
     context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}

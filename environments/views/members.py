@@ -15,7 +15,8 @@ from environments.forms.people import GrantForm, InvitationForm
 from environments.overview import people
 from environments.views.choice import go
 from environments.views.confirming import confirm, shown_once
-from projects import access, grants, invitations, mail, memberships, passwords
+from environments.views.undoing import done
+from projects import access, events, grants, invitations, mail, memberships, passwords
 from projects.access import Permission
 from projects.credentials import Secret
 from projects.errors import Refused
@@ -50,11 +51,12 @@ def give(request: Visit, member_id: uuid.UUID) -> HttpResponse:
     form = GrantForm(request.POST, by=request.actor)
     if form.is_valid():
         try:
-            grants.give(found, by=request.actor, **form.wish())
+            with events.noted() as made:
+                grants.give(found, by=request.actor, **form.wish())
         except Refused as refused:
             form.refuse(refused)
         else:
-            messages.success(request, f"{found.user.username} has one more role.")
+            done(request, f"{found.user.username} has one more role.", made)
             return go(request, "member", found.id)
     return _page(request, found, form)
 
@@ -63,8 +65,9 @@ def give(request: Visit, member_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def take_away(request: Visit, member_id: uuid.UUID, grant_id: uuid.UUID) -> HttpResponse:
     found = memberships.find(request.actor, member_id)
-    grants.take_away(grant_id, found, by=request.actor)
-    messages.success(request, f"{found.user.username} has one role less.")
+    with events.noted() as made:
+        grants.take_away(grant_id, found, by=request.actor)
+    done(request, f"{found.user.username} has one role less.", made)
     return go(request, "member", found.id)
 
 
@@ -103,7 +106,7 @@ def removal(request: Visit, member_id: uuid.UUID) -> HttpResponse:
         lambda: memberships.remove(found, by=request.actor),
         heading=f"Remove {found.user.username}",
         sentence=f"They lose their roles in {request.actor.organization.name}; their sessions here and their access "
-        "tokens end at once. What they did stays in the log.",
+        "tokens end at once. What they did stays in the log. This cannot be undone: invite them again.",
         done=f"{found.user.username} was removed.",
         to=reverse("members"),
         back=reverse("member", args=[found.id]),

@@ -79,6 +79,7 @@ def street() -> Street:
         "plan_id": plan.id,
         "digest": plan.digest,
         "hold_id": hold.id,
+        "event_id": Event.objects.get(kind="hold.placed", object__id=str(hold.id)).pk,
         "chain_id": chain.id,
         "chain_seen": chains.version(chain),
         "member_id": member.id,

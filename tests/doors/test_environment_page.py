@@ -201,7 +201,8 @@ def test_a_viewer_reads_it_and_is_offered_and_allowed_nothing(house: House, prod
     assert "shop" in text(shown)
     assert actions(shown) == set()
     assert reverse("plan-draft") not in shown
-    given = {"wanted": "inactive", "app": str(deployment.app_id), "service": "web", "confirm": "production"}
+    app = str(deployment.app_id)
+    given = {"wanted": "inactive", "app": app, "which": f"{app}:web", "confirm": "production"}
     for act in ACTS:
         refused = client.post(address(production, act), given | {"reason": "no"})
         assert refused.status_code == 403, act

@@ -55,6 +55,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "hold-lifting": ("operator", {}),
     "run-cancellation": ("operator", {}),
     "run-retry": ("operator", {}),
+    "undoing": ("operator", {}),
     "project-new": ("admin", {"key": "NEW", "name": "New"}),
     "app-new": ("admin", {"name": "tug"}),
     "release-new": ("operator", {"version": "9", "manifest": builders.MANIFEST}),
@@ -221,7 +222,7 @@ def test_an_owners_changes_are_carried_out(ours: Street) -> None:
 
 def test_who_may_act_elsewhere_only_finds_nothing_here(ours: Street) -> None:
     before, client = ours.events(), ours.browser("limited")
-    placed = {"environment_id", "app_id", "project_id", "release_id", "run_id", "hold_id"}
+    placed = {"environment_id", "app_id", "project_id", "release_id", "run_id", "hold_id", "event_id"}
     for door in GUARDED:
         for method in ("get", "post"):
             with undone():
