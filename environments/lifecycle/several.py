@@ -40,6 +40,7 @@ def act(what: str, idents: Iterable[str], *, by: Actor, tag: str = "") -> list[O
     Raises Invalid for what can be said of none, NotFound where the actor sees none, NotAllowed where they may in none.
     """
     asked = chosen(idents)
+    by.why.check()
     if what not in ACTS:
         raise Invalid.field("act", f"Choose one of {', '.join(ACTS)}.")
     if what in {"tag", "untag"} and not tag.strip():

@@ -33,7 +33,7 @@ def ask(client: Client, operation: Operation, ours: Street, why: dict[str, str])
         return client.post(address, {"file": SimpleUploadedFile("a.tar", b"no archive"), **why})
     if operation.method == "delete":
         return client.delete(address, query_params=why)
-    body = {name: filled(value, ours) if isinstance(value, str) else value for name, value in sent.items()}
+    body = {name: filled(value, ours) for name, value in sent.items()}
     return getattr(client, operation.method)(address, body | why, content_type="application/json")
 
 

@@ -44,7 +44,7 @@ class EnvironmentChange(EnvironmentFields, Change):
     name: str | None = None
 
 
-class SeveralIn(Reasoned):
+class SeveralIn(Wish):
     act: str = Field(description="start, stop, delete, tag or untag.")
     ids: list[str] = Field(description="At most 100 ids of environments.")
     tag: str = Field("", description="What tag adds and untag takes away.", max_length=50)
