@@ -116,4 +116,5 @@ def test_nobody_else_undoes_it(ours: Street) -> None:
     assert ours.browser("stranger").post(address).status_code == 404
     assert ours.browser("limited").post(address).status_code == 404
     assert ours.browser("owner").get(address).status_code == 405
+    assert ours.browser("owner").post(f"/events/{10**30}/undoing").status_code == 404
     assert Hold.objects.filter(pk=ours.things["hold_id"], lifted_at=None).exists()
