@@ -17,9 +17,10 @@ ADMIN = "towpath"
 
 @dataclass(frozen=True, kw_only=True)
 class Broker:
-    """One directory, the port it answers on and its one user."""
+    """One directory, the port it answers on and its one user; `users` lies outside of what may be emptied."""
 
     directory: Path
+    users: Path
     port: int
     password: str
 
@@ -29,7 +30,8 @@ class Broker:
 
 
 def broker(home: Path, *, port: int) -> Broker:
-    return Broker(directory=home / "valkey", port=port, password=keys.secret(home, "valkey"))
+    password = keys.secret(home, "valkey")
+    return Broker(directory=home / "valkey", users=home / "keys" / "valkey.acl", port=port, password=password)
 
 
 def binary() -> str:
@@ -46,10 +48,10 @@ def binary() -> str:
 
 def initialize(target: Broker) -> None:
     """Write the users' file once; users that were added later live in it, too."""
-    users = keys.directory(target.directory) / "users.acl"
-    if not users.exists():
+    keys.directory(target.directory)
+    if not target.users.exists():
         digest = hashlib.sha256(target.password.encode()).hexdigest()
-        keys.write(users, f"user default off\nuser {ADMIN} on #{digest} ~* &* +@all\n")
+        keys.write(target.users, f"user default off\nuser {ADMIN} on #{digest} ~* &* +@all\n")
 
 
 def command(target: Broker, *, durable: bool = True) -> list[str]:
@@ -57,7 +59,7 @@ def command(target: Broker, *, durable: bool = True) -> list[str]:
     return [
         *(binary(), "--port", str(target.port), "--bind", "127.0.0.1", "--dir", str(target.directory)),
         *("--appendonly", "yes" if durable else "no", "--save", "", "--set-proc-title", "no"),
-        *("--aclfile", str(target.directory / "users.acl"), "--daemonize", "no"),
+        *("--aclfile", str(target.users), "--daemonize", "no"),
     ]
 
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from config import env
-from config.up import caddy, installation, keys, ports, postgres
+from config.up import caddy, installation, keys, ports, postgres, valkey
 from config.up.errors import CannotStart
 from config.up.programs import Program
 from tests.servers import end, run
@@ -83,6 +83,20 @@ def test_caddy_takes_its_configuration_also_from_a_path_with_a_space(folder: Pat
     outcome = subprocess.run([caddy.binary(), "validate", "--config", str(file)], capture_output=True, text=True)
 
     assert outcome.returncode == 0, outcome.stderr
+
+
+def test_a_broker_whose_directory_was_emptied_starts_again_by_itself(folder: Path) -> None:
+    broker = valkey.broker(folder, port=ports.anywhere())
+    valkey.initialize(broker)
+    for path in broker.directory.iterdir():
+        path.unlink()
+
+    process = run(valkey.command(broker), stop=signal.SIGTERM)
+
+    try:
+        valkey.wait(broker.url)
+    finally:
+        end(process, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("value", ['quote"', "line\nend", "back\\slash", "part ;comment"])
