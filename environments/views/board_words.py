@@ -109,9 +109,10 @@ class Words:
         known, short = str(row.app_id), row.app_id.hex[:12]
         app = _App(known, short, row.name, row.project_id, link("app", known) + self.query)
         cells = [self.cell(app, cell) for cell in row.cells]
-        marks = [cell.mark for cell in cells]
-        if row.elsewhere:
-            marks.append(_mark("|".join(other.version for other in row.elsewhere)))
+        note = f"Newest {row.newest_version}" if row.newest_version else "No release yet"
+        elsewhere = tuple([self._beside(cell) for cell in row.elsewhere])
+        # What stands around the cells has a mark, too: a row that is named anew has changed.
+        marks = [*(cell.mark for cell in cells), _mark("|".join([row.name, note, *(one.title for one in elsewhere)]))]
         seen = before.split("-") if before else []
         if len(seen) == len(marks):
             cells = [
@@ -125,14 +126,14 @@ class Words:
             id=known,
             name=row.name,
             url=app.url,
-            note=f"Newest {row.newest_version}" if row.newest_version else "No release yet",
+            note=note,
             src=f"{link('board-row', known)}{self.query or '?'}&beside={int(beside)}",
             live=f"app:{known}{runs}{states}",
             etag=f'"{"-".join(marks)}"',
             announce=self._latest(row),
             cells=tuple(cells),
             beside=beside,
-            elsewhere=tuple([self._beside(cell) for cell in row.elsewhere]),
+            elsewhere=elsewhere,
         )
 
     def _latest(self, row: Row) -> str:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from environments.delivery import holds, promotions, rollbacks
 from environments.models import Environment, Slot, State
-from projects import memberships
+from projects import apps, memberships
 from projects.access import Actor
 from projects.models import App
 from tests.environments import house as builders
@@ -323,6 +323,25 @@ def test_a_row_drawn_again_flashes_only_the_cell_that_changed(house: House, stag
     cells = after.content.decode().split("<td ")[1:]
     assert after.status_code == 200
     assert [" changed" in cell for cell in cells] == [True, True, False]
+
+
+def test_a_row_whose_app_is_named_anew_or_has_a_new_release_is_drawn_again(
+    house: House, stages: list[Environment]
+) -> None:
+    app = house.app("shop")
+    client = signed_in(house.owner)
+    source = re.search(r'id="a-[^"]+" data-live="[^"]+" data-src="([^"]+)"', page(client))
+    assert source
+    address = source[1].replace("&amp;", "&")
+    drawn = client.get(address, headers=LIVE)
+
+    apps.update(app, by=house.owner, name="store")
+    renamed = client.get(address, headers=LIVE | {"If-None-Match": drawn["ETag"]})
+    house.release(app, "1.0")
+    released = client.get(address, headers=LIVE | {"If-None-Match": renamed["ETag"]})
+
+    assert "store" in renamed.content.decode()
+    assert "Newest 1.0" in released.content.decode()
 
 
 def test_the_counts_offer_to_look_again_when_apps_came_or_went(house: House, stages: list[Environment]) -> None:
