@@ -39,8 +39,8 @@ bench: ## measure, write docs/performance.md, fail over a gate
 	@$(PYTHON) config/up/install.py dev
 	$(VENV) -m tests.benchmarks
 
-campaign: ## kill every program at every point of a deployment, write docs/reliability.md, fail where something broke
-	@$(PYTHON) config/up/install.py dev
+campaign: ## break every program at every point of a deployment, write docs/reliability.md, fail where something stayed broken
+	@$(PYTHON) config/up/install.py dev browser
 	$(VENV) -m tests.campaign
 
 pictures: ## take the pictures of docs/screenshots anew

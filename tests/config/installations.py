@@ -111,14 +111,16 @@ class Running:
         with urllib.request.urlopen(f"http://{self.record['web']}{path}", timeout=5) as answer:
             return answer.status
 
-    def call(self, method: str, path: str, **body: Any) -> Any:
+    def call(self, method: str, path: str, *, idempotency_key: str = "", **body: Any) -> Any:
         token = json.loads((self.home / "first-run.json").read_text())["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
+        if idempotency_key and method == "POST":
+            headers["Idempotency-Key"] = idempotency_key
         answer = httpx.request(
             method, f"http://{self.record['web']}/api/v1{path}", json=body or None, headers=headers, timeout=20
         )
         assert answer.is_success, answer.text
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def deploy(self) -> str:
         """Have one small web app served in the environment that every organization begins with; its address."""
