@@ -14,6 +14,8 @@ from environments.doing.wire import UNANSWERED
 
 RUNNING, STARTING, FATAL = "RUNNING", "STARTING", "FATAL"
 GONE = {"STOPPED", "EXITED", "FATAL"}
+# By its path, without what lies beside it: it runs where this project cannot be imported.
+PROGRAM = Path(__file__).with_name("supervisord.py")
 
 
 class Supervisor:
@@ -30,7 +32,7 @@ class Supervisor:
         (self.home / "supervisor" / wire.SOCKET).unlink(missing_ok=True)
         with open(self.home / "logs" / "supervisord.start.log", "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.configuration)],
+                [sys.executable, "-P", str(PROGRAM), "-n", "-c", str(self.configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

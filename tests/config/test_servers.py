@@ -13,9 +13,11 @@ import psycopg
 import pytest
 
 from config import env
-from config.up import caddy, installation, keys, ports, postgres, valkey
+from config.up import caddy, installation, keys, ports, postgres, programs, valkey
 from config.up.errors import CannotStart
 from config.up.programs import Program
+from config.up.supervisor import Supervisor
+from tests.config.installations import wait_for
 from tests.servers import end, run
 
 
@@ -97,6 +99,25 @@ def test_a_broker_whose_directory_was_emptied_starts_again_by_itself(folder: Pat
         valkey.wait(broker.url)
     finally:
         end(process, signal.SIGTERM)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is full is needed")
+def test_a_full_disk_stops_no_program_that_goes_on_talking(folder: Path) -> None:
+    words = "for n in $(seq 4000); do echo a line that nobody will read, long enough to fill a pipe; done; touch said"
+    talking = Program(name="talking", command=["sh", "-c", words], directory=folder, autostart=True)
+    configuration = programs.configure(folder, [talking])
+    for name in ("supervisord.start.log", "supervisord.log", "talking.log"):
+        (folder / "logs" / name).symlink_to("/dev/full")
+    supervisor = Supervisor(folder, configuration, {"PATH": os.environ["PATH"]})
+
+    supervisor.start()
+
+    assert supervisor.process is not None
+    try:
+        wait_for((folder / "said").exists)
+    finally:
+        supervisor.process.kill()
+        supervisor.process.wait()
 
 
 @pytest.mark.parametrize("value", ['quote"', "line\nend", "back\\slash", "part ;comment"])

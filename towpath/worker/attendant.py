@@ -9,6 +9,7 @@ import time
 from functools import partial
 from typing import Any
 
+from supervisor import loggers
 from supervisor.process import Subprocess
 
 from towpath.worker import processes
@@ -26,6 +27,9 @@ REMEMBERED_EXITS = 20
 
 
 def make_interface(supervisord: Any) -> "Attendant":
+    # A line that cannot be written because the disk is full is lost. The supervisor would print the failure, fail in
+    # that, too, and never again read what that program says: which then stands still once its pipe is full.
+    loggers.Handler.handleError = lambda handler: None
     return Attendant(supervisord)
 
 
