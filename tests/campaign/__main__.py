@@ -4,6 +4,7 @@ Words name the faults to be tried, as in `python -m tests.campaign Valkey`; then
 """
 
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from tests.campaign.site import Site
 from tests.config.installations import Running
 
 REPORT = ROOT / "docs" / "reliability.md"
-LANES = 2  # installations side by side: most of the time is waiting
+LANES = 3  # installations side by side: most of the time is waiting
 
 
 def main(words: list[str]) -> int:
@@ -35,6 +36,7 @@ def main(words: list[str]) -> int:
         threading.Thread(target=lane, args=(folder / f"lane{n}", waiting, found), daemon=True)
         for n in range(min(LANES, len(faults)))
     ]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))
     try:
         for one in lanes:
             one.start()

@@ -27,6 +27,7 @@ NAMES = {
     "supervisor": "the installation's supervisor",
     "parent": "the parent of `make up`",
 }
+LONGEST = 240.0  # seconds that even the busiest machine is given
 TRIES = 4  # a point that has gone by before the worker was halted is tried again with another release
 
 
@@ -92,7 +93,7 @@ def watched(
     with Attempts(run) as attempts:
         yield
         began, wrong = time.monotonic(), ["nothing was looked at"]
-        while wrong and time.monotonic() - began < patience(WHOLE_WITHIN):
+        while wrong and time.monotonic() - began < min(patience(WHOLE_WITHIN), LONGEST):
             time.sleep(0.5)
             wrong = site.not_whole(run, expected=expected) or check()
         found.whole = time.monotonic() - began

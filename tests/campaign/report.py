@@ -32,7 +32,7 @@ new release on its way, and one thing broken at a named point.
 The slowest was whole after {slowest.whole:.1f} s ({slowest.name}); {late} took longer than {WHOLE_WITHIN:.0f} s.
 
 ## What whole means
-Within {WHOLE_WITHIN:.0f} s (times the load of the machine where others use it, too) and without a hand:
+Within {WHOLE_WITHIN:.0f} s (up to four times that where others keep the machine busy) and without a hand:
 - every run has ended, the end of each is told in one event, and no two attempts of a run were ever at work at once (the
   machine's processes were looked at five times a second);
 - the address answers with the release that the board shows, from the one instance that is written down;

@@ -151,8 +151,8 @@ class Site:
         version, shown = cell["release"]["version"], httpx.get(self.address, timeout=8).text.strip()
         if shown != version:
             wrong.append(f"the address answers {shown[:40]!r} and the board says {version}")
-        if cell["status"] not in {"live", "failed"}:
-            wrong.append(f"the board says {cell['status']}")
+        if cell["status"] not in ({"live"} if ended["phase"] == "succeeded" else {"live", ended["phase"]}):
+            wrong.append(f"the board says {cell['status']}, the run {ended['phase']}")
         current = self.routes.current(self.app)
         if current is None or current.deployment != cell["deployment_id"]:
             wrong.append("the traffic is not where the board says")

@@ -153,8 +153,8 @@ JUMPED = ("clock_timestamp", "now", "transaction_timestamp", "statement_timestam
 def clock_jump(site: Site, hours: int) -> Found:
     """The clock that leases are measured by, as the application sees it, jumps while a step runs."""
     found = Found(f"the database's clock jumps by {hours:+d} h", Point.IN_A_STEP.words)
-    site.sql("CREATE SCHEMA IF NOT EXISTS jumped")
-    site.sql("CREATE TABLE IF NOT EXISTS jumped.jump AS SELECT interval '0' AS far")
+    site.sql("CREATE SCHEMA jumped")
+    site.sql("CREATE TABLE jumped.jump AS SELECT interval '0' AS far")
     for name in JUMPED:
         site.sql(
             f"CREATE OR REPLACE FUNCTION jumped.{name}() RETURNS timestamptz LANGUAGE sql "
@@ -163,14 +163,23 @@ def clock_jump(site: Site, hours: int) -> Found:
     site.sql("GRANT USAGE ON SCHEMA jumped TO towpath_app")
     site.sql("GRANT SELECT ON jumped.jump TO towpath_app")
     site.sql("ALTER ROLE towpath_app SET search_path = jumped, pg_catalog, public")
-    site.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'towpath_app'")
-    time.sleep(3)
+    cut_off(site)
     run, halted = at_point(site, Point.IN_A_STEP)
     with watched(site, found, run):
         site.sql(f"UPDATE jumped.jump SET far = far + interval '{hours} hours'")
         found.done(halted.reached.words)
         halted.go_on()
+    site.sql("ALTER ROLE towpath_app RESET search_path")
+    site.sql("DROP SCHEMA jumped CASCADE")
+    cut_off(site)
+    site.until(lambda: not site.not_whole(run), "whole again by the right clock")
     return found
+
+
+def cut_off(site: Site) -> None:
+    """The application's connections, so that new ones are made as its role now says."""
+    site.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'towpath_app'")
+    time.sleep(3)
 
 
 def two_of_everything(site: Site) -> Found:
