@@ -12,8 +12,8 @@ from tests.campaign.site import MANIFEST, WHOLE_WITHIN, Site
 from tests.config.installations import patience
 
 VICTIMS = (
-    *("web", "control", "scheduler", "worker", "project", "service", "caddy", "valkey", "postgres", "supervisor"),
-    "parent",
+    *("parent", "supervisor", "postgres", "valkey", "caddy", "service", "project", "worker"),
+    *("control", "scheduler", "web"),
 )
 NAMES = {
     "web": "both web processes",
@@ -50,7 +50,10 @@ class Found:
         return f"{self.what}, {self.point}" if self.point else self.what
 
     def done(self, hit: str) -> None:
+        """What was hit, which has to be the point that was meant where there is one."""
         self.at, self.hit = time.time(), hit
+        if self.point and hit != self.point:
+            self.wrong.append("not hit")
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,6 @@ def kill(site: Site, victim: str, point: Point) -> Found:
     with watched(site, found, run):
         killed = site.kill(victim)
         found.done(halted.reached.words if killed else "nobody there")
-        if halted.reached != point or not killed:
-            found.wrong.append("not hit")
         halted.go_on()
         if victim == "parent":
             site.start()

@@ -111,8 +111,8 @@ def switch_under_open_requests(site: Site) -> Found:
     found = Found("a switch with a request of 5 s and a WebSocket in flight", Point.BEFORE_SWITCH.words)
     first = site.deploy(MANIFEST)
     site.until(lambda: not site.not_whole(first, expected="succeeded"), "a server that can wait is live")
-    old = httpx.get(site.address).text
     run, halted = at_point(site, Point.BEFORE_SWITCH, manifest=MANIFEST)
+    old = httpx.get(site.address).text
     answered: list[str] = []
 
     def ask_slowly() -> None:
