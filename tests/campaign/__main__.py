@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -20,6 +21,8 @@ from tests.config.installations import Running
 
 REPORT = ROOT / "docs" / "reliability.md"
 LANES = 3  # installations side by side: most of the time is waiting
+
+ENDING = threading.Event()
 
 
 def main(words: list[str]) -> int:
@@ -44,20 +47,21 @@ def main(words: list[str]) -> int:
         for one in lanes:
             one.join()
     finally:
+        ENDING.set()
         for running in Running.all:
             running.clear_away()
         shutil.rmtree(folder, ignore_errors=True)
     order = {one.name: n for n, one in enumerate(faults)}
     found.sort(key=lambda one: order.get(one.name, -1))
     if not words:
-        REPORT.write_text(report.report(found, time.monotonic() - began))
+        REPORT.write_text(report.report(found, time.monotonic() - began, planned=len(faults)))
     return 0 if len(found) == len(faults) and not any(one.wrong for one in found) else 1
 
 
 def lane(folder: Path, waiting: SimpleQueue[Fault], found: list[Found]) -> None:
     """One installation, and another where a fault has left it broken: the next one must not pay for that."""
     site, number = None, 0
-    while True:
+    while not ENDING.is_set():
         try:
             fault = waiting.get_nowait()
         except Empty:
@@ -72,7 +76,8 @@ def lane(folder: Path, waiting: SimpleQueue[Fault], found: list[Found]) -> None:
         found.append(one)
         print(report.line(one), flush=True)
         if one.wrong and site is not None:
-            site.end()
+            with suppress(Exception):
+                site.end()
             site = None
     if site is not None:
         site.end()

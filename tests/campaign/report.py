@@ -14,7 +14,7 @@ def line(one: Found) -> str:
     return f"{one.name:70} hit: {one.hit:20} {told:22} {one.whole:5.1f} s  {outcome}"
 
 
-def report(found: list[Found], seconds: float) -> str:
+def report(found: list[Found], seconds: float, *, planned: int) -> str:
     broken = [one for one in found if one.wrong]
     left_out = [one for one in found if not one.tried]
     rows = "\n".join(row(one) for one in found)
@@ -28,7 +28,7 @@ def report(found: list[Found], seconds: float) -> str:
 Written by `make campaign` on {when}, on {machine}, in {seconds / 60:.0f} minutes: real installations, for each fault a
 new release on its way, and one thing broken at a named point.
 
-**{len(found)} faults: {whole} whole, {len(broken)} not, {len(left_out)} not tried.**
+**{planned} faults: {whole} whole, {len(broken)} not, {planned - len(found) + len(left_out)} not tried.**
 The slowest was whole after {slowest.whole:.1f} s ({slowest.name}); {late} took longer than {WHOLE_WITHIN:.0f} s.
 
 ## What whole means
@@ -48,8 +48,10 @@ still with the old; after the switch: with the new; before finish: all is done a
 
 ## What was not done as in life
 - No machine's clock was set. The database's clock, by which leases, claims and ends are measured, was made to jump by
-  functions of the same names that the application's role finds first; processes measure with clocks that do not jump.
+  functions of the same names that the application's role finds first. No process's own clock was made to jump.
 - The disk that was full is a file system in memory that holds one whole installation.
+- Seconds are counted from the fault; for the parent of `make up`, which somebody has to start again, from then on, and
+  for PostgreSQL that was away from when it was there again.
 - `kill -9` proves what a crash of a program leaves, not what a power cut leaves on a disk.
 
 ## What was broken when, and what was found
