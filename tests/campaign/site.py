@@ -173,7 +173,7 @@ class Site:
         if len(instances := self.routes.instances(self.app)) != 1:
             wrong.append(f"instances: {[one.name for one in instances]}")
         named, present = set(self.routes.releases(self.app)), {path.name for path in self.directories.iterdir()}
-        if named != present or len(present) > KEPT:
+        if present - named or len(present) > KEPT:
             wrong.append(f"directories: {len(present)}, of which {len(present - named)} nobody names")
         return wrong
 
