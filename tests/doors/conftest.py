@@ -8,6 +8,7 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from environments.models import Environment
 from tests import browsers
 from tests.doors.web import Web, web
 from tests.environments import house as houses
@@ -50,6 +51,17 @@ def browser() -> Iterator[Browser]:
         yield running
         running.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def house() -> House:
+    """An organization with its owner, whose doors are knocked at without a browser."""
+    return houses.house()
+
+
+@pytest.fixture
+def development(house: House) -> Environment:
+    return house.environment("development", display_name="Development")
 
 
 @pytest.fixture

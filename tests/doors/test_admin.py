@@ -16,7 +16,6 @@ from projects.access import Actor
 from projects.models import AccessToken, Event, Role, UserSession
 from tests import builders
 from tests.doors.visiting import html, signed_in, statements
-from tests.environments import house as houses
 from tests.environments.house import House
 
 pytestmark = pytest.mark.django_db
@@ -24,11 +23,6 @@ MODELS = sorted(
     (model for label in ("projects", "environments") for model in django_apps.get_app_config(label).get_models()),
     key=lambda model: model._meta.label,
 )
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
 
 
 @pytest.fixture

@@ -9,15 +9,9 @@ from django.urls import reverse
 from environments.models import Environment, Run
 from projects.models import App
 from tests.doors.visiting import LIVE, html, signed_in
-from tests.environments import house as houses
 from tests.environments.house import House
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from projects.models import App, Role
 from tests import builders
 from tests.doors.rest import get, is_problem
 from tests.doors.visiting import HTMX, LIVE, html, signed_in, statements, text
-from tests.environments import house as houses
 from tests.environments.house import MANIFEST, House
 from tests.projects.test_releases_and_artifacts import archive
 
@@ -28,11 +27,6 @@ services:
 SECOND = FIRST.replace("/up", "/healthz").replace(
     'run: "make"}', 'run: "make"}\n  - {name: migrate, run: "make tables"}'
 )
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
 
 
 @pytest.fixture

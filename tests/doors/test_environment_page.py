@@ -41,11 +41,6 @@ ACTS = ("wish", "restarts", "worker-command", "deletion", "holds")
 
 
 @pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
-@pytest.fixture
 def production(house: House) -> Environment:
     return house.environment("production", display_name="Production")
 

@@ -24,11 +24,6 @@ LIST = "/environments"
 NEW = {"name": "review", "provisioner": "external", "tags": "a, b", "env_vars": "REGION=north\nEMPTY="}
 
 
-@pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
 def names(shown: str) -> list[str]:
     return re.findall(r'<a class="cut" href="/environments/[0-9a-f-]+[^"]*" title="([^"]*)"', shown)
 

@@ -16,21 +16,10 @@ from projects import tokens
 from projects.models import App, Role
 from tests import builders
 from tests.doors.visiting import LIVE, html, signed_in, statements
-from tests.environments import house as houses
 from tests.environments.house import House
 
 pytestmark = pytest.mark.django_db
 PAGES = ("/runs", "/releases", "/endpoints", "/workers", "/activity")
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
-@pytest.fixture
-def development(house: House) -> Environment:
-    return house.environment("development", display_name="Development")
 
 
 @pytest.fixture

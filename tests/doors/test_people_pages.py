@@ -11,26 +11,11 @@ from projects import access, grants, invitations, memberships, tokens
 from projects.access import Permission
 from projects.models import Grant, Invitation, Membership, Role, User
 from tests import builders
-from tests.doors.visiting import actions, html, signed_in, statements, text
+from tests.doors.visiting import actions, html, secret_of, signed_in, statements, text
 from tests.environments.house import House
-from tests.environments.house import house as new_house
 
 pytestmark = pytest.mark.django_db
 NEW = "another good password"
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1"
-
-
-@pytest.fixture
-def house() -> House:
-    return new_house()
-
-
-def secret_of(page: str) -> str:
-    """What is to be copied, shown once."""
-    found = re.search(r"<code tabindex=\"0\">([^<]+)</code>", page)
-    assert found
-    return found[1]
 
 
 def path_of(link: str) -> str:

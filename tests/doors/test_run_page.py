@@ -20,16 +20,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
-@pytest.fixture
-def development(house: House) -> Environment:
-    return house.environment("development", display_name="Development")
-
-
-@pytest.fixture
 def run(house: House, development: Environment) -> Run:
     """Of a deployment, in the hands of the environment's worker."""
     release = house.release(house.app("ledger"), "2.0")

@@ -9,20 +9,9 @@ from environments.models import Environment, Run
 from projects.models import App, Role
 from tests import builders
 from tests.doors.visiting import HTMX, html, signed_in, statements
-from tests.environments import house as houses
 from tests.environments.house import House
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
-@pytest.fixture
-def development(house: House) -> Environment:
-    return house.environment("development", display_name="Development")
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ from tests.environments.house import House
 SEVERAL = "/environments/several"
 
 
-@pytest.fixture
-def house() -> House:
-    return houses.house()
-
-
 def sent(client: Client, act: str, *places: Environment, **more: str) -> Any:
     return client.post(SEVERAL, {"act": act, "id": [str(place.pk) for place in places], **more})
 

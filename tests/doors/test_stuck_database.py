@@ -20,13 +20,7 @@ from config.env import ROOT
 from config.front import pool
 from tests import builders
 from tests.doors.web import Web
-from tests.environments import house as houses
 from tests.environments.house import House
-
-
-@pytest.fixture
-def house() -> House:
-    return houses.house()
 
 
 @pytest.fixture

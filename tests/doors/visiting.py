@@ -11,6 +11,8 @@ from projects.access import Actor
 
 LIVE = {"Towpath-Live": "1"}
 HTMX = {"HX-Request": "true"}
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile Safari/604.1"
 
 
 def signed_in(actor: Actor) -> Client:
@@ -37,6 +39,13 @@ def actions(shown: str) -> set[str]:
     own = re.sub(r"(?s)^.*?<main|<dialog.*", "", shown)
     found = re.findall(r'<form[^>]*method="post"[^>]*\saction="([^"]+)"', own)
     return {address.rsplit("/", 1)[1] for address in found + re.findall(r'<button[^>]*\sformaction="([^"]+)"', own)}
+
+
+def secret_of(shown: str) -> str:
+    """What is to be copied, shown once."""
+    found = re.search(r"<code tabindex=\"0\">([^<]+)</code>", shown)
+    assert found
+    return found[1]
 
 
 def beside(shown: str, field: str) -> str:
