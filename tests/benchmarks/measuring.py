@@ -5,15 +5,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import httpx
 import psutil
+from django.db import connection
 
 from config.env import ROOT
 from config.up import ports
 
-ROUNDS = 3
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,10 @@ class Cost:
     cpu: float
     database: float
     wall: float
-    size: int
+
+    @property
+    def whole(self) -> float:
+        return self.cpu + self.database
 
 
 class Server:
@@ -55,7 +60,10 @@ class Server:
             time.sleep(0.1)
 
     def cpu(self) -> float:
-        return sum(sum(one.cpu_times()[:2]) for one in [self.process, *self.process.children(recursive=True)])
+        return sum(cpu_of(one.pid) for one in [self.process, *self.process.children(recursive=True)])
+
+    def memory(self) -> int:
+        return int(self.process.memory_info().rss)
 
     def stop(self) -> None:
         self._process.terminate()
@@ -66,41 +74,76 @@ class Server:
             self._process.wait()
 
 
-def cost(
-    server: Server,
-    path: str,
-    *,
-    requests: int,
-    database_cpu: Callable[[], float],
-    cookies: dict[str, str] | None = None,
-    headers: dict[str, str] | None = None,
-    least: int = 1,
-) -> Cost:
-    """The median of three rounds of `requests` each, after a warm-up; an answer below `least` bytes is an error."""
-    rounds: list[Cost] = []
-    with httpx.Client(base_url=server.url, cookies=cookies, headers=headers, timeout=30) as client:
-        for _ in range(max(10, requests // 10)):
-            size = _checked(client.get(path), least)
-        for _ in range(ROUNDS):
-            cpu, database, clock = server.cpu(), database_cpu(), time.perf_counter()
-            for _ in range(requests):
-                size = _checked(client.get(path), least)
-            each = 1000 / requests
-            rounds.append(
-                Cost(
-                    (server.cpu() - cpu) * each,
-                    (database_cpu() - database) * each,
-                    (time.perf_counter() - clock) * each,
-                    size,
-                )
-            )
-    return sorted(rounds, key=lambda one: one.cpu)[ROUNDS // 2]
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process with all its threads: to the nanosecond on Linux, else to the clock's tick."""
+    try:
+        return time.clock_gettime((~pid << 3) | 2)
+    except (OSError, OverflowError):
+        pass
+    try:
+        return sum(psutil.Process(pid).cpu_times()[:2])
+    except psutil.Error:
+        return 0.0
 
 
-def _checked(answer: httpx.Response, least: int) -> int:
-    if answer.status_code != 200 or len(answer.content) < least:
+def database_cpu() -> float:
+    """CPU seconds of PostgreSQL's backends that serve this run's database; those that ended are not counted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        return sum(cpu_of(row[0]) for row in cursor.fetchall())
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is asked: an answer below `least` bytes is an error, so that nothing cheap is measured by mistake."""
+
+    server: Server
+    path: str
+    least: int
+    cookies: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Costs:
+    """The rounds of several subjects, asked in turns: what else the machine does falls on all of them."""
+
+    def __init__(self, subjects: dict[str, Subject], requests: int) -> None:
+        self.rounds: dict[str, list[Cost]] = {name: [] for name in subjects}
+        with ExitStack() as stack:
+            clients = {name: stack.enter_context(_client(subject)) for name, subject in subjects.items()}
+            for _ in range(ROUNDS + 1):
+                for name, subject in subjects.items():
+                    self.rounds[name].append(_round(subject, clients[name], requests))
+        for rounds in self.rounds.values():
+            del rounds[0]  # which warmed up
+
+    def of(self, name: str) -> Cost:
+        one = self.rounds[name]
+        return Cost(*(median([getattr(cost, part) for cost in one]) for part in ("cpu", "database", "wall")))
+
+    def ratio(self, subject: str, floor: str, of: Callable[[Cost], float]) -> float:
+        """The median of the rounds' ratios; each round's both sides were measured within moments of each other."""
+        pairs = zip(self.rounds[subject], self.rounds[floor], strict=True)
+        return median([of(one) / of(other) for one, other in pairs])
+
+
+def _client(subject: Subject) -> httpx.Client:
+    return httpx.Client(base_url=subject.server.url, cookies=subject.cookies, headers=subject.headers, timeout=30)
+
+
+def _round(subject: Subject, client: httpx.Client, requests: int) -> Cost:
+    cpu, database, clock = subject.server.cpu(), database_cpu(), time.perf_counter()
+    for _ in range(requests):
+        ask(subject, client)
+    each = 1000 / requests
+    wall = (time.perf_counter() - clock) * each
+    return Cost((subject.server.cpu() - cpu) * each, (database_cpu() - database) * each, wall)
+
+
+def ask(subject: Subject, client: httpx.Client) -> None:
+    answer = client.get(subject.path)
+    if answer.status_code != 200 or len(answer.content) < subject.least:
         raise SystemExit(f"{answer.url} answered {answer.status_code} with {len(answer.content)} bytes.")
-    return len(answer.content)
 
 
 def median(values: list[float]) -> float:

@@ -1,8 +1,10 @@
-"""Rows to measure on: an organization of ten and one of 100,000 environments, with 500 apps in six stages."""
+"""Rows to measure on: organizations of 1,000 and of 100,000 environments, with apps in six stages."""
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
+import psycopg
 from django.db import connection
 from django.utils import timezone
 
@@ -22,6 +24,7 @@ from projects.models import App, Grant, Membership, Organization, Project, Relea
 
 STAGES = ("Development", "Integration", "Test", "Staging", "Production US", "Production EU")
 APPS_A_PROJECT = 50
+FEW, MANY = 1_000, 100_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def organization(name: str, *, environments: int, apps: int, users: int = 1) -> 
     made = organizations.create(name=name, owner=people[0])
     for person in people[1:]:
         membership = Membership.objects.create(organization=made, user=person)
-        Grant.objects.create(membership=membership, role=Role.VIEWER)
+        Grant.objects.create(membership=membership, role=Role.ADMIN)
     stages = _chain(made)
     _environments(made, environments - len(stages))
     _apps(made, stages, apps)
@@ -163,3 +166,37 @@ def _apps(organization: Organization, stages: list[Environment], count: int) -> 
             )
     for rows in (plans, deployments, slots, runs):
         type(rows[0]).objects.bulk_create(rows, batch_size=2000)
+
+
+def fill(connection: psycopg.Connection[Any], environments: int) -> None:
+    """Bring an installation's only organization to so many environments; what is added only lies there.
+
+    Also the table that the floors write to.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS bench_floor (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())"
+    )
+    cursor = connection.execute("SELECT * FROM environments_environment ORDER BY created_at LIMIT 1")
+    names = [column.name for column in cursor.description or ()]
+    fresh = {
+        "id": "gen_random_uuid()",
+        "name": "'environment-' || n",
+        "namespace": "'bench-' || n",
+        "is_default": "false",
+        "state": "'stopped'",
+        "directory": "''",
+        "host_id": "NULL",
+        "service_first": "0",
+        "service_count": "0",
+    }
+    chosen = ", ".join(f"{fresh.get(name, f'one.{name}')}" for name in names)
+    (there,) = connection.execute("SELECT count(*) FROM environments_environment").fetchone() or (0,)
+    connection.execute(
+        f"INSERT INTO environments_environment ({', '.join(names)}) SELECT {chosen}"
+        " FROM generate_series(%s::int, %s::int) n,"
+        " (SELECT * FROM environments_environment ORDER BY created_at LIMIT 1) one",
+        [there + 1, environments],
+    )
+    connection.commit()
+    connection.autocommit = True
+    connection.execute("ANALYZE")
