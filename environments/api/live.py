@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -32,7 +33,7 @@ from projects import history
 from projects import lifecycle as projects
 from projects.access import Actor
 from projects.errors import Invalid, Malformed, NotFound
-from projects.models import Event
+from projects.models import Event, Organization
 from projects.rest import problems
 
 LINES = 500
@@ -74,12 +75,18 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
 
         async def tell(found: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
             for event in filter(wanted, found):
-                told = orjson.dumps(history.told(actor.organization, event), default=str).decode()
+                told = _written(actor.organization, actor.organization.event_epoch, event)
                 await stream.tell("event", told, id=Cursor(now.epoch, event.number))
 
         start = cursor or feed.position
         again = lambda: of_bearer(scope)  # noqa: E731
         await follow(stream, feed, actor=actor, again=again, cursor=start, wait=0.0, tell=tell)
+
+
+@lru_cache(maxsize=256)
+def _written(organization: Organization, epoch: int, event: Event) -> str:
+    """Once for all who listen: it is the same for everybody who may see it. `epoch` tells a restored log apart."""
+    return orjson.dumps(history.told(organization, event), default=str).decode()
 
 
 def _audience(scope: Scope, asked: dict[str, str]) -> tuple[Actor, Wanted]:

@@ -175,8 +175,17 @@ def _mark(environment: Environment) -> str:
 
 
 def _after(found: QuerySet[Environment], cursor: str) -> QuerySet[Environment]:
+    """What follows in the list's order: the rest of the same priority, then the lower ones, each a range of the index.
+
+    As one condition with OR it would be a filter over all that has this priority.
+    """
     priority, name, ident = marks.read(cursor, int, str, uuid.UUID)
-    return found.alias(lower_name=Lower(F("name"))).filter(
-        Q(priority__lte=priority),
-        Q(priority__lt=priority) | Q(lower_name__gt=name) | Q(lower_name=name, id__gt=ident),
+    named = found.alias(lower_name=Lower(F("name")))
+    rest = named.filter(
+        Q(priority=priority, lower_name__gte=name), Q(lower_name__gt=name) | Q(lower_name=name, id__gt=ident)
     )
+    ranges = [
+        part.order_by("-priority", Lower("name"), "id").values("pk")[: PAGE + 1]
+        for part in (rest, found.filter(priority__lt=priority))
+    ]
+    return Environment.objects.filter(pk__in=ranges[0].union(ranges[1], all=True))

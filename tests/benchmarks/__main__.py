@@ -51,15 +51,13 @@ def main(chosen: list[str]) -> int:
 def measure_on_rows(report: Report, parts: list[str] | tuple[str, ...]) -> None:
     database.clone("bench")
     print(f"Seeding {seed.FEW:,} and {seed.MANY:,} environments, and 500 apps in six stages.", flush=True)
-    organizations = {
-        seed.FEW: seed.organization("few", environments=seed.FEW, apps=60),
-        seed.MANY: seed.organization("many", environments=seed.MANY, apps=500, users=streams.PEOPLE),
-    }
+    many = seed.organization("many", environments=seed.MANY, apps=500, users=streams.PEOPLE)
     if "pages" in parts:
-        pages.measure(report, organizations, application_environment())
+        few = seed.organization("few", environments=seed.FEW, apps=60)
+        pages.measure(report, {seed.FEW: few, seed.MANY: many}, application_environment())
     if "live" in parts:
-        streams.measure(report, organizations[seed.MANY], application_environment())
-        drawing.measure(report, organizations[seed.MANY], application_environment())
+        streams.measure(report, many, application_environment())
+        drawing.measure(report, many, application_environment())
 
 
 def application_environment() -> dict[str, str]:

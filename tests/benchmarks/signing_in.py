@@ -20,5 +20,5 @@ def cookie(user: User) -> str:
 
 def bearer(user: User, organization: Organization) -> str:
     """As a header's value."""
-    _, secret = tokens.create(by=access.of_user(user, organization), name="bench", role=Role.VIEWER)
+    _, secret = tokens.create(by=access.of_user(user, organization), name=f"bench-{user.username}", role=Role.VIEWER)
     return f"Bearer {secret.reveal()}"
