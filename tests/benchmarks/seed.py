@@ -25,6 +25,7 @@ from projects.models import App, Grant, Membership, Organization, Project, Relea
 STAGES = ("Development", "Integration", "Test", "Staging", "Production US", "Production EU")
 APPS_A_PROJECT = 50
 FEW, MANY = 1_000, 100_000
+FLOOR_TABLE = "CREATE TABLE IF NOT EXISTS bench_floor (id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
 
 
 @dataclass(frozen=True)
@@ -69,19 +70,41 @@ def _chain(organization: Organization) -> list[Environment]:
 
 def _environments(organization: Organization, count: int) -> None:
     states = ("running", "running", "running", "stopped", "error", "provisioning")
-    for start in range(0, count, 5000):
-        Environment.objects.bulk_create(
-            Environment(
-                organization=organization,
-                name=f"environment-{n:06}",
-                namespace=f"{organization.id}-e{n}",
-                state=states[n % len(states)],
-                error_message="a step failed" if states[n % len(states)] == "error" else "",
-                tags=["bench"] if n % 10 == 0 else [],
-                created_by="user:bench",
-            )
-            for n in range(start, min(start + 5000, count))
+    state = f"(ARRAY[{', '.join(repr(one) for one in states)}])[1 + mod(n, {len(states)})]"
+    with connection.cursor() as cursor:
+        _multiply(
+            cursor,
+            organization.environments.values_list("id", flat=True)[0],
+            range(count),
+            {
+                "state": state,
+                "error_message": f"CASE {state} WHEN 'error' THEN 'a step failed' ELSE '' END",
+                "tags": "CASE WHEN mod(n, 10) = 0 THEN ARRAY['bench']::varchar[] ELSE ARRAY[]::varchar[] END",
+                "protected": "false",
+            },
         )
+
+
+def _multiply(cursor: Any, one: uuid.UUID, numbers: range, fresh: dict[str, str]) -> None:
+    """Rows like this environment, named after `numbers`; `fresh` holds SQL for columns that differ, by `n`."""
+    fresh = {
+        "id": "gen_random_uuid()",
+        "name": "'environment-' || lpad(n::text, 6, '0')",
+        "display_name": "''",
+        "namespace": "one.organization_id || '-e' || n",
+        "is_default": "false",
+        "directory": "''",
+        "host_id": "NULL",
+        "service_first": "0",
+        "service_count": "0",
+    } | fresh
+    columns = [field.column for field in Environment._meta.concrete_fields]
+    cursor.execute(
+        f"INSERT INTO environments_environment ({', '.join(columns)})"
+        f" SELECT {', '.join(fresh.get(column, f'one.{column}') for column in columns)}"
+        " FROM generate_series(%s::int, %s::int) n, environments_environment one WHERE one.id = %s",
+        [numbers.start, numbers.stop - 1, one],
+    )
 
 
 def _apps(organization: Organization, stages: list[Environment], count: int) -> None:
@@ -169,34 +192,10 @@ def _apps(organization: Organization, stages: list[Environment], count: int) -> 
 
 
 def fill(connection: psycopg.Connection[Any], environments: int) -> None:
-    """Bring an installation's only organization to so many environments; what is added only lies there.
-
-    Also the table that the floors write to.
-    """
-    connection.execute(
-        "CREATE TABLE IF NOT EXISTS bench_floor (id bigserial PRIMARY KEY, at timestamptz DEFAULT now())"
-    )
-    cursor = connection.execute("SELECT * FROM environments_environment ORDER BY created_at LIMIT 1")
-    names = [column.name for column in cursor.description or ()]
-    fresh = {
-        "id": "gen_random_uuid()",
-        "name": "'environment-' || n",
-        "namespace": "'bench-' || n",
-        "is_default": "false",
-        "state": "'stopped'",
-        "directory": "''",
-        "host_id": "NULL",
-        "service_first": "0",
-        "service_count": "0",
-    }
-    chosen = ", ".join(f"{fresh.get(name, f'one.{name}')}" for name in names)
-    (there,) = connection.execute("SELECT count(*) FROM environments_environment").fetchone() or (0,)
-    connection.execute(
-        f"INSERT INTO environments_environment ({', '.join(names)}) SELECT {chosen}"
-        " FROM generate_series(%s::int, %s::int) n,"
-        " (SELECT * FROM environments_environment ORDER BY created_at LIMIT 1) one",
-        [there + 1, environments],
-    )
-    connection.commit()
-    connection.autocommit = True
-    connection.execute("ANALYZE")
+    """Bring an installation's only organization to so many environments, which only lie there."""
+    with connection.cursor() as cursor:
+        cursor.execute(FLOOR_TABLE)
+        cursor.execute("SELECT id, count(*) OVER () FROM environments_environment ORDER BY created_at LIMIT 1")
+        one, there = cursor.fetchone() or (None, 0)
+        _multiply(cursor, one, range(there, environments), {"state": "'stopped'"})
+        cursor.execute("ANALYZE")
