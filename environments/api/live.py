@@ -26,7 +26,7 @@ from environments.stream.cursors import Cursor
 from environments.stream.following import follow
 from environments.stream.hub import hub
 from environments.stream.seats import seat
-from environments.stream.sse import Stream
+from environments.stream.sse import Stream, message
 from environments.stream.tails import Piece, tail
 from environments.stream.visitors import of_bearer, request_of
 from projects import history
@@ -75,8 +75,7 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
 
         async def tell(found: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
             for event in filter(wanted, found):
-                told = _written(actor.organization, actor.organization.event_epoch, event)
-                await stream.tell("event", told, id=Cursor(now.epoch, event.number))
+                await stream.pass_on(_written(actor.organization, now.epoch, event))
 
         start = cursor or feed.position
         again = lambda: of_bearer(scope)  # noqa: E731
@@ -84,9 +83,10 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @lru_cache(maxsize=256)
-def _written(organization: Organization, epoch: int, event: Event) -> str:
+def _written(organization: Organization, epoch: int, event: Event) -> bytes:
     """Once for all who listen: it is the same for everybody who may see it. `epoch` tells a restored log apart."""
-    return orjson.dumps(history.told(organization, event), default=str).decode()
+    told = orjson.dumps(history.told(organization, event), default=str).decode()
+    return message("event", told, id=Cursor(epoch, event.number))
 
 
 def _audience(scope: Scope, asked: dict[str, str]) -> tuple[Actor, Wanted]:

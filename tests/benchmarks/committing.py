@@ -77,6 +77,7 @@ class Publishing:
 
     def publish(self) -> float:
         now = time.time()
+        self.client.publish(CHANNEL, str(next(_numbers)))
         return now
 
     async def made(self) -> float:

@@ -55,6 +55,7 @@ class Floors:
         self.connection: psycopg.Connection[Any] | None = None
         self.listeners: set[asyncio.Queue[bytes]] = set()
         self.ear: asyncio.Task[None] | None = None
+        self.subscribed = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -79,6 +80,7 @@ class Floors:
     async def stream(self, send: Any) -> None:
         """Whoever leaves is noticed when the next message is sent; this server lives for a minute."""
         self.ear = self.ear or asyncio.create_task(self.listen())
+        await self.subscribed.wait()
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         self.listeners.add(queue)
         headers = [(b"content-type", b"text/event-stream")]
@@ -91,8 +93,13 @@ class Floors:
     async def listen(self) -> None:
         async with Redis.from_url(settings.REDIS_URL) as client, client.pubsub() as subscription:
             await subscription.subscribe(CHANNEL)
-            async for message in subscription.listen():
-                if message["type"] == "message":
+            while True:
+                message = await subscription.get_message(timeout=5)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    self.subscribed.set()
+                elif message["type"] == "message":
                     told = b"event: event\ndata: %s\n\n" % message["data"]
                     for queue in self.listeners:
                         queue.put_nowait(told)

@@ -17,6 +17,7 @@ class Told:
     many: int
     at: list[float] = field(default_factory=list)
     all: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: list[bytes] = field(default_factory=list)
 
     def clear(self) -> None:
         self.at.clear()
@@ -29,8 +30,12 @@ class Told:
 
     async def last(self) -> float:
         """When the last of them was told."""
-        async with asyncio.timeout(PATIENCE):
-            await self.all.wait()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.all.wait()
+        except TimeoutError:
+            lost = f"; {len(self.ended)} have ended, one with {self.ended[0]!r}" if self.ended else ""
+            raise SystemExit(f"Only {len(self.at)} of {self.many} streams were told{lost}.") from None
         return self.at[self.many - 1]
 
 
@@ -38,7 +43,7 @@ class _Reader(asyncio.Protocol):
     def __init__(self, request: bytes, awaited: bytes, told: Told) -> None:
         self.request, self.awaited, self.told = request, awaited, told
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.begun = b""
+        self.begun = self.last = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -46,6 +51,7 @@ class _Reader(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.ready.done():
+            self.last = data
             if self.awaited in data:
                 self.told.note()
             return
@@ -56,6 +62,7 @@ class _Reader(asyncio.Protocol):
             self.ready.set_exception(SystemExit(f"A stream was refused: {self.begun[:500]!r}"))
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.told.ended.append(self.last)
         if not self.ready.done():
             self.ready.set_exception(SystemExit("A stream ended before it began."))
 

@@ -28,6 +28,7 @@ PEOPLE = 2 * PAGES_PEOPLE
 ROUNDS = 7
 COMMITS = 25
 VISITS = 150
+WINDOW = 1.0
 MOST_MEMORY = 60_000
 A_FEW = 8  # threads or connections that a server may make for its own use meanwhile
 
@@ -48,7 +49,8 @@ def measure(report: Report, seeded: seed.Seeded, environment: dict[str, str]) ->
         floor = started(stack, "tests.benchmarks.floors:application", environment | floor_settings, "/page")
         busy = started(stack, "config.asgi:application", environment, "/livez")
         quiet = started(stack, "config.asgi:application", environment, "/livez")
-        asyncio.run(_measured(report, seeded, floor, busy, quiet, pages, programs))
+        change = Change(seeded)
+        asyncio.run(_measured(report, seeded, floor, busy, quiet, pages, programs, change))
 
 
 def started(stack: ExitStack, application: str, environment: dict[str, str], path: str) -> Server:
@@ -66,8 +68,9 @@ async def _measured(
     quiet: Server,
     pages: list[str],
     programs: list[str],
+    change: Change,
 ) -> None:
-    change, publishing = Change(seeded), Publishing()
+    publishing = Publishing()
     report.section("Live", HOW)
     await _one(report, floor, quiet, change, publishing, pages[0], programs[0])
     async with Streams(floor, "/stream", "cookie", [""] * MANY, "event") as bare:
@@ -186,22 +189,23 @@ async def _events(
     report: Report, seeded: seed.Seeded, busy: Server, quiet: Server, live: Streams, change: Change
 ) -> None:
     """What one event costs: telling every page, and every page that shows what changed asking for it again."""
-    began, cpu = time.monotonic(), busy.cpu()
-    await asyncio.sleep(3)
-    idle = (busy.cpu() - cpu) / (time.monotonic() - began)
-    spent = []
+    spent, idle = [], []
     for _ in range(ROUNDS):
-        began, cpu = time.monotonic(), busy.cpu()
+        cpu = busy.cpu()
+        await asyncio.sleep(WINDOW)
+        quietly, cpu = busy.cpu() - cpu, busy.cpu()
+        until = time.monotonic() + WINDOW
         await waited(live, change)
-        await asyncio.sleep(0.1)
-        spent.append((busy.cpu() - cpu - idle * (time.monotonic() - began)) * 1000)
+        await asyncio.sleep(until - time.monotonic())
+        spent.append((busy.cpu() - cpu - quietly) * 1000)
+        idle.append(quietly / WINDOW * 100)
     again = await asyncio.to_thread(_asked_again, seeded, quiet)
     report.add(
         f"CPU of one event for {MANY:,} live pages",
         f"{median(spent):.0f} ms to tell all of them; each that shows what changed asks again for {again:.1f} ms"
         f" ({again * MANY / 1000:.1f} s where all do)",
     )
-    report.add(f"CPU of {MANY:,} idle live pages", f"{idle * 100:.1f} % of a core")
+    report.add(f"CPU of {MANY:,} idle live pages", f"{median(idle):.0f} % of a core")
 
 
 def _asked_again(seeded: seed.Seeded, server: Server) -> float:
