@@ -12,6 +12,7 @@ from django.db.models import Q
 from environments.models import UNFINISHED, Phase, Run, RunStep
 from environments.runs import queue, steps
 from environments.runs.clock import ClockTime
+from environments.runs.lease import LEASE
 from projects.access import who
 
 # A holder watches its own deadline; the control plane ends what went on regardless.
@@ -37,9 +38,7 @@ def due(*, limit: int = 200) -> list[uuid.UUID]:
     now = ClockTime()
     # Two questions, so that each is answered from the small index of its phase however long the history grows.
     held = Run.objects.filter(phase=Phase.RUNNING).filter(
-        Q(lease_until__lt=now)
-        | Q(deadline_at__lt=now - GRACE, sealed_at__isnull=True)
-        | Q(deadline_at__lt=now - SEALED_GRACE)
+        _over() | Q(deadline_at__lt=now - GRACE, sealed_at__isnull=True) | Q(deadline_at__lt=now - SEALED_GRACE)
     )
     waiting = Run.objects.filter(phase=Phase.QUEUED).filter(
         Q(cancel_asked_at__isnull=False)
@@ -47,6 +46,11 @@ def due(*, limit: int = 200) -> list[uuid.UUID]:
         | Q(after__phase__in=[Phase.FAILED, Phase.ERRORED, Phase.CANCELLED])
     )
     return [pk for rows in (held, waiting) for pk in rows.order_by("created_at").values_list("pk", flat=True)[:limit]]
+
+
+def _over() -> Q:
+    """The lease has run out; or it lasts longer than any that is given, because the clock has gone back since."""
+    return Q(lease_until__lt=ClockTime()) | Q(lease_until__gt=ClockTime() + 2 * LEASE)
 
 
 def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
@@ -58,7 +62,7 @@ def verdict(run: Run, *, lost: bool = False) -> Verdict | None:
         return _of_queued(run)
     if run.phase not in UNFINISHED:
         return None
-    over = lost or Run.objects.filter(pk=run.pk, lease_until__lt=ClockTime()).exists()
+    over = lost or Run.objects.filter(_over(), pk=run.pk).exists()
     if not over:
         grace = SEALED_GRACE if run.sealed_at else GRACE
         if not Run.objects.filter(pk=run.pk, deadline_at__lt=ClockTime() - grace).exists():

@@ -35,7 +35,8 @@ The slowest was whole after {slowest.whole:.1f} s ({slowest.name}); {late} took 
 Within {WHOLE_WITHIN:.0f} s (up to four times that where others keep the machine busy) and without a hand:
 - every run has ended, the end of each is told in one event, and no two attempts of a run were ever at work at once (the
   machine's processes were looked at five times a second);
-- the address answers with the release that the board shows, from the one instance that is written down;
+- the address answers with the release that the board shows, from the one instance that is written down; the board says
+  live, or what became of the run (after the kill of a service it may say degraded, as it has to for a minute);
 - each program runs as often as it should, no step of any attempt runs any more, and the worker is idle;
 - at most {KEPT} directories of releases are there, and each is one that the worker knows.
 

@@ -197,7 +197,7 @@ def two_of_everything(site: Site) -> Found:
 
         def check() -> list[str]:
             begun = site.sql(
-                "SELECT count(*) FROM projects_event WHERE kind = 'environment.provisioned' "
+                "SELECT count(*) FROM projects_event WHERE kind = 'environment.became_ready' "
                 "AND environment_id = ANY(%s::uuid[])",
                 made,
             )[0][0]

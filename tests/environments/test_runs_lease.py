@@ -234,6 +234,16 @@ def test_a_lost_attempt_goes_back_into_the_queue_on_its_host() -> None:
     assert claim.by_worker(worker, "next").attempt == 2
 
 
+def test_a_lease_from_before_the_clock_went_back_holds_nobody_up_for_as_long() -> None:
+    here = yard()
+    run, _ = begun(here)
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() + timedelta(hours=1))
+
+    sweeping.sweep()
+
+    assert fresh(run).phase == Phase.QUEUED
+
+
 def cancelled(run: Run, worker: object, here: Yard) -> None:
     cancel.ask(run, by=here.owner)
 

@@ -1,5 +1,6 @@
 """What runs is made to be what is desired."""
 
+import os
 import shutil
 import socket
 import time
@@ -16,6 +17,7 @@ from towpath.worker import reconciling
 from towpath.worker.host import recognise
 from towpath.worker.layout import Layout
 from towpath.worker.preparing import prepare, prepare_project
+from towpath.worker.routes import Routes
 from towpath.worker.worksite import Worksite
 
 
@@ -93,6 +95,21 @@ def test_a_surviving_orphan_is_treated_as_the_old_release(site, control_plane, a
 
     eventually(lambda: site.get(app) == "1.0")
     eventually(lambda: len(listeners(site, app)) == 1)
+
+
+def test_what_an_attempt_could_not_take_away_is_taken_away_without_another_deployment(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    kept = directories(site, app)
+    routes = Routes(site.layout)
+    left = str(uuid.uuid4())
+    routes.record_release(app, f"{left}-1", deployment=left, project="SHOP", complete=False)
+    project = site.layout.project("SHOP")
+    (project.releases / f"{left}-1").mkdir()
+    os.chown(project.releases / f"{left}-1", project.uid, project.uid)
+
+    control_plane.change()
+
+    eventually(lambda: directories(site, app) == kept and f"{left}-1" not in routes.releases(app))
 
 
 def test_a_directory_that_is_gone_is_reported(site, control_plane, app):

@@ -8,6 +8,8 @@ from towpath.worker.routes import Instance
 from towpath.worker.supervisors import Supervisor, SupervisorAway
 from towpath.worker.worksite import Worksite
 
+TURN_WITHIN = 5.0
+
 
 def others(worksite: Worksite, app: str, *, above: int = 0) -> list[Instance]:
     """Instances older than the one that has the traffic, and those of newer deployments, up to `above`, given up."""
@@ -38,8 +40,9 @@ def drain(worksite: Worksite, supervisor: Supervisor, app: str, *, keep: list[st
             if not worksite.stopping.is_set():
                 for instance in mine:
                     starting.end(worksite, supervisor, instance)
-                # A run that has just begun works in a directory that nothing names yet: leave it its turn.
-                with worksite.turn(app) as free:
+                # A run that has just begun works in a directory that nothing names yet: leave it its turn. Reconciling,
+                # which asks for this in a turn of its own, soon ends that one.
+                with worksite.turn(app, within=TURN_WITHIN) as free:
                     if free:
                         releases.sweep(worksite, supervisor, app, keep)
         except (SupervisorAway, OSError) as error:
