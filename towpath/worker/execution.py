@@ -3,10 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from typing import Any
-
-from towpath.worker import housekeeping, unpacking
 
 # The first process of a pid namespace: it must not be the program itself, because the kernel drops signals that a
 # first process has no handler for. The program is in the same process group and gets its TERM from the supervisor.
@@ -14,11 +12,12 @@ FIRST_PROCESS = (
     '/bin/sh -c "$1" & child=$!; trap : TERM INT HUP; '
     'while :; do wait "$child"; code=$?; kill -0 "$child" 2>/dev/null || exit "$code"; done'
 )
-PLAIN_DUTIES: dict[str, Callable[[dict[str, Any]], int]] = {
-    "unpack": unpacking.unpack_from_spec,
-    "delete": housekeeping.delete_from_spec,
-    "measure": housekeeping.measure_from_spec,
-    "create": housekeeping.create_from_spec,
+# By name: this runs before every step and service, and to import what unpacks archives takes longer than all the rest.
+PLAIN_DUTIES = {
+    "unpack": ("towpath.worker.unpacking", "unpack_from_spec"),
+    "delete": ("towpath.worker.housekeeping", "delete_from_spec"),
+    "measure": ("towpath.worker.housekeeping", "measure_from_spec"),
+    "create": ("towpath.worker.housekeeping", "create_from_spec"),
 }
 
 
@@ -30,7 +29,8 @@ def main(arguments: list[str]) -> None:
     os.umask(0o022)
     if spec["kind"] in PLAIN_DUTIES:
         os.environ.clear()
-        sys.exit(PLAIN_DUTIES[spec["kind"]](spec))
+        module, duty = PLAIN_DUTIES[spec["kind"]]
+        sys.exit(getattr(import_module(module), duty)(spec))
     become(spec)
 
 
