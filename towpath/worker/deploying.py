@@ -133,6 +133,8 @@ def go_on_from_switch(worksite: Worksite, supervisor: Supervisor, attempt: Attem
 
 def sealed_before(worksite: Worksite, supervisor: Supervisor, attempt: Attempt) -> Instance | None:
     """An earlier attempt's instance that was sealed, and still runs and is well: go forward with it."""
+    if attempt.number == 1:
+        return None
     specification = attempt.specification
     look = supervisor.look()
     for instance in reversed(worksite.routes.instances(specification.app)):
@@ -164,6 +166,8 @@ def clear_older_attempts(
     worksite: Worksite, supervisor: Supervisor, attempt: Attempt, *, spare: Instance | None
 ) -> None:
     """Nothing of an older attempt may still be at work when this one begins."""
+    if attempt.number == 1:
+        return
     specification = attempt.specification
     for name in supervisor.look():
         if name.startswith(f"run.{attempt.run}-") and not name.startswith(f"run.{attempt.run}-{attempt.number}."):

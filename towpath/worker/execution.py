@@ -17,7 +17,6 @@ PLAIN_DUTIES = {
     "unpack": ("towpath.worker.unpacking", "unpack_from_spec"),
     "delete": ("towpath.worker.housekeeping", "delete_from_spec"),
     "measure": ("towpath.worker.housekeeping", "measure_from_spec"),
-    "create": ("towpath.worker.housekeeping", "create_from_spec"),
 }
 
 
@@ -27,11 +26,25 @@ def main(arguments: list[str]) -> None:
     with open(os.path.join(arguments[1], "spec.json"), encoding="utf-8") as file:
         spec = json.load(file)
     os.umask(0o022)
+    if "create" in spec:
+        create(spec["create"])
+    if spec["kind"] == "create":
+        return
     if spec["kind"] in PLAIN_DUTIES:
         os.environ.clear()
         module, duty = PLAIN_DUTIES[spec["kind"]]
         sys.exit(getattr(import_module(module), duty)(spec))
     become(spec)
+
+
+def create(place: str) -> None:
+    """A new release directory: `work` holds what is unpacked, `home` and `tmp` belong to it and go with it.
+
+    Made by whatever is the first to need it, because a process of its own would stand before every deployment.
+    """
+    os.mkdir(place, 0o700)
+    for name in ("work", "home", "tmp"):
+        os.mkdir(os.path.join(place, name), 0o700)
 
 
 def become(spec: dict[str, Any]) -> None:

@@ -1,18 +1,10 @@
-"""What only the project's own uid can do with a release's directory: make it, weigh it, take it away."""
+"""What only the project's own uid can do with a release's directory: weigh it, take it away."""
 
 import json
 import os
 import stat
 import subprocess
 from typing import Any
-
-
-def create_from_spec(spec: dict[str, Any]) -> int:
-    """A new release directory: `work` holds what was unpacked, `home` and `tmp` belong to it and go with it."""
-    os.mkdir(spec["into"], 0o700)
-    for name in ("work", "home", "tmp"):
-        os.mkdir(os.path.join(spec["into"], name), 0o700)
-    return 0
 
 
 def delete_from_spec(spec: dict[str, Any]) -> int:

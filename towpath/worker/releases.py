@@ -33,7 +33,8 @@ def returnable(worksite: Worksite, supervisor: Supervisor, app: str, deployment:
 
 
 def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release: str) -> str:
-    """A fresh directory with the artifact's content in it; answers a sentence for the run page."""
+    """A fresh directory with the artifact's content in it, which the first step makes where there is none; answers a
+    sentence for the run page."""
     specification = attempt.specification
     disk.check(supervisor.layout.releases)
     worksite.routes.record_release(
@@ -44,9 +45,10 @@ def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release:
         complete=False,
     )
     place = supervisor.layout.releases / release
-    plain(supervisor, attempt, "create", {"into": str(place)})
     artifact = specification.artifact
     if artifact is None:
+        if not specification.steps:
+            plain(supervisor, attempt, "create", {"create": str(place)})
         return "No artifact"
     job = Program(job_name(attempt, "unpack"), {})
     # The archive lies beside the job's specification: the project may read it there and nowhere else.
@@ -72,7 +74,7 @@ def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release:
         supervisor,
         attempt,
         "unpack",
-        {"archive": f"../specs/{job.name}/archive", "into": str(place / "work")},
+        {"create": str(place), "archive": f"../specs/{job.name}/archive", "into": str(place / "work")},
         name=job.name,
         files=[archive],
     )
@@ -90,6 +92,8 @@ def run_step(supervisor: Supervisor, attempt: Attempt, release: str, step: Step)
         run=step.run,
         environment=environment,
     )
+    if specification.artifact is None and step is specification.steps[0]:
+        program.spec["create"] = str(supervisor.layout.releases / release)
     done, last = watched(supervisor, attempt, program, timeout=step.timeout)
     if done.timed_out:
         raise Failed(f"{step.name} took longer than {step.timeout:g} s", last)
