@@ -19,15 +19,22 @@ django.setup()
 # work with this process's keys and broker while the servers that they start have theirs.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-# What waits longest for processes and browsers begins first: at the end of a run no long file is left alone.
+# What starts whole installations, browsers or workers takes longest.
 LONG = ("tests/journeys", "tests/config", "tests/doors/test_accessib", "tests/towpath")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    def rank(item: pytest.Item) -> int:
-        return next((place for place, begins in enumerate(LONG) if item.nodeid.startswith(begins)), len(LONG))
-
-    items.sort(key=rank)
+    """Spread the long files over the first part of a run: few at a time, and none left alone at the end."""
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    long = [name for name in files if name.startswith(LONG)]
+    short = [name for name in files if not name.startswith(LONG)]
+    every = max(1, len(short) * 3 // 4 // max(1, len(long)))
+    order = list(short)
+    for place, name in enumerate(sorted(long, key=lambda one: (not one.startswith(LONG[0]), one))):
+        order.insert(place * (every + 1), name)
+    items[:] = [item for name in order for item in files[name]]
 
 
 @pytest.fixture(scope="session")
