@@ -7,13 +7,13 @@ from typing import Any
 
 import django
 from celery import Celery, bootsteps, signals
+from django.conf import settings
 from django.db import close_old_connections, connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
-from django.conf import settings  # noqa: E402  (the applications' records are known from here on)
-
+# The applications' records are known from here on.
 from environments import tasks  # noqa: E402
 from environments.doing import performing  # noqa: E402
 from environments.doing.keeping import KEEPER  # noqa: E402

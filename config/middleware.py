@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from config import refusals
@@ -36,7 +37,7 @@ PLAIN = {
     405: WrongMethod("This address does not take this method."),
     413: TooLarge("The body is too large."),
 }
-Answer = Callable[[HttpRequest], HttpResponse]
+Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 class SecurityHeaders:
@@ -45,7 +46,7 @@ class SecurityHeaders:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         policy = DOCS_POLICY if request.path == DOCS else POLICY
         response.headers.setdefault("Content-Security-Policy", policy)
@@ -63,7 +64,7 @@ class Head:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path.startswith("/api/"):
             return self.get_response(request)
         method = request.method
@@ -73,9 +74,9 @@ class Head:
         allowed = response.get("Allow", "").split(", ")
         if "GET" in allowed and "HEAD" not in allowed:
             response.headers["Allow"] += ", HEAD"
-        if method == "HEAD" and response.streaming:
-            response.streaming_content = ()  # type: ignore[attr-defined]
-        elif method == "HEAD":
+        if method == "HEAD" and isinstance(response, FileResponse):
+            response.streaming_content = ()
+        elif method == "HEAD" and isinstance(response, HttpResponse):
             response.content = b""
         return response
 
@@ -86,13 +87,13 @@ class Refusals:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         if request.path.startswith("/api/") and response.status_code in PLAIN:
             return self.problem_for(response)
         return response
 
-    def problem_for(self, response: HttpResponse) -> HttpResponse:
+    def problem_for(self, response: HttpResponseBase) -> HttpResponseBase:
         """What was answered before any operation was found is told like everything else of the API."""
         if response.headers.get("Content-Type", "").startswith("application/problem"):
             return response

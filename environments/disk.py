@@ -44,9 +44,12 @@ def read(told: Any) -> dict[str, int] | None:
     """`{free, total}` in bytes of whatever was sent; None where it is not that."""
     if not isinstance(told, dict):
         return None
-    free, total = told.get("free"), told.get("total")
-    good = all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one < 1 << 60 for one in (free, total))
-    return {"free": free, "total": total} if good and total else None  # type: ignore[dict-item]  # just looked at
+    free, total = _bytes(told.get("free")), _bytes(told.get("total"))
+    return {"free": free, "total": total} if free is not None and total else None
+
+
+def _bytes(told: Any) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) and 0 <= told < 1 << 60 else None
 
 
 def _here(place: Path) -> dict[str, int] | None:

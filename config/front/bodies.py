@@ -50,7 +50,7 @@ class Body:
         if not self._on_disk and self.size > IN_MEMORY:
             self.file.seek(0)
             kept, self._on_disk = self.file.read(), True
-            self.file = tempfile.TemporaryFile(prefix="towpath-body-")  # noqa: SIM115
+            self.file = tempfile.TemporaryFile(prefix="towpath-body-")  # noqa: SIM115 whoever reads the body closes it
             self.file.write(kept)
         if self.size > 1_000_000:
             # A disk that is busy must hold up this upload alone.

@@ -42,5 +42,5 @@ def registry() -> CollectorRegistry:
     if SHARED not in os.environ:
         return OWN
     together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library is not typed
     return together

@@ -5,7 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import orjson
@@ -78,7 +78,7 @@ async def events(scope: Scope, receive: Receive, send: Send) -> None:
                 await stream.pass_on(_written(actor.organization, now.epoch, event))
 
         start = cursor or feed.position
-        again = lambda: of_bearer(scope)  # noqa: E731
+        again = partial(of_bearer, scope)
         await follow(stream, feed, actor=actor, again=again, cursor=start, wait=0.0, tell=tell)
 
 

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -23,7 +24,7 @@ GRACE = 3.0
 DOUBT_AFTER = 20.0
 
 
-class Kept:
+class Kept(ABC):
     """What the keeper needs to know of a run that is being carried out."""
 
     def __init__(self, run_id: uuid.UUID, attempt: int, holder: str) -> None:
@@ -35,12 +36,13 @@ class Kept:
         self.renewed = time.monotonic()
         self.progress = Progress(self.write, float("inf"))
 
+    @abstractmethod
     def write(self, text: str, stream: str) -> None:
-        raise NotImplementedError
+        """A line of what it says."""
 
+    @abstractmethod
     def overdue(self) -> None:
         """Called by the keeper when the step did not end by itself; again, where it could not be written down."""
-        raise NotImplementedError
 
     def begin(self, *, until: float) -> None:
         """A step begins, with a deadline on the monotonic clock."""

@@ -1,7 +1,7 @@
 """What people type about chains, checked for shape; the rooms check what it means."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -24,7 +24,8 @@ class StageForm(Form):
 
     def __init__(self, *args: Any, choices: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["environments"].choices = [(name, name) for name in choices]  # type: ignore[attr-defined]  # declared above
+        field = cast(forms.MultipleChoiceField, self.fields["environments"])
+        field.choices = [(name, name) for name in choices]
 
     def stands_at(self, place: int) -> None:
         """Where in the chain its stage comes, so that what the room says of that place is put beside the fields."""
@@ -51,7 +52,8 @@ class ChainForm(StageForm):
 
     def __init__(self, *args: Any, projects: QuerySet[Project], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["project"].queryset = projects  # type: ignore[attr-defined]  # declared above
+        field = cast("forms.ModelChoiceField[Project]", self.fields["project"])
+        field.queryset = projects
         # A project's own chain begins as a copy; only the first one of all asks for a stage.
         self.fields["name"].required = not self.data.get("project")
 

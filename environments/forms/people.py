@@ -1,8 +1,9 @@
 """What people type about members, invitations and access tokens, before the rooms judge it."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
@@ -19,6 +20,12 @@ SUGGESTED = 50
 USUAL = timedelta(days=90)
 
 
+class PlaceField(forms.CharField):
+    """A place that is typed by name, with the first of those that are known to choose from."""
+
+    suggestions: Sequence[str] = ()
+
+
 class _Placed(Form):
     """A role in some places; places are typed by name, since there may be a hundred thousand."""
 
@@ -29,16 +36,16 @@ class _Placed(Form):
         self.by = by
         highest = Role.OWNER if allows(by, Permission.MANAGE_OWNERS) else Role.ADMIN
         roles = [(role.value, role.label) for role in Role if RANK[role] <= RANK[highest]]
-        self.fields["role"].choices = roles  # type: ignore[attr-defined]
+        cast(forms.ChoiceField, self.fields["role"]).choices = roles
         known = {
             "project": [one.key for one in projects.visible(by).only("key").order_by("key")[:SUGGESTED]],
             "environment": [one.name for one in choices(by, limit=SUGGESTED)],
         }
         for field, words in known.items():
             for name in (field, f"{field}s"):
-                if name in self.fields:
-                    self.fields[name].suggestions = words  # type: ignore[attr-defined]
-                    self.fields[name].widget.attrs |= {"list": f"known-{name}", "autocomplete": "off"}
+                if isinstance(place := self.fields.get(name), PlaceField):
+                    place.suggestions = words
+                    place.widget.attrs |= {"list": f"known-{name}", "autocomplete": "off"}
 
     def _project(self, name: str) -> Project:
         try:
@@ -54,8 +61,8 @@ class _Placed(Form):
 
 
 class GrantForm(_Placed):
-    project = forms.CharField(required=False, help_text="Its key. Empty: all projects.")
-    environment = forms.CharField(
+    project = PlaceField(required=False, help_text="Its key. Empty: all projects.")
+    environment = PlaceField(
         required=False, help_text="Its name. Empty: all environments, for operators those that are not protected."
     )
 
@@ -90,8 +97,8 @@ class InvitationForm(GrantForm):
 
 class TokenForm(_Placed):
     name = forms.CharField(max_length=100, help_text="What it is for, such as ci.")
-    projects = forms.CharField(required=False, help_text="Keys, separated by commas. Empty: all.")
-    environments = forms.CharField(required=False, help_text="Names, separated by commas. Empty: all.")
+    projects = PlaceField(required=False, help_text="Keys, separated by commas. Empty: all.")
+    environments = PlaceField(required=False, help_text="Names, separated by commas. Empty: all.")
     until = forms.DateField(
         required=False,
         label="Works until",

@@ -134,9 +134,9 @@ class ByEnvironmentId(ById):
 def page_of(description: str, url: Callable[[Any], str]) -> Any:
     """A column that leads to the record's page in the dashboard."""
 
+    @admin.display(description=description)
     def column(record: Any) -> str:
         where = url(record)
         return format_html('<a href="{}">{}</a>', where, "Open") if where else ""
 
-    column.short_description = description  # type: ignore[attr-defined]  # how Django's admin names a column
     return staticmethod(column)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from types import MethodType
 from typing import Any, cast, get_args
 
 import orjson
@@ -27,7 +28,7 @@ class WrongMediaType(Refused):
 
 def conventional(run: Run) -> Run:
     """Wrap one operation's `run`; who asks is looked at before what they ask."""
-    operation: Operation = run.__self__  # type: ignore[attr-defined]  # a bound method, which the type cannot say
+    operation = cast(Operation, cast(MethodType, run).__self__)
     known = frozenset(_names(operation, "query")) | (WHY if "DELETE" in operation.methods else frozenset())
     form = frozenset((*_names(operation, "form"), *_names(operation, "file")))
     has_body = any(_source(model) == "body" for model in operation.models)
