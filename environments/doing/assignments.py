@@ -47,6 +47,7 @@ def _claimed(worker: Worker, claim_key: str) -> tuple[Run | None, dict[str, Any]
     run = claim.by_worker(worker, claim_key)
     if run is None:
         return None, None, ""
+    run = _whole(run)
     if run.deployment_id and run.host_id:
         try:
             _give_addresses(run)
@@ -59,7 +60,6 @@ def _claimed(worker: Worker, claim_key: str) -> tuple[Run | None, dict[str, Any]
 
 def specification(run: Run) -> dict[str, Any]:
     """The shape of docs/worker-protocol.md, with what the deployment pinned."""
-    run = _whole(run)
     assert run.app is not None and run.environment is not None
     slot = _slots(Slot.objects.filter(app=run.app, environment=run.environment)).first()
     deployment = run.deployment or (slot.live if slot else None)
@@ -67,7 +67,7 @@ def specification(run: Run) -> dict[str, Any]:
     known = Directories.of(run.environment.pk, [run.app.pk])
     told = _told(run.app, run.environment, deployment, _endpoints(run.environment.pk, [run.app.pk])[run.app.pk])
     told["env"]["TOWPATH_RUN"] = str(run.pk)
-    begun = steps.begun_before(run)
+    begun = steps.begun_before(run) if run.attempt > 1 else set()
     return told | {
         "id": str(run.pk),
         "attempt": run.attempt,
@@ -199,7 +199,6 @@ def _page_steps(told: dict[str, Any]) -> list[tuple[str, bool]]:
 
 def _give_addresses(run: Run) -> None:
     """An app that is placed by its first claim gets its addresses from that host now."""
-    run = _whole(run)
     release = run.deployment.release if run.deployment else None
     if release is not None and run.host is not None and run.app is not None and run.environment is not None:
         addresses.allocate(run.app, run.environment, release, host=run.host)
@@ -221,6 +220,7 @@ def _slots(slots: Any) -> Any:
 
 
 def _whole(run: Run) -> Run:
+    """With all that is told of it, by one statement."""
     return Run.objects.select_related(
         "app__project", "environment", "host", "deployment__release__artifact", "deployment__returns_to"
     ).get(pk=run.pk)

@@ -21,6 +21,7 @@ from towpath.worker.supervisors import SupervisorAway
 
 AT_ONCE = 4  # runs of different apps; those of one app take turns
 CLAIM_WAIT = 20
+FRESH = 1 / 3  # of a lease; it was given after it was asked for
 
 
 class Holding:
@@ -71,14 +72,15 @@ class Holding:
                 pause = min(8.0, pause * 2)
 
     def _claim(self, key: str, taken: list[Attempt]) -> None:
-        question = {"claim_key": key, "wait": CLAIM_WAIT}
+        question, asked = {"claim_key": key, "wait": CLAIM_WAIT}, now()
         answer = self.session.call("/workers/me/claims", question, timeout=CLAIM_WAIT + 10)
         self.standing.notice_version(answer)
         if answer.get("run"):
-            attempt = Attempt(self.session, read(answer["run"]), claimed_at=now(), deadline=deadline(answer["run"]))
+            attempt = Attempt(self.session, read(answer["run"]), claimed_at=asked, deadline=deadline(answer["run"]))
             # The question may have been parked for as long as a lease lives, and the answer may have waited for us:
-            # only a renewal that is sent now tells whether the run is still ours.
-            self._renew([attempt])
+            # then only a renewal that is sent now tells whether the run is still ours.
+            if now() - asked > self.session.lease_seconds * FRESH:
+                self._renew([attempt])
             if not attempt.lost.is_set():
                 taken.append(attempt)
 
