@@ -117,6 +117,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+AUTHENTICATION_BACKENDS = ["projects.authentication.People"]
 SESSION_ENGINE = "projects.session_store"
 # A link to set a new password is good for a day.
 PASSWORD_RESET_TIMEOUT = 86400

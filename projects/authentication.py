@@ -5,13 +5,14 @@ import uuid
 from typing import cast
 
 from django.contrib.auth import authenticate, login
+from django.contrib.auth.backends import ModelBackend
 from django.db import connection
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
-from projects import access, batches, correlation, limits
+from projects import access, batches, correlation, limits, rows
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
@@ -32,6 +33,7 @@ LEFT JOIN projects_grant g ON g.membership_id = m.id
 WHERE m.user_id = %s AND m.deactivated_at IS NULL ORDER BY m.created_at, m.id, g.id
 """
 _ORGANIZATIONS = "_towpath_organizations"
+_PERSON = rows.lookup(User, "id = %s")
 
 
 class NotAuthenticated(Refused):
@@ -40,6 +42,14 @@ class NotAuthenticated(Refused):
     code = "not-authenticated"
     title = "Not signed in"
     http_status = 401
+
+
+class People(ModelBackend):
+    """Django's own, which asks for the person behind a session at every page."""
+
+    def get_user(self, user_id: uuid.UUID) -> User | None:
+        user = _PERSON(user_id)
+        return user if user is not None and self.user_can_authenticate(user) else None
 
 
 def sign_in(*, username: str, password: str, address: str) -> User:

@@ -6,12 +6,15 @@ from typing import Any, cast
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
+from projects import rows
 from projects.models import UserSession
 
 # What is kept in the session itself, besides what Django keeps there.
 ORGANIZATION, SINCE, AGENT, ADDRESS = "organization", "since", "agent", "address"
 # Once in so long is enough to see which session is in use, and spares a write per page.
 SEEN = timedelta(minutes=1)
+
+_OPEN = rows.lookup(UserSession, "session_key = %s AND expire_date > %s")
 
 
 class SessionStore(DatabaseStore):
@@ -23,8 +26,10 @@ class SessionStore(DatabaseStore):
     def get_model_class(cls) -> type[UserSession]:
         return UserSession
 
-    def _get_session_from_db(self) -> Any:
-        self.row = super()._get_session_from_db()  # type: ignore[misc]
+    def _get_session_from_db(self) -> UserSession | None:
+        self.row = _OPEN(self.session_key, timezone.now())
+        if self.row is None:
+            self._session_key = None
         return self.row
 
     def create_model_instance(self, data: dict[str, Any]) -> UserSession:

@@ -60,7 +60,8 @@
     say(nothing);
   };
   const plan = found => {
-    const back = found.dataset.back;
+    // A cell of the board, which holds too many of them to write an address into each.
+    const back = found.dataset.back && `${found.closest("[data-rollback]").dataset.rollback}&app=${found.closest("tr").id.slice(2)}&environment_id=${found.dataset.back}`;
     if (!back) found.click();
     else if (window.htmx) window.htmx.ajax("GET", back, { target: "#sheet", source: found });
     else location.href = back;

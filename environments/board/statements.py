@@ -67,13 +67,18 @@ WITH place AS (
   SELECT app_id, project_id, place, count(*) AS live, min(serial) AS serial,
     count(*) FILTER (WHERE shown) AS shown_live, min(serial) FILTER (WHERE shown) AS shown_serial
   FROM cell WHERE serial IS NOT NULL AND place > 0 GROUP BY app_id, project_id, place
+), step AS MATERIALIZED (
+  SELECT stage.project_id, stage.place, stage.size, next.shown
+  FROM stage JOIN stage next ON next.project_id = stage.project_id AND next.place = stage.place + 1
+), climb AS (
+  SELECT app_id, project_id, place, live, serial,
+    CASE WHEN lead(place) OVER up = place + 1 THEN lead(shown_live) OVER up ELSE 0 END AS next_live,
+    CASE WHEN lead(place) OVER up = place + 1 THEN lead(shown_serial) OVER up END AS next_serial
+  FROM level WINDOW up AS (PARTITION BY app_id ORDER BY place)
 ), behind AS (
-  SELECT DISTINCT source.app_id
-  FROM level source JOIN stage ON stage.project_id = source.project_id AND stage.place = source.place
-    AND stage.size = source.live
-  JOIN stage next ON next.project_id = source.project_id AND next.place = source.place + 1
-  LEFT JOIN level ON level.app_id = source.app_id AND level.place = next.place
-  WHERE coalesce(level.shown_live, 0) < next.shown OR level.shown_serial < source.serial
+  SELECT DISTINCT climb.app_id
+  FROM climb JOIN step ON step.project_id = climb.project_id AND step.place = climb.place AND step.size = climb.live
+  WHERE climb.next_live < step.shown OR climb.next_serial < climb.serial
 ), known AS (
   SELECT app.*, coalesce(failed, false) AS failed, coalesce(deploying, false) AS deploying,
     coalesce(degraded, false) AS degraded, coalesce(held, false) AS held, coalesce(live, false) AS live,

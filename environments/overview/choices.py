@@ -35,6 +35,11 @@ FOUND = (
     "AND (e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)"
 )
 
+PROJECTS = """
+SELECT key, name FROM projects_project
+WHERE organization_id = %s AND (%s OR id = ANY(%s::uuid[])) ORDER BY name LIMIT %s
+"""
+
 
 class Choice(NamedTuple):
     """`stage` is the place in the organization's default chain, counted from 0, `None` outside of it."""
@@ -68,3 +73,11 @@ def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
 
 def _literal(typed: str) -> str:
     return typed.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def projects(actor: Actor, *, limit: int) -> list[tuple[str, str]]:
+    """Key and name of the first projects that the actor may see, by name."""
+    visible = actor.visible_projects
+    with connection.cursor() as cursor:
+        cursor.execute(PROJECTS, [str(actor.organization.id), visible is None, list(visible or ()), limit])
+        return [(key, name) for key, name in cursor.fetchall()]

@@ -43,8 +43,8 @@ class Filters:
         return f"?{urlencode(asked)}" if asked else "?"
 
 
-def page(actor: Actor, filters: Filters) -> dict[str, Any]:
-    """`rows` (at most 50), `counts` by state, and the addresses of the next and the first page."""
+def page(actor: Actor, filters: Filters, *, counted: bool = True) -> dict[str, Any]:
+    """`rows` (at most 50), `counts` by state where they are shown, and the addresses of the next and the first page."""
     found = _filtered(actor, filters)
     if filters.cursor:
         found = _after(found, filters.cursor)
@@ -56,7 +56,8 @@ def page(actor: Actor, filters: Filters) -> dict[str, Any]:
     return {
         "filters": filters,
         "rows": [_row(environment, facts[environment.id], filters) for environment in environments],
-        "counts": _counts(actor, filters),
+        "live": " ".join(["environments", *(f"environment:{environment.id}" for environment in environments)]),
+        "counts": _counts(actor, filters) if counted else [],
         "next": filters.query(cursor=_mark(environments[-1])) if more else "",
         "first": filters.query() if filters.cursor else "",
         "filtered": bool(filters.q or filters.status or filters.project or filters.tag or filters.environment),

@@ -13,9 +13,10 @@ from django.views.decorators.http import require_safe
 
 from environments import board as boards
 from environments import statuses
+from environments.overview import choices
 from environments.views.board_row import draw
-from environments.views.board_words import Words, link
-from environments.views.choice import chosen_environment, query
+from environments.views.board_words import Words
+from environments.views.choice import chosen_environment, link, query
 from environments.views.fragments import conditional
 from projects import lifecycle
 from projects.access import Permission, allows
@@ -133,12 +134,13 @@ def _query(request: Visit, **more: str) -> str:
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
     beside = any(row.elsewhere for row in found.rows)
-    projects = lifecycle.visible(request.actor).order_by("name").values_list("key", "name")[:MOST_PROJECTS]
+    projects = choices.projects(request.actor, limit=MOST_PROJECTS)
     elsewhere = _url(request, project="")
     anew = elsewhere + ("&" if "?" in elsewhere else "?") + "project="
     chips = _chips(request, found, filters)
     return {
         **chips,
+        "rollback": words.rollback(),
         "columns": [words.column(column) for column in found.columns],
         "beside": beside,
         "span": len(found.columns) + 1 + beside,

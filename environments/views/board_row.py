@@ -21,7 +21,7 @@ class GateWords(NamedTuple):
 class CellWords(NamedTuple):
     """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one.
 
-    `rest` follows a loud word; a quiet `word` says it all. `back` is what the key `r` opens.
+    `rest` follows a loud word; a quiet `word` says it all. `back` is where the key `r` plans a rollback.
     """
 
     env: str

@@ -3,16 +3,15 @@
 import hashlib
 import uuid
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Any, NamedTuple
-
-from django.urls import reverse
 
 from environments import statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
 from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
-from projects.access import Actor, Permission, allows, who
+from environments.views.choice import link
+from projects.access import Actor, Permission, allows, allows_somewhere, who
 
 ENDS = {
     "live": "is live",
@@ -21,20 +20,8 @@ ENDS = {
     "rolled-back": "is live again",
     "degraded": "is degraded",
 }
-ANY = str(uuid.UUID(int=0))
 LOUD = {"busy", "warn", "bad"}
 Prepared = dict[str, Any]
-
-
-@cache
-def _pattern(name: str, arguments: int) -> str:
-    return reverse(name, args=[ANY] * arguments)
-
-
-def link(name: str, which: uuid.UUID | str = "") -> str:
-    """A page's address by replacing, since reversing an address costs as much as drawing half a cell."""
-    address = _pattern(name, 1 if which else 0)
-    return address.replace(ANY, str(which)) if which else address
 
 
 @dataclass(slots=True)
@@ -178,10 +165,15 @@ class Words:
         )
 
     def _back(self, app: _App, cell: Cell, place: _Place) -> str:
-        """The address of a rollback's plan, which says whether there is something to go back to."""
+        """The environment of a rollback's plan, which says whether there is something to go back to."""
         if cell.release_id is None or cell.in_flight or not self._may_deploy(app.project_id, cell.column, place):
             return ""
-        return f"{self._draft}?kind=rollback&app={app.id}&environment_id={place.id}{self._further}"
+        return place.id
+
+    def rollback(self) -> str:
+        """How such a plan's address begins; a cell's row and `back` complete it."""
+        may = allows_somewhere(self.actor, Permission.DEPLOY)
+        return f"{self._draft}?kind=rollback{self._further}" if may else ""
 
     def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
         """Version and commit on the first line; the word and what follows it on the second; the whole as a title."""
@@ -250,6 +242,7 @@ def _joined(parts: list[str]) -> str:
     return " · ".join([part for part in parts if part])
 
 
+@lru_cache(maxsize=16_384)
 def _mark(said: str) -> str:
     """A short fingerprint of what a cell says, ages left out: a cell that says the same has not changed."""
     return hashlib.blake2s(said.encode(), digest_size=6).hexdigest()

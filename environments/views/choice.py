@@ -1,5 +1,7 @@
 """The environment that is chosen in the header, and the addresses that keep the choice."""
 
+import uuid
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +14,8 @@ from environments.models import Environment, StageEnvironment
 from projects import names
 from projects.errors import NotFound
 from projects.views.signed_in import ENVIRONMENT_COOKIE
+
+ANY = str(uuid.UUID(int=0))
 
 
 def chosen_environment(request: Any) -> Environment | None:
@@ -63,6 +67,17 @@ def query(request: Any, **more: Any) -> str:
     values = {"environment": chosen.name} if chosen and chosen.deleted_at is None else {}
     values |= {name: value for name, value in more.items() if value}
     return f"?{urlencode(values)}" if values else ""
+
+
+@cache
+def _pattern(name: str, arguments: int) -> str:
+    return reverse(name, args=[ANY] * arguments)
+
+
+def link(name: str, which: uuid.UUID | str = "") -> str:
+    """A page's address by replacing, since reversing an address costs as much as drawing half a cell."""
+    address = _pattern(name, 1 if which else 0)
+    return address.replace(ANY, str(which)) if which else address
 
 
 def page(request: Any, name: str, *args: Any) -> str:

@@ -43,7 +43,8 @@ def environments(request: Visit) -> HttpResponse:
         environment=chosen,
         cursor=given.get("cursor", ""),
     )
-    context = overviews.page(request.actor, filters) | {
+    part = is_fragment(request)  # the list alone, without the counts beside it
+    context = overviews.page(request.actor, filters, counted=not part) | {
         "here": request.get_full_path(),
         "may_operate": access.allows_somewhere(request.actor, Permission.OPERATE),
         "may_manage": access.allows_somewhere(
@@ -53,7 +54,7 @@ def environments(request: Visit) -> HttpResponse:
         "without_project": filters.query(project=""),
         "without_tag": filters.query(tag=""),
     }
-    return render(request, "environments/_list.html" if is_fragment(request) else "environments/page.html", context)
+    return render(request, "environments/_list.html" if part else "environments/page.html", context)
 
 
 def _state(asked: str) -> str:

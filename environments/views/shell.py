@@ -1,6 +1,7 @@
 """What every page shows around its content: places, the environment switcher, the account and the theme."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -11,7 +12,7 @@ from django.urls import reverse
 from environments import drawing
 from environments.models import Environment
 from environments.overview.choices import Choice, choices
-from environments.views.choice import chosen_environment, environment_of_page, query
+from environments.views.choice import chosen_environment, environment_of_page, link, query
 from projects import authentication
 from projects.access import Actor, Permission, allows
 
@@ -107,7 +108,7 @@ class Shell:
     def environment(self) -> Option | None:
         """What the switcher says: the environment whose page this is, else the one that filters it."""
         shown = environment_of_page(self.request) or chosen_environment(self.request)
-        return None if shown is None else _option(shown, self.request, shown)
+        return None if shown is None else _option(shown, shown)
 
     @property
     def chosen(self) -> str:
@@ -131,11 +132,11 @@ class Shell:
     @property
     def nav(self) -> list[dict[str, Any]]:
         match = self.request.resolver_match
-        here = (match.url_name or "") if match else ""
+        here, kept = (match.url_name or "") if match else "", self.query
         found = []
         for word, name, families in PLACES:
             current = here == name or here.split("-")[0] in families
-            found.append({"word": word, "url": reverse(name) + self.query, "current": current})
+            found.append({"word": word, "url": link(name) + kept, "current": current})
         return found
 
     @property
@@ -168,19 +169,20 @@ class Shell:
 def switcher(request: Any, back: str, *, chosen: Environment | None, find: str = "") -> Switcher:
     """The chain first, then the others by name; a search looks through all of them."""
     environments = choices(request.actor, find=find, limit=OPTIONS + 1)
+    under = _under(back)
     result = Switcher(more=len(environments) > OPTIONS)
     if not find:
-        result.all = {"url": _with(_without_page_of_one(back), ""), "current": chosen is None}
+        result.all = {"url": under(None), "current": chosen is None}
     groups: dict[str, list[Option]] = {"Promotion chain": [], "Environments": [], "Ephemeral": []}
     for environment in environments[:OPTIONS]:
         ephemeral = environment.kind == Environment.Kind.EPHEMERAL
         word = "Promotion chain" if environment.stage is not None else "Ephemeral" if ephemeral else "Environments"
-        groups[word].append(_option(environment, request, chosen, back))
+        groups[word].append(_option(environment, chosen, under(environment)))
     result.groups = [{"word": word, "options": options} for word, options in groups.items() if options]
     return result
 
 
-def _option(environment: Any, request: Any, chosen: Environment | None, back: str = "") -> Option:
+def _option(environment: Any, chosen: Environment | None, url: str = "") -> Option:
     ephemeral = environment.kind == Environment.Kind.EPHEMERAL
     level = 0 if environment.stage is None else environment.stage + 1
     return Option(
@@ -189,26 +191,27 @@ def _option(environment: Any, request: Any, chosen: Environment | None, back: st
         mark=drawing.icon("timer") if ephemeral else drawing.level(level),
         status=drawing.status(environment.state),
         protected=environment.protected,
-        url=_with(_page_of(environment, back), environment.name),
+        url=url,
         current=chosen is not None and str(chosen.id) == str(environment.id),
     )
 
 
-def _page_of(environment: Environment | Choice, back: str) -> str:
-    """On the page of one environment, another one is chosen to see its page."""
+def _under(back: str) -> Callable[[Choice | None], str]:
+    """The page one is on, under another environment or all: its other filters stay, its place in a list does not.
+
+    On the page of one environment, another one is chosen to see its page, and all to see their list.
+    """
     path, _, given = back.partition("?")
-    if ENVIRONMENT_PAGE.fullmatch(path):
-        given = urlencode([(name, value) for name, value in parse_qsl(given) if name != "log"])
-        return f"{reverse('environment', args=[environment.id])}?{given}"
-    return back
+    of_one = ENVIRONMENT_PAGE.fullmatch(path) is not None
+    left = {"environment", "cursor", "log"} if of_one else {"environment", "cursor"}
+    kept = "".join(f"{urlencode({name: value})}&" for name, value in parse_qsl(given) if name not in left)
 
+    def address(environment: Choice | None) -> str:
+        name = environment.name if environment else ""
+        if of_one:
+            place = reverse("environment", args=[environment.id]) if environment else reverse("environments")
+        else:
+            place = path
+        return f"{place}?{kept}{urlencode({'environment': name})}"
 
-def _without_page_of_one(back: str) -> str:
-    return reverse("environments") if ENVIRONMENT_PAGE.fullmatch(back.partition("?")[0]) else back
-
-
-def _with(back: str, environment: str) -> str:
-    """The page one is on, under another environment: its other filters stay, its place in a list does not."""
-    path, _, given = back.partition("?")
-    values = [(name, value) for name, value in parse_qsl(given) if name not in {"environment", "cursor"}]
-    return f"{path}?{urlencode([*values, ('environment', environment)])}"
+    return address
