@@ -41,13 +41,15 @@ class Attempt:
         self.specification = specification
         self.run = specification.run
         self.number = specification.attempt
-        self.log = RunLog(self.run, self.number)
+        self.log = RunLog(self.run, self.number, masks=specification.masks, traceparent=specification.traceparent)
         self.renewed_at = claimed_at  # when the last request that succeeded was SENT
         self.lost = threading.Event()
         self.cancelled = threading.Event()
         self.deadline = deadline
         self.sealed = False
         self.step = 0
+        self.exit_code: int | None = None  # of the step, where it is a program
+        self._ended: dict[str, Any] | None = None  # the step that has just ended, told with what comes next
 
     def check(self) -> None:
         """Called often while work goes on."""
@@ -80,7 +82,8 @@ class Attempt:
         while True:
             self.check()
             try:
-                return self.session.call(path, {"attempt": self.number, **body}, timeout=8)
+                body = {"attempt": self.number, **body}
+                return self.session.call(path, body, timeout=8, traceparent=self.specification.traceparent)
             except (Unreachable, NotWelcome):
                 self.wait(pause)
                 pause = min(3.0, pause * 2)
@@ -93,17 +96,34 @@ class Attempt:
                     raise LeaseLost from refusal
                 raise
 
-    def report(self, n: int, name: str, phase: str, *, detail: str = "", exit_code: int | None = None) -> None:
+    def report(self, n: int, name: str, phase: str, *, detail: str = "") -> None:
         self.step = n
-        step = {"n": n, "name": name, "phase": phase, "detail": messages.cut(detail), "exit_code": exit_code}
-        answer = self.ask(f"/runs/{self.run}/reports", {"step": step})
+        self._tell(self._step(n, name, phase, detail))
+
+    def _step(self, n: int, name: str, phase: str, detail: str) -> dict[str, Any]:
+        return {"n": n, "name": name, "phase": phase, "detail": self._sayable(detail), "exit_code": self.exit_code}
+
+    def _sayable(self, text: str, longest: int = messages.LONGEST) -> str:
+        """Without secrets, which would not be known any more once they are cut."""
+        return messages.cut(self.specification.masks.hide_text(text), longest)
+
+    def _tell(self, step: dict[str, Any]) -> None:
+        before = {"before": self._ended} if self._ended else {}
+        answer = self.ask(f"/runs/{self.run}/reports", {**before, "step": step})
+        self._ended = None
         if answer.get("cancel"):
             self.cancelled.set()
+
+    def _tell_end(self) -> None:
+        if ended := self._ended:
+            self._ended = None
+            self._tell(ended)
 
     def seal(self) -> None:
         """The point of no return: after it nobody can cancel, and whoever goes on goes forward."""
         # Whoever goes on repeats no step: what the steps wrote is kept now, or lost with this process.
         self.log.flush(self.session, within=5)
+        self._tell_end()
         self.ask(f"/runs/{self.run}/seal", {})
         self.sealed = True
 
@@ -112,13 +132,21 @@ class Attempt:
 
     def conclude(self, outcome: str, reason: str = "", last_lines: list[str] | None = None) -> None:
         self.log.flush(self.session, within=10)
-        lines = [messages.cut(line) for line in last_lines or []]
-        body = {"outcome": outcome, "reason": messages.cut(reason, 2 * messages.LONGEST), "last_lines": lines}
+        self._tell_end()
+        lines = [self._sayable(line) for line in last_lines or []]
+        body = {"outcome": outcome, "reason": self._sayable(reason, 2 * messages.LONGEST), "last_lines": lines}
         self.ask(f"/runs/{self.run}/conclusion", body)
 
-    def doing(self, n: int, name: str, work: Callable[[], str | None]) -> None:
-        """One step of the run page: running, then how it ended. What `work` answers is shown beside it."""
-        self.report(n, name, "running")
+    def doing(self, n: int, name: str, work: Callable[[], str | None], *, brief: bool = False) -> None:
+        """One step of the run page: running, then how it ended. What `work` answers is shown beside it.
+
+        Its good end is told with the beginning of the next, and of one that is `brief` nothing else is: every word
+        that must be heard before work goes on stands between a promotion and what it brings.
+        """
+        self.step = n
+        self.exit_code = None
+        if not brief:
+            self.report(n, name, "running")
         self.note(f"Step {n}: {name}")
         try:
             detail = work()
@@ -128,4 +156,6 @@ class Attempt:
             raise
         if detail:
             self.note(detail)
-        self.report(n, name, "succeeded", detail=detail or "")
+        self._tell_end()
+        self._ended = self._step(n, name, "succeeded", detail or "")
+        self.exit_code = None

@@ -6,11 +6,15 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from supervisor import loggers
 from supervisor.process import Subprocess
+from supervisor.rpcinterface import SupervisorNamespaceRPCInterface
+from supervisor.xmlrpc import Faults, RPCError
 
 from towpath.worker import processes
 
@@ -40,6 +44,7 @@ class Attendant:
         self.supervisord = supervisord
         self.exits: dict[str, list[tuple[float, int]]] = {}
         self.exit_counts: dict[str, int] = {}
+        self.main = SupervisorNamespaceRPCInterface(supervisord)
         self.wrapper = find_wrapper()
         self._note_exits(supervisord)
         # What a former supervisor left when it was killed would run twice: everything is about to be started anew.
@@ -67,6 +72,19 @@ class Attendant:
                 **(machine.measure(process.pid) if process.pid else processes.NOTHING),
             }
         return json.dumps({"at": time.time(), "programs": programs})
+
+    def take_in(self, name: str, start: bool) -> bool:
+        """Add a program that has been written down, and start it; one that is there or runs already stays as it is.
+
+        By one call, because each is a connection, and all of them stand before every step.
+        """
+        self.main.reloadConfig()
+        with harmless(Faults.ALREADY_ADDED):
+            self.main.addProcessGroup(name)
+        if start:
+            with harmless(Faults.ALREADY_STARTED):
+                self.main.startProcess(f"{name}:{name}", False)
+        return True
 
     def kill_marked(self, run: str, first: int, below: int) -> int:
         """Kill every process that these attempts of the run left behind; answers how many."""
@@ -121,6 +139,15 @@ class Attendant:
             return pid, status
 
         options.waitpid = waitpid
+
+
+@contextmanager
+def harmless(code: int) -> Iterator[None]:
+    try:
+        yield
+    except RPCError as error:
+        if error.code != code:
+            raise
 
 
 def send(call: Any, pid: int) -> None:

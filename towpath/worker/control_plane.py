@@ -52,10 +52,14 @@ class ControlPlane:
         self.credential = ""
         self._threads = threading.local()
 
-    def call(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> dict[str, Any]:
+    def call(
+        self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10, traceparent: str = ""
+    ) -> dict[str, Any]:
         """POST to `/api/v1<path>`. Asking twice is harmless, so a dropped connection is tried again once."""
         payload = messages.encoded(body or {})
         headers = {**self._headers(), "Content-Type": "application/json"}
+        if traceparent:
+            headers["traceparent"] = traceparent
         response, content = self._ask("POST", f"/api/v1{path}", payload, headers, timeout)
         return read_answer(response, content)
 

@@ -59,20 +59,21 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
     def be_healthy() -> str:
         for _ in range(OTHER_PORTS):
             try:
-                return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
+                return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait, masks=specification.masks)
             except coming_up.PortTaken as taken:
                 attempt.note(f"{taken}: starting again on another")
                 starting.end(worksite, supervisor, made[0])
                 made.clear()
                 attempt.note(start())
-        return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait)
+        return coming_up.until_healthy(supervisor, made[0], wait=attempt.wait, masks=specification.masks)
 
     try:
         if reuse:
-            pages.do("Reuse", lambda: "Its directory is still here: no step again")
+            pages.do("Reuse", lambda: "Its directory is still here: no step again", brief=True)
             pages.skip_steps("The directory of an earlier deployment is used")
         else:
-            pages.do("Fetch", lambda: releases.fetch(worksite, supervisor, attempt, release))
+            nothing = specification.artifact is None
+            pages.do("Fetch", lambda: releases.fetch(worksite, supervisor, attempt, release), brief=nothing)
             for step in specification.steps:
                 pages.do(step.name, partial(releases.run_step, supervisor, attempt, release, step))
             if not supervisor.wrapper:
@@ -114,7 +115,8 @@ def finish(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages: 
     specification = attempt.specification
     others = draining.others(worksite, specification.app)
     names = ", ".join(sorted({f"deployment {instance.number}" for instance in others}))
-    pages.do("Drain", lambda: f"{names} finishes its open requests, then stops" if others else "Nothing to drain")
+    told = f"{names} finishes its open requests, then stops" if others else "Nothing to drain"
+    pages.do("Drain", lambda: told, brief=True)
     attempt.conclude("succeeded")
     draining.drain(worksite, supervisor, specification.app, keep=specification.keep)
 
@@ -155,7 +157,7 @@ def comes_up(supervisor: Supervisor, attempt: Attempt, instance: Instance) -> bo
         if service.name in instance.services and supervisor.state(instance.program(service.name)) is None:
             starting.ensure_program(supervisor, instance, attempt.specification, service)
     try:
-        coming_up.until_healthy(supervisor, instance, wait=attempt.wait)
+        coming_up.until_healthy(supervisor, instance, wait=attempt.wait, masks=attempt.specification.masks)
     except Failed as failure:
         attempt.note(f"What an earlier attempt started does not come up: {failure}")
         return False

@@ -1,6 +1,10 @@
-"""`towpath exec --instance DIR`: become the one program that DIR describes, with its environment and nothing else."""
+"""`towpath exec --instance DIR`: become the one program that DIR describes, with its environment and nothing else.
 
-import json
+It stands before every step and service. So it is also a script for an interpreter that has loaded nothing yet
+(`python -I -S`), and a step's or service's file, `start`, is fields between NULs: what a kernel takes has none in it,
+and to import what reads JSON takes as long as all the rest. Duties of our own are described in `spec.json`.
+"""
+
 import os
 import sys
 from importlib import import_module
@@ -15,29 +19,20 @@ FIRST_PROCESS = (
     '/bin/sh -c "$1" & child=$!; trap : TERM INT HUP; '
     'while :; do wait "$child"; code=$?; kill -0 "$child" 2>/dev/null || exit "$code"; done'
 )
-# By name: this runs before every step and service, and to import what unpacks archives takes longer than all the rest.
-PLAIN_DUTIES = {
-    "unpack": ("towpath.worker.unpacking", "unpack_from_spec"),
-    "delete": ("towpath.worker.housekeeping", "delete_from_spec"),
-    "measure": ("towpath.worker.housekeeping", "measure_from_spec"),
-}
 
 
 def main(arguments: list[str]) -> None:
     if len(arguments) != 2 or arguments[0] != "--instance":
-        sys.exit("towpath exec --instance DIRECTORY: starts the program that the directory's spec.json describes")
-    with open(os.path.join(arguments[1], "spec.json"), encoding="utf-8") as file:
-        spec = json.load(file)
+        sys.exit("towpath exec --instance DIRECTORY: starts the program that the directory describes")
     os.umask(0o022)
-    if "create" in spec:
-        create(spec["create"])
-    if spec["kind"] == "create":
-        return
-    if spec["kind"] in PLAIN_DUTIES:
-        os.environ.clear()
-        module, duty = PLAIN_DUTIES[spec["kind"]]
-        sys.exit(getattr(import_module(module), duty)(spec))
-    become(spec)
+    try:
+        with open(os.path.join(arguments[1], "start"), "rb") as file:
+            start = file.read()
+    except FileNotFoundError:
+        sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+        sys.exit(import_module("towpath.worker.duties").do(os.path.join(arguments[1], "spec.json")))
+    else:
+        become(unpacked(start))
 
 
 def create(place: str) -> None:
@@ -52,12 +47,38 @@ def create(place: str) -> None:
 
 def become(spec: "dict[str, Any]") -> None:
     """Never returns: this process is replaced, with an environment that was made from nothing."""
-    environment = {str(name): str(value) for name, value in spec["env"].items()}
+    if spec["create"]:
+        create(spec["create"])
     try:
         os.chdir(spec["directory"])
     except OSError as error:
         sys.exit(f"The release's directory cannot be entered: {error.strerror}")
-    wrapper = [str(word) for word in spec.get("wrapper", [])]
-    shell = ["/bin/sh", "-c", spec["run"]]
+    wrapper, shell = spec["wrapper"], ["/bin/sh", "-c", spec["run"]]
     command = [*wrapper, "/bin/sh", "-c", FIRST_PROCESS, "towpath", spec["run"]] if wrapper else shell
-    os.execvpe(command[0], command, environment)
+    os.execvpe(command[0], command, spec["env"])
+
+
+def packed(spec: "dict[str, Any]") -> bytes:
+    """`{directory, run, env, wrapper, create}`, the last two optional, as `start` holds it; ValueError for what no
+    program can be started with.
+    """
+    wrapper = spec.get("wrapper", [])
+    if any(not name or "=" in name for name in spec["env"]):
+        raise ValueError("a variable needs a name, and one without =")
+    pairs = [f"{name}={value}" for name, value in spec["env"].items()]
+    fields = [spec.get("create", ""), spec["directory"], spec["run"], str(len(wrapper)), *wrapper, *pairs]
+    if any("\0" in field for field in fields):
+        raise ValueError("a command or variable holds a NUL")
+    return "\0".join(fields).encode("utf-8", "surrogateescape")
+
+
+def unpacked(start: bytes) -> "dict[str, Any]":
+    """The inverse of `packed`; ValueError for what is not whole."""
+    place, directory, run, words, *rest = start.decode("utf-8", "surrogateescape").split("\0")
+    wrapper, pairs = rest[: int(words)], rest[int(words) :]
+    env = dict(pair.split("=", 1) for pair in pairs)
+    return {"create": place, "directory": directory, "run": run, "wrapper": wrapper, "env": env}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from towpath.worker import programs
+from towpath.worker.supervisors import bounded
 
 CRASH_LOOP_EXITS, CRASH_LOOP_SECONDS = 3, 300.0
 UNHEALTHY_AFTER = 60.0
@@ -33,15 +34,15 @@ class Watched:
     def use(self, look: dict[str, Any]) -> None:
         moment = time.monotonic()
         if look["pid"] == self.pid and moment > self.cpu_at:
-            self.cpu = max(0.0, (look["cpu_seconds"] - self.cpu_seconds) / (moment - self.cpu_at))
+            self.cpu = bounded((look["cpu_seconds"] - self.cpu_seconds) / (moment - self.cpu_at))
         self.pid, self.cpu_seconds, self.cpu_at = look["pid"], look["cpu_seconds"], moment
 
     def exits(self, look: dict[str, Any]) -> int:
         """How often it ended by itself, counted on over a restart of its supervisor."""
         if look["exit_count"] < self.exits_seen:
-            self.exits_before += self.exits_seen
+            self.exits_before = bounded(self.exits_before + self.exits_seen)
         self.exits_seen = look["exit_count"]
-        return self.exits_before + self.exits_seen
+        return bounded(self.exits_before + self.exits_seen)
 
 
 def judge(watched: Watched, look: dict[str, Any] | None, within: float, *, wall: float, clock: float) -> str:

@@ -7,33 +7,43 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from towpath.worker.layout import ProjectLayout
+from towpath.worker.masks import NOTHING, Masks
 
 LONGEST = 16_000
 BLOCK = 1 << 16
 
 
-def readable(line: bytes) -> str:
-    """Any bytes as text: replacement characters for what is no UTF-8, no NUL (PostgreSQL has none)."""
-    text = line.decode("utf-8", "replace").replace("\0", "").rstrip("\r\n")
+def readable(line: bytes, masks: Masks = NOTHING, *, hidden: int = 0) -> str:
+    """Any bytes as text: replacement characters for what is no UTF-8, no NUL (PostgreSQL has none), no secret.
+
+    Whatever is cut here is cut behind the masks: half a secret is not known by them.
+    """
+    text = masks.hide(line.replace(b"\0", b""), hidden=hidden).decode("utf-8", "replace").rstrip("\r\n")
     return text if len(text) <= LONGEST else text[:LONGEST] + " … (line cut)"
 
 
 @dataclass
 class Follower:
-    """One growing file, read on from where it was left, through one rotation to `<name>.1`."""
+    """One growing file, read on from where it was left, through one rotation to `<name>.1`.
+
+    With `masks` no line is shown of which the beginning is missing: a secret may lie across the gap.
+    """
 
     path: Path
     uid: int
     inode: int = 0
     position: int = 0
     partial: bytes = b""
+    masks: Masks = NOTHING
+    torn: bool = False  # what is read next is the rest of a line
+    hidden: int = 0  # bytes, of what is read next, that belong to a secret whose beginning was shown as hidden
 
     def read(self, limit: int = 2000, *, at_end: bool = False) -> list[str]:
         """At most `limit` new whole lines; with `at_end` also a last one that has no line end."""
         found: list[str] = []
         descriptor = self._open(self.path)
         if descriptor is not None and self.inode and os.fstat(descriptor).st_ino != self.inode:
-            rotated = self._open(self.path.with_name(self.path.name + ".1"))
+            rotated = self._open(self._rotated)
             same = False
             if rotated is not None:
                 if same := os.fstat(rotated).st_ino == self.inode:
@@ -44,16 +54,20 @@ class Follower:
                     return found
             if rotated is None or not same:
                 found.append("[lines are missing here: they were written faster than they could be read]")
+                self._tear()
             self.inode, self.position = 0, 0
+        elif descriptor is not None and not self.inode and os.path.lexists(self._rotated):
+            self._tear()
         if descriptor is not None:
             status = os.fstat(descriptor)
             if status.st_size < self.position:
                 self.position = 0
+                self._tear()
             self.inode = status.st_ino
             found.extend(self._lines(descriptor, limit - len(found)))
             os.close(descriptor)
         if at_end and self.partial:
-            found.append(readable(self.partial))
+            found.extend(self._shown([self.partial]))
             self.partial = b""
         return found
 
@@ -78,8 +92,9 @@ class Follower:
             whole, rest = pieces[:limit], b"\n".join(pieces[limit:])
             if len(pieces) <= limit:
                 whole, rest = pieces[:-1], pieces[-1]
-            if len(rest) > LONGEST * 4 and len(pieces) <= limit:
-                whole, rest = [*whole, rest], b""
+            cut, hidden = b"", 0
+            if len(rest) > LONGEST * 4 + self.masks.longest and len(pieces) <= limit:
+                cut, rest, hidden = self._cut(rest)
             # What was not taken is read again; only a line that has no end yet is kept.
             if len(pieces) > limit:
                 self.position += len(block) - len(rest)
@@ -87,8 +102,41 @@ class Follower:
             else:
                 self.position += len(block)
                 self.partial = rest
-            limit -= len(whole)
-            yield from (readable(line) for line in whole)
+            limit -= len(whole) + bool(cut)
+            yield from self._shown(whole)
+            if cut:
+                yield from self._shown([cut], whole=False)
+                self.hidden = hidden
+
+    def _cut(self, line: bytes) -> tuple[bytes, bytes, int]:
+        """A line too long to wait for its end: what can be shown of it, the rest, and how much of that is hidden.
+
+        As much is kept as the longest secret takes, so that each is seen whole by one of the two.
+        """
+        at = len(line) - self.masks.longest
+        for begin, end in self.masks.spans(line, hidden=self.hidden):
+            if 0 < begin < at < end:
+                return line[:begin], line[begin:], 0
+            if begin < at < end:
+                # Secrets one after the other, without a place to cut between them: all of this is hidden.
+                self.hidden = at
+                return line[:at], line[at:], end - at
+        return line[:at], line[at:], 0
+
+    def _shown(self, lines: list[bytes], *, whole: bool = True) -> Iterator[str]:
+        for line in lines:
+            hidden, self.hidden = self.hidden, 0
+            torn, self.torn = self.torn, self.torn and not whole
+            if not torn:
+                yield readable(line, self.masks, hidden=hidden)
+
+    def _tear(self) -> None:
+        if self.masks:
+            self.torn, self.partial, self.hidden = True, b"", 0
+
+    @property
+    def _rotated(self) -> Path:
+        return self.path.with_name(self.path.name + ".1")
 
     def _open(self, path: Path) -> int | None:
         """The project owns the directory: what it put there instead of its own plain file is not read."""
@@ -103,6 +151,6 @@ class Follower:
         return descriptor
 
 
-def output_of(layout: ProjectLayout, program: str) -> dict[str, Follower]:
+def output_of(layout: ProjectLayout, program: str, masks: Masks = NOTHING) -> dict[str, Follower]:
     """A program's two outputs, from their beginning."""
-    return {stream: Follower(layout.logs / f"{program}.{stream}", layout.uid) for stream in ("out", "err")}
+    return {stream: Follower(layout.logs / f"{program}.{stream}", layout.uid, masks=masks) for stream in ("out", "err")}

@@ -1,11 +1,13 @@
 """Carry out one claimed run, whatever it is, and say how it ended."""
 
 import traceback
+from contextlib import nullcontext
 
 from towpath.worker.attempts import Attempt, Cancelled, Errored, Failed, LeaseLost
 from towpath.worker.control_plane import Refused
 from towpath.worker.deploying import deploy
 from towpath.worker.endpoints import Endpoints
+from towpath.worker.errands import run_errand
 from towpath.worker.journal import say
 from towpath.worker.removing import remove
 from towpath.worker.restarting import restart
@@ -15,8 +17,11 @@ from towpath.worker.worksite import Worksite
 
 def perform(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> None:
     """Never raises. A lost attempt ends without a word: somebody else speaks for the run now."""
+    specification = attempt.specification
+    # An errand is about no app, and waits for none.
+    errand = specification.action == "errand"
     try:
-        with worksite.turn(attempt.specification.app, wait=attempt.check):
+        with nullcontext() if errand else worksite.turn(specification.app, wait=attempt.check):
             outcome, reason, last_lines = carry_out(worksite, endpoints, attempt)
             if outcome != "succeeded":
                 attempt.sealed = True  # a conclusion is not interrupted by a wish to cancel
@@ -43,6 +48,8 @@ def carry_out(worksite: Worksite, endpoints: Endpoints, attempt: Attempt) -> tup
                 remove(worksite, endpoints, attempt)
             case "restart":
                 restart(worksite, attempt)
+            case "errand":
+                run_errand(worksite, attempt)
             case other:
                 return "errored", f"This worker does not know how to {other}; it may be too old", []
     except Failed as failure:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from towpath.worker import execution
+from towpath.worker.duties import DUTIES
+from towpath.worker.execution import packed, unpacked
 from towpath.worker.layout import ProjectLayout, safe_name, sync_directory
 from towpath.worker.preparing import program_line
 from towpath.worker.supervisors import Supervisor
@@ -18,6 +21,8 @@ from towpath.worker.supervisors import Supervisor
 NONCE = os.urandom(3).hex()
 STOPPED, STARTING, RUNNING, BACKOFF, STOPPING, EXITED, FATAL = 0, 10, 20, 30, 40, 100, 200
 ENDED = {STOPPED, EXITED, FATAL}
+# `towpath exec`, by an interpreter that loads nothing besides: it stands before every step and service.
+EXEC = [sys.executable, "-I", "-S", execution.__file__]
 
 # By its last line a whole file is known from half of one.
 PROGRAM = """[program:{name}]
@@ -61,12 +66,15 @@ def write(supervisor: Supervisor, program: Program) -> Path:
         # Its group is the project's, and so is that of what is made in it, by the bit it inherits from its parent.
         # It must not be set again: the kernel takes it from whoever is not in that group.
         fresh.mkdir(mode=0o750)
-    texts = {"spec.json": json.dumps(program.spec), "program.conf": configuration(program)}
-    for name, text in texts.items():
-        descriptor = os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o640)
-            file.write(text)
+    is_duty = program.spec.get("kind") in DUTIES
+    described = {"spec.json": json.dumps(program.spec).encode()} if is_duty else {"start": packed(program.spec)}
+    # Where the project has no user of its own, nobody else of the group reads what it is started with.
+    mode = 0o600 if supervisor.layout.uid == os.getuid() else 0o640
+    for name, content in {**described, "program.conf": configuration(program).encode()}.items():
+        descriptor = os.open(fresh / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
     sync_directory(fresh)
@@ -82,9 +90,10 @@ def drop_halves(layout: ProjectLayout) -> None:
     For the start of the only worker, while nothing else writes here. What is desired is written anew.
     """
     for directory in layout.specs.iterdir():
+        # It is written last, and only once the rest is on disk.
         try:
-            json.loads((directory / "spec.json").read_text(encoding="utf-8"))
-            whole = (directory / "program.conf").read_text(encoding="utf-8").endswith(PROGRAM[-30:])
+            text = (directory / "program.conf").read_text(encoding="utf-8")
+            whole = text.endswith(PROGRAM[-30:]) and not directory.name.startswith(".")
         except (OSError, ValueError):
             whole = False
         if not whole:
@@ -92,7 +101,7 @@ def drop_halves(layout: ProjectLayout) -> None:
 
 
 def configuration(program: Program) -> str:
-    command = [sys.executable, "-P", "-m", "towpath", "exec", "--instance", f"../specs/{program.name}"]
+    command = [*EXEC, "--instance", f"../specs/{program.name}"]
     setpriv = shutil.which("setpriv")
     if setpriv and program.tied:
         command = [setpriv, "--pdeathsig", "KILL", *command]
@@ -107,6 +116,15 @@ def configuration(program: Program) -> str:
     )
 
 
+def begins_here(supervisor: Supervisor, name: str) -> bool:
+    """Whether a program is started by what this worker runs on: an update may have put that elsewhere."""
+    try:
+        text = (supervisor.layout.specs / safe_name(name) / "program.conf").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return False
+    return program_line(EXEC) in text
+
+
 def helper(kind: str, what: str) -> str:
     """The name of a short job that belongs to no run."""
     return f"{kind}.{what}.{os.urandom(2).hex()}.{NONCE}"
@@ -114,7 +132,7 @@ def helper(kind: str, what: str) -> str:
 
 def add(supervisor: Supervisor, program: Program) -> None:
     write(supervisor, program)
-    supervisor.add(program.name)
+    supervisor.add(program.name, start=not program.kept)
 
 
 def remove(supervisor: Supervisor, name: str, *, within: float, now: bool = False) -> bool:
@@ -162,7 +180,6 @@ def run_job(
     finished = False
     try:
         add(supervisor, program)
-        supervisor.start(program.name)
         pause = 0.03
         while True:
             state = supervisor.state(program.name)
@@ -182,9 +199,8 @@ def run_job(
 
 
 def read_spec(supervisor: Supervisor, name: str) -> dict[str, Any] | None:
-    """The specification that a program was written with."""
+    """What a step or service was written with (see `execution.unpacked`)."""
     try:
-        value = json.loads((supervisor.layout.specs / safe_name(name) / "spec.json").read_text(encoding="utf-8"))
+        return unpacked((supervisor.layout.specs / safe_name(name) / "start").read_bytes())
     except (OSError, ValueError):
         return None
-    return value if isinstance(value, dict) else None

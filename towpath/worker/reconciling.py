@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from towpath.worker import draining, programs, releases, starting
+from towpath.worker import draining, errands, programs, releases, starting
 from towpath.worker.attempts import Failed
 from towpath.worker.coming_up import until_healthy
 from towpath.worker.endpoints import Endpoints
@@ -33,6 +33,7 @@ class Reconciler:
         self.missing: list[str] = []
         self.silent: set[str] = set()  # projects whose supervisors have not answered in this round
         self.passed_over = False  # an app was left alone because its run has just ended
+        self.told: set[tuple[str, str]] = set()  # deployments that cannot be started, and why
 
     def loop(self) -> None:
         """Until the control plane has answered, what was live stays: a supervisor brings its services back itself."""
@@ -94,12 +95,16 @@ class Reconciler:
         if supervisor is None:
             return
         programs_there = {*supervisor.look(), *supervisor.written()}
+        places_there = errands.directories(supervisor.layout)
         # Asked for after the look: what was seen and is not in hand now has no owner.
-        in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in self.holding.in_hand())
+        held = self.holding.in_hand()
+        in_hand = tuple(f"run.{run}-{attempt}." for run, attempt in held)
         for name in programs_there:
             is_job = name.startswith(("run.", "probe.", "delete.", "measure."))
             if is_job and not name.startswith(in_hand) and not name.endswith(f".{programs.NONCE}"):
                 programs.remove(supervisor, name, within=5, now=True)
+        abandoned = places_there - {errands.directory(run, attempt) for run, attempt in held}
+        releases.delete(self.worksite, supervisor, "errands", sorted(abandoned))
 
     def _apart(self, app: str, project: str, care: Callable[[], None]) -> None:
         """One app's trouble, whatever it is, does not end the care for the others.
@@ -160,6 +165,12 @@ class Reconciler:
         current = self.worksite.routes.current(live.app)
         if current is not None and current.number > max(live.number, above):
             return  # switched and not yet concluded: its run will be taken up again and told
+        if live.unresolvable:
+            # What runs keeps what it was given; nothing is begun with a value that must not be used any more.
+            if (live.deployment, live.unresolvable) not in self.told:
+                self.told.add((live.deployment, live.unresolvable))
+                say(f"{live.app_name}: nothing of it is started: {live.unresolvable}")
+            return
         supervisor = self.worksite.supervisor(live.project, within=ANSWERS_WITHIN)
         if current is not None and current.deployment == live.deployment and not port_taken(supervisor, current):
             self._keep_running(supervisor, current, live)
@@ -174,7 +185,7 @@ class Reconciler:
         attempt = self.worksite.routes.next_attempt(live.app, live.number)
         instance = starting.begin(self.worksite, supervisor, live, release=release, attempt=attempt)
         try:
-            until_healthy(supervisor, instance, wait=self._wait)
+            until_healthy(supervisor, instance, wait=self._wait, masks=live.masks)
         except Failed as failure:
             say(f"{live.app_name}: {failure}")
             if current is not None:
@@ -195,11 +206,17 @@ class Reconciler:
     def _keep_running(self, supervisor: Supervisor, current: Instance, live: Specification) -> None:
         """The right one is current: bring back what of it does not run and nobody has stopped."""
         self.endpoints.make(live)
+        self.worksite.routes.keep_masks(current, live.masks)
         for service in live.services:
             if service.name not in current.services:
                 continue
             name = current.program(service.name)
             state = supervisor.state(name)
+            rests = state is not None and state["state"] in {*programs.ENDED, programs.BACKOFF}
+            if rests and not programs.begins_here(supervisor, name):
+                # The supervisor keeps to what it has read: it has to forget the program before it reads of it again.
+                programs.remove(supervisor, name, within=5)
+                state = None
             if state is None or programs.read_spec(supervisor, name) is None:
                 starting.ensure_program(supervisor, current, live, service)
                 supervisor.start(name)

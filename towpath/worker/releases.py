@@ -50,7 +50,7 @@ def fetch(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, release:
         if not specification.steps:
             plain(supervisor, attempt, "create", {"create": str(place)})
         return "No artifact"
-    job = Program(job_name(attempt, "unpack"), {})
+    job = Program(job_name(attempt, "unpack"), {"kind": "unpack"})
     # The archive lies beside the job's specification: the project may read it there and nowhere else.
     archive = programs.write(supervisor, job) / "archive"
     pause = 0.5
@@ -97,6 +97,7 @@ def run_step(supervisor: Supervisor, attempt: Attempt, release: str, step: Step)
     done, last = watched(supervisor, attempt, program, timeout=step.timeout)
     if done.timed_out:
         raise Failed(f"{step.name} took longer than {step.timeout:g} s", last)
+    attempt.exit_code = done.exit_code
     if done.exit_code != 0:
         raise Failed(f"{step.name} ended with exit code {done.exit_code}", last)
 
@@ -173,7 +174,7 @@ def watched(
 ) -> tuple[Finished, list[str]]:
     """Run a job with its output going to the run's log as it appears; answers its end and its last lines."""
     last: list[str] = []
-    follow = output_of(supervisor.layout, program.name)
+    follow = output_of(supervisor.layout, program.name, attempt.specification.masks)
 
     def take(at_end: bool = False) -> None:
         if attempt.log.is_full:

@@ -23,9 +23,10 @@ def restart(worksite: Worksite, attempt: Attempt) -> None:
     if current is None or name not in current.services:
         raise Failed(f"No service called {name} is live here")
     pages = Pages(attempt)
+    worksite.routes.keep_masks(current, specification.masks)
     attempt.seal()
     pages.do("Restart", lambda: again(supervisor, attempt, current, name))
-    pages.do("Health check", lambda: until_healthy(supervisor, only(current, name), wait=attempt.wait))
+    pages.do("Health check", lambda: come_up(supervisor, attempt, current, name))
     attempt.conclude("succeeded")
 
 
@@ -47,6 +48,11 @@ def again(supervisor: Supervisor, attempt: Attempt, current: Instance, name: str
     supervisor.call("towpath.pardon", program)
     supervisor.start(program)
     return "Stopped and started"
+
+
+def come_up(supervisor: Supervisor, attempt: Attempt, current: Instance, name: str) -> str:
+    masks = attempt.specification.masks
+    return until_healthy(supervisor, only(current, name), wait=attempt.wait, masks=masks)
 
 
 def only(instance: Instance, name: str) -> Instance:

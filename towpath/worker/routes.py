@@ -11,7 +11,9 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from towpath.worker import masks as hiding
 from towpath.worker.layout import Layout, read_json, sync_directory, write_atomically
+from towpath.worker.masks import NOTHING, Masks
 
 INSTANCE = re.compile(r"(\d+)-(\d+)")
 
@@ -56,6 +58,7 @@ def read_instance(value: dict[str, Any]) -> Instance:
 class Routes:
     def __init__(self, layout: Layout) -> None:
         self.root = layout.routes
+        self._masks: dict[Path, tuple[int, Masks]] = {}
 
     def apps(self) -> list[str]:
         return sorted(path.name for path in self.root.iterdir() if path.is_dir())
@@ -89,6 +92,29 @@ class Routes:
 
     def forget(self, instance: Instance) -> None:
         shutil.rmtree(self._instances(instance.app) / instance.name, ignore_errors=True)
+
+    def keep_masks(self, instance: Instance, masks: Masks) -> None:
+        """What its services must not be heard to say, also after a restart of the worker; goes with the instance."""
+        # What runs was given what was known before, too: a value that lies in a store may be another one by now.
+        known = self.masks(instance).values
+        every = [*known, *(one for one in masks.values if one not in known)]
+        if every and len(every) > len(known):
+            text = json.dumps({"masks": every}) + "\n"
+            write_atomically(self._masks_file(instance), text, mode=0o600)
+
+    def masks(self, instance: Instance) -> Masks:
+        path = self._masks_file(instance)
+        try:
+            written = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            self._masks.pop(path, None)
+            return NOTHING
+        if path not in self._masks or self._masks[path][0] != written:
+            self._masks[path] = written, hiding.read(read_json(path).get("masks"))
+        return self._masks[path][1]
+
+    def _masks_file(self, instance: Instance) -> Path:
+        return self._instances(instance.app) / instance.name / "masks.json"
 
     def next_attempt(self, app: str, number: int) -> int:
         """For an instance that no run has numbered: higher than every one there was."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from towpath.worker import messages
 from towpath.worker.control_plane import NotWelcome, Refused, Unreachable
+from towpath.worker.masks import NOTHING, Masks
 from towpath.worker.session import Session
 
 CHUNK_LINES = 400
@@ -16,9 +17,13 @@ LONGEST = 20_000  # characters; the control plane cuts at fewer
 
 
 class RunLog:
-    def __init__(self, run: str, attempt: int) -> None:
+    """Output is masked where it is read, before anything of it is cut; notes are masked here."""
+
+    def __init__(self, run: str, attempt: int, *, masks: Masks = NOTHING, traceparent: str = "") -> None:
         self.run = run
         self.attempt = attempt
+        self.masks = masks
+        self.traceparent = traceparent
         self._lines: list[dict[str, Any]] = []
         self._sent = 0
         self._lock = threading.Lock()
@@ -30,7 +35,7 @@ class RunLog:
             "at": datetime.now(UTC).isoformat(),
             "step": step,
             "stream": stream,
-            "text": messages.cut(text, LONGEST),
+            "text": messages.cut(self.masks.hide_text(text) if stream == "note" else text, LONGEST),
         }
         with self._lock:
             if not self._closed:
@@ -50,7 +55,8 @@ class RunLog:
                 return False
             body = {"attempt": self.attempt, "offset": self._sent, "lines": chunk}
             try:
-                answer = session.call(f"/runs/{self.run}/log-chunks", body, timeout=10)
+                path = f"/runs/{self.run}/log-chunks"
+                answer = session.call(path, body, timeout=10, traceparent=self.traceparent)
             except (Unreachable, NotWelcome):
                 return False
             except Refused as refusal:

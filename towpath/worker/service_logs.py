@@ -40,7 +40,9 @@ class ServiceLogs:
                 key,
                 {"app_id": instance.app, "service": service, "deployment_id": instance.deployment, "lines": []},
             )
+            masks = self.worksite.routes.masks(instance)
             for stream, follower in self.followers[program].items():
+                follower.masks = masks
                 if len(waiting["lines"]) >= WAITING:
                     break
                 for text in follower.read(LINES_A_LOOK):

@@ -64,8 +64,10 @@ class Session:
         """Whether this directory's worker was ever let in."""
         return (self.layout.worker / "session.json").exists()
 
-    def call(self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10) -> dict[str, Any]:
-        return self.control_plane.call(path, body, timeout=timeout)
+    def call(
+        self, path: str, body: dict[str, Any] | None = None, *, timeout: float = 10, traceparent: str = ""
+    ) -> dict[str, Any]:
+        return self.control_plane.call(path, body, timeout=timeout, traceparent=traceparent)
 
     def disconnect(self, *, reason: str, exit_code: int = 0) -> None:
         """Say goodbye; nothing depends on it, the lease would end by itself."""

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from towpath.worker import masks
 from towpath.worker.layout import safe_name
+from towpath.worker.masks import NOTHING, Masks
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,9 @@ class Specification:
     reuse: str | None
     keep: list[str]
     service: str | None
+    masks: Masks = NOTHING  # what must not be seen in anything that is said about it
+    unresolvable: str = ""  # why it has no configuration to run with: a value that was pinned is revoked
+    traceparent: str = ""  # the trace of whoever asked for the run; what is said about it belongs there
 
     @property
     def once_begun(self) -> list[str]:
@@ -93,6 +98,9 @@ def read(value: dict[str, Any]) -> Specification:
         reuse=safe_name(str(value["reuse"])) if value.get("reuse") else None,
         keep=[str(deployment_id) for deployment_id in value.get("keep") or []],
         service=str(value["service"]) if value.get("service") else None,
+        masks=masks.read(value.get("masks")),
+        unresolvable=str(value.get("unresolvable") or ""),
+        traceparent=str(value.get("traceparent") or ""),
     )
 
 

@@ -45,7 +45,6 @@ def shell_program(
     tied: bool = True,
 ) -> Program:
     spec = {
-        "kind": "shell",
         "directory": str(supervisor.layout.releases / release / "work"),
         "run": run,
         "env": environment,
@@ -73,6 +72,7 @@ def begin(
         run=specification.env.get("TOWPATH_RUN", specification.run),
     )
     worksite.routes.record(instance)
+    worksite.routes.keep_masks(instance, specification.masks)
     worksite.ports.written_down(ports)
     for service in specification.services:
         ensure_program(supervisor, instance, specification, service)

@@ -8,7 +8,7 @@ from towpath.worker import programs
 from towpath.worker.lines import output_of
 from towpath.worker.programs import Program
 from towpath.worker.session import now
-from towpath.worker.supervisors import Supervisor, SupervisorAway
+from towpath.worker.supervisors import Supervisor, bounded, whole
 from towpath.worker.worksite import Worksite
 
 EVERY = 120.0
@@ -28,13 +28,13 @@ class Storage:
         if supervisors and not self.busy and now() - self.weighed_at > (SOON if changed else EVERY):
             self.busy, self.weighed_at = True, now()
             threading.Thread(target=self._weigh, args=(dict(supervisors),), name="storage", daemon=True).start()
-        return sum(self.weights.values())
+        return bounded(sum(self.weights.values()))
 
     def _weigh(self, supervisors: dict[str, Supervisor]) -> None:
         try:
             for project, supervisor in supervisors.items():
-                # One project's trouble leaves the others their turn.
-                with suppress(SupervisorAway, OSError, ValueError, KeyError, TypeError):
+                # One project's trouble leaves the others their turn, and the project can write into what is read here.
+                with suppress(Exception):
                     self.weights[project] = weigh(project, supervisor)
         finally:
             self.busy = False
@@ -46,4 +46,9 @@ def weigh(project: str, supervisor: Supervisor) -> int:
     output = output_of(supervisor.layout, program.name)["out"]
     found = [""]
     programs.run_job(supervisor, program, timeout=60, at_end=lambda: found.extend(output.read()))
-    return int(json.loads(found[-1])["bytes"])
+    return read(found[-1])
+
+
+def read(line: str) -> int:
+    """The bytes of a weighing's last line, which the project itself could have written."""
+    return bounded(whole(json.loads(line)["bytes"]))

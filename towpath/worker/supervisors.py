@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import struct
-import threading
 import time
 import xmlrpc.client
 from collections.abc import Callable
@@ -16,7 +15,8 @@ from towpath.worker.deadlines import Deadline
 from towpath.worker.layout import ProjectLayout
 
 T = TypeVar("T")
-ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, NO_FILE, STILL_RUNNING, ABNORMAL = 60, 70, 10, 90, 20, 91, 40
+N = TypeVar("N", int, float)
+ALREADY_STARTED, NOT_RUNNING, BAD_NAME, ALREADY_ADDED, STILL_RUNNING, UNKNOWN_METHOD = 60, 70, 10, 90, 91, 1
 ANSWER_LIMIT = 4 << 20
 MOST = 1e15  # seconds, bytes, anything
 LOOK_WITHIN = 5.0  # seconds
@@ -93,7 +93,6 @@ class Supervisor:
 
     def __init__(self, layout: ProjectLayout) -> None:
         self.layout = layout
-        self.configuring = threading.Lock()
         self._wrapper: list[str] | None = None
 
     def call(self, method: str, *arguments: Any, timeout: float = 30) -> Any:
@@ -178,11 +177,18 @@ class Supervisor:
             raise
         return self._believed(lambda: {field: whole(answer[field]) for field in ("state", "exitstatus")})
 
-    def add(self, name: str) -> None:
-        """Take in a program whose specification has been written; one with `autostart` starts."""
-        with self.configuring:
+    def add(self, name: str, *, start: bool) -> None:
+        """Take in a program whose specification has been written; one with `autostart` starts in any case."""
+        try:
+            self.call("towpath.take_in", name, start)
+        except SupervisorRefused as refusal:
+            if refusal.code != UNKNOWN_METHOD:
+                raise
+            # A joined worker's supervisors outlive it, and so also an update of it: this one began before that call.
             self.call("supervisor.reloadConfig")
             self.quietly("supervisor.addProcessGroup", name)
+            if start:
+                self.start(name)
 
     def start(self, name: str) -> None:
         self.quietly("supervisor.startProcess", f"{name}:{name}", False)
@@ -239,3 +245,8 @@ def number(value: Any) -> float:
 
 def whole(value: Any) -> int:
     return int(number(value))
+
+
+def bounded(counted: N) -> N:
+    """What was reckoned from several of those numbers, kept where a message still carries it."""
+    return type(counted)(max(0, min(counted, MOST - 1)))

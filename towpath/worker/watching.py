@@ -18,7 +18,7 @@ from towpath.worker.routes import Instance
 from towpath.worker.service_logs import ServiceLogs
 from towpath.worker.standing import Standing
 from towpath.worker.storage import Storage
-from towpath.worker.supervisors import MOST, Supervisor, SupervisorAway
+from towpath.worker.supervisors import Supervisor, SupervisorAway, bounded
 
 LOOK_EVERY = 2.0
 TELL_EVERY = 5.0
@@ -43,7 +43,8 @@ class Watcher:
         self.standing = standing
         self.reconciler = reconciler
         self.worksite = standing.worksite
-        self.watched: dict[str, Watched] = {}
+        # By project and program: a project names its programs as it likes, another's too.
+        self.watched: dict[tuple[str, str], Watched] = {}
         self.silent_since: dict[str, float] = {}
         self.silent_until: dict[str, float] = {}
         self.heard: dict[str, Heard] = {}
@@ -84,11 +85,11 @@ class Watcher:
             looks[project], supervisors[project] = heard.look, heard.supervisor
             self.in_use[project] = heard.in_use
             for name, look in looks[project].items():
-                watched = self.watched.setdefault(name, Watched())
+                watched = self.watched.setdefault((project, name), Watched())
                 watched.use(look)
                 cpu, memory = cpu + watched.cpu, memory + look["memory"]
-        known = {name for look in looks.values() for name in look}
-        self.watched = {name: watched for name, watched in self.watched.items() if name in known}
+        known = {(project, name) for project, look in looks.items() for name in look}
+        self.watched = {key: watched for key, watched in self.watched.items() if key in known}
         for app in self.worksite.routes.apps():
             for instance in self.worksite.routes.instances(app):
                 if supervisor := supervisors.get(instance.project):
@@ -98,8 +99,8 @@ class Watcher:
             for current in currents
         ]
         resources: dict[str, Any] = {
-            "cpu": round(cpu, 4),
-            "memory": min(memory, int(MOST)),
+            "cpu": round(bounded(cpu), 4),
+            "memory": bounded(memory),
             "storage": self.storage.bytes(supervisors),
         }
         if left := disk.room(self.worksite.layout.root):
@@ -148,7 +149,7 @@ class Watcher:
         self, supervisor: Supervisor | None, current: Instance, name: str, look: dict[str, Any] | None
     ) -> dict[str, Any]:
         kept = current.services[name]
-        watched = self.watched.setdefault(current.program(name), Watched())
+        watched = self.watched.setdefault((current.project, current.program(name)), Watched())
         if supervisor is not None and look is not None:
             self._probe(supervisor, current, name, watched, look)
         within = kept["health"]["within"] if kept["health"] else 30.0
@@ -160,15 +161,18 @@ class Watcher:
         if state != watched.state:
             watched.state, watched.since = state, datetime.now(UTC).isoformat()
         self._guard_address(current, name, kept["port"], look)
+        hide = self.worksite.routes.masks(current).hide_text
+        exit_words = health.describe_exit(look) if look and look["exits"] else None
+        trouble = watched.trouble if state in ("unhealthy", "crash-looping", "backoff") else None
         return {
             "name": name,
             "state": state,
             "pid": look["pid"] if look else None,
             "port": kept["port"],
             "restarts": watched.exits(look) if look else watched.exits_before,
-            "exit": health.describe_exit(look) if look and look["exits"] else None,
+            "exit": exit_words and hide(exit_words),
             "line": self.logs.last_line(current, name),
-            "trouble": watched.trouble if state in ("unhealthy", "crash-looping", "backoff") else None,
+            "trouble": trouble and hide(trouble),
             "since": watched.since,
             "cpu": round(watched.cpu, 4),
             "memory": look["memory"] if look else 0,
