@@ -4,10 +4,16 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 
+from projects import rights
 from projects.errors import UNSEEN, NotAllowed, NotFound
-from projects.models import AccessToken, Grant, Membership, Organization, Role, User
+from projects.models import AccessToken, Membership, Organization, Role, User
 from projects.reasons import NOTHING, Why
+from projects.rights import RANK as RANK
+from projects.rights import Right as Right
+from projects.rights import Those
 
 
 class Permission(StrEnum):
@@ -16,12 +22,15 @@ class Permission(StrEnum):
     DEPLOY = "deploy"  # plan, deploy, promote, roll back, remove, hold, cancel, retry, restart
     OPERATE = "operate"  # start, stop an environment; its worker command
     CREATE_EPHEMERAL = "create-ephemeral"
+    CONFIGURE = "configure"  # variables and secrets: set, delete, restore, revoke
+    REVEAL = "reveal"  # a secret's value
     BYPASS = "bypass"
     MANAGE_ENVIRONMENTS = "manage-environments"
     MANAGE_CHAINS = "manage-chains"
     MANAGE_PROJECTS = "manage-projects"  # projects and apps
     MANAGE_MEMBERS = "manage-members"
     MANAGE_TOKENS = "manage-tokens"
+    MANAGE_STORES = "manage-stores"  # secret stores, and secrets that lie there
     MANAGE_OWNERS = "manage-owners"
 
 
@@ -31,14 +40,17 @@ _OPERATOR = _VIEWER | {
     Permission.DEPLOY,
     Permission.OPERATE,
     Permission.CREATE_EPHEMERAL,
+    Permission.CONFIGURE,
 }
 _ADMIN = _OPERATOR | {
+    Permission.REVEAL,
     Permission.BYPASS,
     Permission.MANAGE_ENVIRONMENTS,
     Permission.MANAGE_CHAINS,
     Permission.MANAGE_PROJECTS,
     Permission.MANAGE_MEMBERS,
     Permission.MANAGE_TOKENS,
+    Permission.MANAGE_STORES,
 }
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset(_VIEWER),
@@ -46,19 +58,21 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(_ADMIN),
     Role.OWNER: frozenset(_ADMIN | {Permission.MANAGE_OWNERS}),
 }
-RANK = {Role.VIEWER: 1, Role.OPERATOR: 2, Role.ADMIN: 3, Role.OWNER: 4}
 WORDS = {
     Permission.VIEW: "see this",
     Permission.RELEASE: "cut releases",
     Permission.DEPLOY: "deploy here",
     Permission.OPERATE: "operate this environment",
     Permission.CREATE_EPHEMERAL: "create ephemeral environments",
+    Permission.CONFIGURE: "change variables and secrets here",
+    Permission.REVEAL: "reveal secrets here",
     Permission.BYPASS: "bypass a gate",
     Permission.MANAGE_ENVIRONMENTS: "manage environments",
     Permission.MANAGE_CHAINS: "change the promotion chain",
     Permission.MANAGE_PROJECTS: "manage projects and apps",
     Permission.MANAGE_MEMBERS: "manage members",
     Permission.MANAGE_TOKENS: "manage access tokens",
+    Permission.MANAGE_STORES: "manage secret stores",
     Permission.MANAGE_OWNERS: "manage owners",
 }
 
@@ -66,31 +80,6 @@ WORDS = {
 def who(label: str) -> str:
     """How sentences name an actor: `owner` for `user:owner`."""
     return label.partition(":")[2] or label
-
-
-@dataclass(frozen=True)
-class Right:
-    """One role over some projects and environments; `None` means all.
-
-    `named`: its environments were named by somebody who may act in protected ones, so it reaches those too.
-    """
-
-    role: Role
-    projects: frozenset[uuid.UUID] | None = None
-    environments: frozenset[uuid.UUID] | None = None
-    named: bool = False
-
-    def reaches(self, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> bool:
-        """A thing of no project (or environment) is within reach of every right as far as that goes."""
-        return (project_id is None or self.projects is None or project_id in self.projects) and (
-            environment_id is None or self.environments is None or environment_id in self.environments
-        )
-
-    def covers(self, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> bool:
-        """A question that names no project (or environment) is answered only by a right over all of them."""
-        return (self.projects is None or project_id in self.projects) and (
-            self.environments is None or environment_id in self.environments
-        )
 
 
 @dataclass(frozen=True)
@@ -127,9 +116,9 @@ class Actor:
         return max((right.role for right in self.rights), key=RANK.__getitem__, default=None)
 
     @property
-    def visible_projects(self) -> frozenset[uuid.UUID] | None:
-        """Ids of the projects the actor may see, `None` for all."""
-        return _union(right.projects for right in self.rights)
+    def visible_projects(self) -> Those:
+        """The projects the actor may see; `scopes.within` makes a condition of it."""
+        return _together(self.rights)
 
     @property
     def visible_environments(self) -> frozenset[uuid.UUID] | None:
@@ -138,14 +127,18 @@ class Actor:
 
     @property
     def sees_all(self) -> bool:
-        """Whether one right reaches all projects and all environments."""
-        return any(right.projects is None and right.environments is None for right in self.rights)
+        """Whether those rights that reach all environments reach all projects there, private ones too."""
+        return _together(right for right in self.rights if right.environments is None).everything
 
     def sees(self, *, project_id: uuid.UUID | None = None, environment_id: uuid.UUID | None = None) -> bool:
         """What belongs to a project and an environment is seen by one right over both, not by two over one each."""
         return project_id is environment_id is None or any(
             right.reaches(project_id, environment_id) for right in self.rights
         )
+
+
+def _together(rights: Iterable[Right]) -> Those:
+    return reduce(or_, (right.those for right in rights), Those(frozenset()))
 
 
 def _union(sets: Iterable[frozenset[uuid.UUID] | None]) -> frozenset[uuid.UUID] | None:
@@ -167,47 +160,12 @@ def of_user(user: User, organization: Organization) -> Actor:
     active = Membership.objects.filter(user=user, organization=organization, deactivated_at=None)
     if not user.is_active or not active.exists():
         raise NotFound("There is no such organization.")
-    return Actor(f"user:{user.username}", organization, rights_of(user, organization), user)
-
-
-def rights_of(user: User, organization: Organization) -> tuple[Right, ...]:
-    grants = Grant.objects.filter(
-        membership__user=user, membership__organization=organization, membership__deactivated_at=None
-    )
-    return tuple(right_of(grant.role, grant.project_id, grant.environment_id) for grant in grants)
-
-
-def right_of(role: str, project_id: uuid.UUID | None, environment_id: uuid.UUID | None) -> Right:
-    """The right that one grant gives."""
-    return Right(
-        Role(role),
-        None if project_id is None else frozenset({project_id}),
-        None if environment_id is None else frozenset({environment_id}),
-        named=environment_id is not None,
-    )
+    return Actor(f"user:{user.username}", organization, rights.of_member(user, organization), user)
 
 
 def of_token(token: AccessToken) -> Actor:
     """An access token: its own role and limits, never above its maker's present rights."""
-    projects = frozenset(token.project_ids) or None
-    environments = frozenset(token.environment_ids) or None
-    limited = tuple(
-        Right(
-            min(Role(token.role), right.role, key=RANK.__getitem__),
-            _intersection(projects, right.projects),
-            _intersection(environments, right.environments),
-            # A token's own limit names environments only as far as its maker may act in protected ones themselves.
-            named=right.named or (environments is not None and RANK[right.role] > RANK[Role.OPERATOR]),
-        )
-        for right in rights_of(token.owner, token.organization)
-    )
-    return Actor(f"token:{token.name}", token.organization, limited, token.owner, token)
-
-
-def _intersection(one: frozenset[uuid.UUID] | None, other: frozenset[uuid.UUID] | None) -> frozenset[uuid.UUID] | None:
-    if one is None:
-        return other
-    return one if other is None else one & other
+    return Actor(f"token:{token.name}", token.organization, rights.of_token(token), token.owner, token)
 
 
 def allows(
@@ -247,8 +205,9 @@ def require(
     if not actor.sees(project_id=project_id, environment_id=environment_id):
         raise NotFound(UNSEEN)
     if not allows(actor, permission, project_id=project_id, environment_id=environment_id, protected=protected):
-        where = " in a protected environment" if protected else ""
-        raise NotAllowed(f"Your role does not let you {WORDS[permission]}{where}; ask an admin for a grant.")
+        named = "the environment is protected, so ask an admin for a grant that names it"
+        remedy = named if protected and permission in _OPERATOR else "ask an admin for a grant"
+        raise NotAllowed(f"Your role does not let you {WORDS[permission]}; {remedy}.")
 
 
 def require_own(actor: Actor, *organization_ids: uuid.UUID) -> None:

@@ -2,6 +2,7 @@
 
 import bz2
 import hashlib
+import io
 import lzma
 import os
 import tarfile
@@ -32,27 +33,50 @@ _DECOMPRESS: tuple[Callable[[bytes], bytes], ...] = (
 
 
 class Archive:
-    """A file that no row tells of yet: it goes when it is closed or dropped, unless it was kept."""
+    """A file that no row tells of yet: it goes when it is closed or dropped, unless it was kept.
+
+    What the disk refuses is told by `check_whole`: forms are read before any view, where nobody could tell it.
+    """
 
     def __init__(self) -> None:
         self.path = home() / f".{uuid.uuid4()}.partial"
         self.size = 0
+        self._refused: OSError | None = None
         self._digest = hashlib.sha256()
-        self._file = self.path.open("xb")
+        self._file: BinaryIO = io.BytesIO()
         self._end = weakref.finalize(self, self.path.unlink, missing_ok=True)
+        with self._on_disk():
+            self._file = self.path.open("xb")
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """What is refused once frees what it has taken, and nothing more is written."""
+        try:
+            yield
+        except OSError as refusal:
+            self._refused = refusal
+            self.close()
 
     def write(self, chunk: bytes) -> None:
         """Add to it; what is beyond the limit is counted and not written."""
         self.size += len(chunk)
         if self.size <= settings.TOWPATH_ARTIFACT_BYTES:
             self._digest.update(chunk)
-            self._file.write(chunk)
+            if self._refused is None:
+                with self._on_disk():
+                    self._file.write(chunk)
 
     def finish(self) -> None:
         """It is whole. Much waits for the disk now; of little anybody may send many, so only what is kept does."""
-        self._file.close()
-        if self.size > settings.TOWPATH_BODY_BYTES:
-            _sync(self.path)
+        if self._refused is None:
+            with self._on_disk():
+                self._file.close()
+                if self.size > settings.TOWPATH_BODY_BYTES:
+                    _sync(self.path)
+
+    def open(self) -> BinaryIO:
+        """What there is of it, to be read."""
+        return self.path.open("rb") if self._refused is None else io.BytesIO()
 
     @property
     def sha256(self) -> str:
@@ -63,7 +87,10 @@ class Archive:
         """Whether it is a tar, however it is packed, or a zip."""
         return zipfile.is_zipfile(self.path) or _is_tar(self.path)
 
-    def check_size(self) -> None:
+    def check_whole(self) -> None:
+        """TooLarge, or what the disk has said, where not all of it is here."""
+        if self._refused is not None:
+            raise self._refused
         most: int = settings.TOWPATH_ARTIFACT_BYTES
         if self.size > most:
             raise TooLarge(f"The file is larger than the limit of {most // (1 << 20)} MB.")
@@ -79,7 +106,8 @@ class Archive:
                 raise
 
     def close(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # what a full disk has not taken goes with the rest
+            self._file.close()
         self._end()
 
 
@@ -93,7 +121,7 @@ class Upload(File):
     """An uploaded file, which lies where archives lie."""
 
     def __init__(self, archive: Archive, *args: Any) -> None:
-        super().__init__(archive.path.open("rb"), *args)
+        super().__init__(archive.open(), *args)
         self.archive = archive
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.db.models import QuerySet
 
-from projects import access, apps, archives, events
+from projects import access, archives, events, retired, scopes
 from projects.access import Actor, Permission
 from projects.archives import Archive, Upload
 from projects.errors import Conflict, Invalid, NotFound
@@ -39,8 +39,8 @@ def receive(*, by: Actor, app: App, stream: BinaryIO | Upload, filename: str, sh
 def _receive(*, by: Actor, app: App, archive: Archive, filename: str, declared: str) -> Artifact:
     access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
-    apps.check_open(app)
-    archive.check_size()
+    retired.check_app(app)
+    archive.check_whole()
     found, size = archive.sha256, archive.size
     if declared and not re.fullmatch(r"[0-9a-f]{64}", declared):
         raise Invalid.field("sha256", "must be 64 hexadecimal digits")
@@ -68,7 +68,7 @@ def ask_git(*, by: Actor, app: App, url: str, ref: str) -> Artifact:
     """Write down that a git source is to be fetched once; a control run fetches it."""
     access.require_own(by, app.organization_id)
     access.require(by, Permission.RELEASE, project_id=app.project_id)
-    apps.check_open(app)
+    retired.check_app(app)
     try:
         parts = urlsplit(url)
         named = parts.scheme == "https" and parts.hostname and (parts.port or 443)
@@ -103,7 +103,7 @@ def keep_fetched(artifact: Artifact, *, by: Actor, path: Path, filename: str, co
 
 @events.operation
 def _keep_fetched(artifact: Artifact, *, by: Actor, archive: Archive, filename: str, commit: str) -> Artifact:
-    archive.check_size()
+    archive.check_whole()
     archive.keep()
     found, size = archive.sha256, archive.size
     Artifact.objects.filter(pk=artifact.pk).update(
@@ -138,7 +138,7 @@ def fetch_again(artifact: Artifact, *, by: Actor) -> Artifact:
 
 def check_fetch(artifact: Artifact) -> None:
     """Raise Archived or NotFailed where a source is not to be fetched again."""
-    apps.check_open(artifact.app)
+    retired.check_app(artifact.app)
     if artifact.status != Artifact.Status.FAILED:
         raise NotFailed(f"The source is {artifact.get_status_display().lower()}; there is nothing to fetch again.")
 
@@ -153,8 +153,7 @@ def path(artifact: Artifact) -> Path:
 def visible(actor: Actor) -> QuerySet[Artifact]:
     """The artifacts of the apps an actor may see, oldest first."""
     found = Artifact.objects.filter(organization=actor.organization).select_related("app")
-    ids = actor.visible_projects
-    return (found if ids is None else found.filter(app__project__in=ids)).order_by("created_at", "id")
+    return found.filter(scopes.within(actor, project="app__project")).order_by("created_at", "id")
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> Artifact:

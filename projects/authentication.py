@@ -2,17 +2,17 @@
 
 import secrets
 import uuid
-from typing import cast
+from typing import Any, cast
 
 from django.contrib.auth import authenticate, login
 from django.contrib.auth.backends import ModelBackend
+from django.core.signing import BadSignature, TimestampSigner
 from django.db import connection
-from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 
-from projects import access, batches, correlation, limits, rows
+from projects import access, batches, correlation, limits, rights, rows
 from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
@@ -20,20 +20,41 @@ from projects.models import AccessToken, Organization, User, UserSession
 from projects.session_store import ADDRESS, AGENT, ORGANIZATION, SINCE, SessionStore
 
 # Failures in a window. Together name and address tell one guesser; each alone is bounded loosely, so that neither a
-# stranger can lock somebody out quickly nor one of many behind a proxy all the others.
+# stranger can lock somebody out quickly nor one of many behind a proxy all the others. A browser in which somebody has
+# signed in before is bounded by itself: whoever goes on guessing keeps its person out of others only. Those of one
+# person are bounded together, too: who has known the password may have gathered many.
 SIGN_INS, OF_ONE_NAME, OF_ONE_ADDRESS = 10, 50, 200
 BEARERS = 60
 WINDOW = 300
+DEVICE = 31_536_000
 _ACTOR = "_towpath_actor"
 # Written by hand, because every page begins with it: composing this join costs six times as much as running it.
-_MEMBERSHIPS = """
-SELECT o.id, o.name, o.event_epoch, o.created_at, g.role, g.project_id, g.environment_id
+_MEMBERSHIPS = f"""
+SELECT o.id, o.name, o.event_epoch, o.created_at, g.role, g.project_id, g.environment_id,
+  CASE WHEN g.project_id IS NULL AND g.role IS NOT NULL AND (g.role <> 'owner' OR g.environment_id IS NOT NULL)
+    THEN {rights.PRIVATE} END
 FROM projects_membership m JOIN projects_organization o ON o.id = m.organization_id
 LEFT JOIN projects_grant g ON g.membership_id = m.id
 WHERE m.user_id = %s AND m.deactivated_at IS NULL ORDER BY m.created_at, m.id, g.id
 """
+# The same for a token: itself, its organization and its maker, who must still be a member there.
+_TOKEN_PARTS = (AccessToken, Organization, User)
+_TOKEN_FIELDS = [[field.attname for field in model._meta.concrete_fields] for model in _TOKEN_PARTS]
+_TOKEN_COLUMNS = ", ".join(
+    f"{row}.{field.column}"
+    for row, model in zip("tou", _TOKEN_PARTS, strict=True)
+    for field in model._meta.concrete_fields
+)
+_TOKEN = f"""
+SELECT {_TOKEN_COLUMNS} FROM {AccessToken._meta.db_table} t
+JOIN projects_organization o ON o.id = t.organization_id
+JOIN projects_user u ON u.id = t.owner_id AND u.is_active
+JOIN projects_membership m ON m.user_id = u.id AND m.organization_id = o.id AND m.deactivated_at IS NULL
+WHERE t.digest = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
+"""
 _ORGANIZATIONS = "_towpath_organizations"
 _PERSON = rows.lookup(User, "id = %s")
+_devices = TimestampSigner(salt="projects.authentication.device")
 
 
 class NotAuthenticated(Refused):
@@ -52,14 +73,20 @@ class People(ModelBackend):
         return user if user is not None and self.user_can_authenticate(user) else None
 
 
-def sign_in(*, username: str, password: str, address: str) -> User:
-    """The person with this name and password. Failures are counted per name, per address and for both together."""
-    who = digest(username.lower())[:16]
+def sign_in(*, username: str, password: str, address: str, device: str = "") -> User:
+    """The person with this name and password. Failures are counted per name, per address and for both together.
+
+    From a browser that is known by `device` (what `known_by` gave it) they are counted for that browser, and for all
+    browsers that are known for this name.
+    """
+    who = _called(username)
     bounds = {
         f"sign-in:{who}:{address}": SIGN_INS,
         f"sign-in:name:{who}": OF_ONE_NAME,
         f"sign-in:address:{address}": OF_ONE_ADDRESS,
     }
+    if _is_known(device, who):
+        bounds = {f"sign-in:device:{digest(device)}": SIGN_INS, f"sign-in:devices:{who}": OF_ONE_NAME}
     for name, most in bounds.items():
         limits.check(name, most=most, seconds=WINDOW)
     user = authenticate(username=username, password=password)
@@ -68,6 +95,22 @@ def sign_in(*, username: str, password: str, address: str) -> User:
             limits.count(name, seconds=WINDOW)
         raise NotAuthenticated("The user name or the password is not right.")
     return user
+
+
+def known_by(user: User) -> str:
+    """What a browser keeps by which it is known for this person's when they sign in again; it opens nothing."""
+    return _devices.sign(f"{_called(user.username)}.{secrets.token_urlsafe(12)}")
+
+
+def _is_known(device: str, who: str) -> bool:
+    try:
+        return _devices.unsign(device, max_age=DEVICE).partition(".")[0] == who
+    except BadSignature:
+        return False
+
+
+def _called(username: str) -> str:
+    return digest(username.lower())[:16]
 
 
 def begin_session(request: HttpRequest, user: User) -> None:
@@ -96,23 +139,23 @@ def _of_session(request: HttpRequest) -> Actor:
     if isinstance(request.session, SessionStore):
         request.session.touch()
     organizations: dict[uuid.UUID, Organization] = {}
-    rights: dict[uuid.UUID, list[access.Right]] = {}
+    held: dict[uuid.UUID, list[access.Right]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_MEMBERSHIPS, [user.pk])
         seen = cursor.fetchall()
-    for *known, role, project_id, environment_id in seen:
+    for *known, role, project_id, environment_id, private in seen:
         organization = Organization.from_db("default", ["id", "name", "event_epoch", "created_at"], known)
         organizations.setdefault(organization.id, organization)
-        given = rights.setdefault(organization.id, [])
+        given = held.setdefault(organization.id, [])
         if role:
-            given.append(access.right_of(role, project_id, environment_id))
+            given.append(rights.of_grant(role, project_id, environment_id, private))
     setattr(request, _ORGANIZATIONS, list(organizations.values()))
     if not organizations:
         raise NotFound("You are not a member of any organization; ask an owner to add you.")
     wanted = request.session.get(ORGANIZATION)
     named = [one for one in organizations.values() if str(one.id) == wanted]
     organization = (named or list(organizations.values()))[0]
-    return Actor(f"user:{user.username}", organization, tuple(rights[organization.id]), user)
+    return Actor(f"user:{user.username}", organization, tuple(held[organization.id]), user)
 
 
 def organizations_of_request(request: HttpRequest) -> list[Organization]:
@@ -139,13 +182,7 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     if scheme.lower() not in {"bearer", "userkey"} or not credential:
         raise NotAuthenticated("Send an access token: Authorization: Bearer <token>.")
     found = digest(credential)
-    token = (
-        AccessToken.objects.select_related("organization", "owner")
-        .filter(digest=found, revoked_at__isnull=True, owner__is_active=True)
-        .filter(owner__memberships__organization=F("organization"), owner__memberships__deactivated_at=None)
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()))
-        .first()
-    )
+    token = _token(found)
     if token is None or not secrets.compare_digest(token.digest, found):
         if address:
             # Nobody guesses 256 bits; this bounds the noise, and never keeps out a token that is right.
@@ -156,6 +193,21 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     actor = access.of_token(token)
     correlation.acted_by(actor.label)
     return actor
+
+
+def _token(found: str) -> AccessToken | None:
+    with connection.cursor() as cursor:
+        cursor.execute(_TOKEN, [found])
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    parts: list[Any] = []
+    for model, fields in zip(_TOKEN_PARTS, _TOKEN_FIELDS, strict=True):
+        parts.append(model.from_db(connection.alias, fields, row[: len(fields)]))
+        row = row[len(fields) :]
+    token: AccessToken = parts[0]
+    token.organization, token.owner = parts[1:]
+    return token
 
 
 def _mark_used(token: AccessToken) -> None:

@@ -19,7 +19,7 @@ class Work:
 
 
 _WORK: ContextVar[Work | None] = ContextVar("towpath_work", default=None)
-Span = Callable[[str, dict[str, str]], AbstractContextManager[object]]
+Span = Callable[[str, str, dict[str, str]], AbstractContextManager[object]]
 
 
 def present() -> Work:
@@ -52,19 +52,28 @@ def about_run(run: object) -> None:
         one.run = str(run)
 
 
-def _untraced(name: str, attributes: dict[str, str]) -> AbstractContextManager[object]:
+def _untraced(name: str, parent: str, attributes: dict[str, str]) -> AbstractContextManager[object]:
     return nullcontext()
 
 
 _span: Span = _untraced
+_traceparent: Callable[[], str] = str
 
 
-def span(name: str, **attributes: object) -> AbstractContextManager[object]:
-    """A stretch of work that is shown as such where the installation is traced (docs/observability.md)."""
-    return _span(name, {f"towpath.{key}": str(value) for key, value in attributes.items()})
+def span(name: str, parent: str = "", /, **attributes: object) -> AbstractContextManager[object]:
+    """A stretch of work that is shown as such where the installation is traced (docs/observability.md).
+
+    `parent` is what `traceparent` answered where the work was asked for; without one it is part of what goes on here.
+    """
+    return _span(name, parent, {f"towpath.{key}": str(value) for key, value in attributes.items()})
 
 
-def trace_with(span: Span) -> None:
+def traceparent() -> str:
+    """What goes on here, as a header names it to others (W3C); empty where nothing is traced."""
+    return _traceparent()
+
+
+def trace_with(span: Span, traceparent: Callable[[], str]) -> None:
     """Called by the composition root where traces are wanted."""
-    global _span
-    _span = span
+    global _span, _traceparent
+    _span, _traceparent = span, traceparent

@@ -24,7 +24,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 MOST_EVENTS = 500
 # What makes a list longer or shorter, whoever looks at it.
-COMES_OR_GOES = {"created", "archived", "deleted", "terminated"}
+COMES_OR_GOES = {"created", "archived", "restored", "deleted", "terminated"}
 
 
 @dataclass

@@ -27,7 +27,7 @@ def take_away(grant_id: uuid.UUID, membership: Membership, *, by: Actor) -> None
     """One role less; the last owner keeps theirs."""
     found = memberships.held(membership, by=by)
     grant = Grant.objects.select_related("project").filter(pk=grant_id, membership=found).first()
-    if grant is None:
+    if grant is None or not by.sees(project_id=grant.project_id):
         raise NotFound("There is no such grant any more.")
     if grant.role == Role.OWNER:
         if not access.allows(by, Permission.MANAGE_OWNERS):

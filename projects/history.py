@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from projects import scopes
 from projects.access import Actor
-from projects.errors import Gone, Invalid
+from projects.errors import Gone, Invalid, NotFound
 from projects.models import Event, EventCounter, Organization
 from projects.narration import link, sentence
 
@@ -49,6 +49,16 @@ def visible(by: Actor) -> QuerySet[Event]:
     rows = Event.objects.filter(organization_id=by.organization.pk)
     both = ("project_id", "environment_id")
     return rows.filter(scopes.rows(by, project="project_id", environment="environment_id", lacking=both))
+
+
+def find(by: Actor, mark: str) -> Event:
+    """The event with this id, `<epoch>-<number>`."""
+    epoch, _, number = mark.partition("-")
+    known = MARK.fullmatch(mark) and int(epoch) == by.organization.event_epoch
+    event = visible(by).filter(number=int(number)).first() if known else None
+    if event is None:
+        raise NotFound("There is no such event, or you may not see it.")
+    return event
 
 
 def number_of(organization: Organization, mark: str) -> int:

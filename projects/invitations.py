@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from projects import access, events, limits, memberships
+from projects import access, events, limits, memberships, scopes
 from projects.access import RANK, Actor, Permission
 from projects.credentials import Secret, digest, new_token
 from projects.errors import Conflict, Gone, Invalid, NotFound
@@ -35,6 +35,7 @@ def invite(
     access.require(by, Permission.MANAGE_MEMBERS)
     if project is not None:
         access.require_own(by, project.organization_id)
+        memberships.check_gives(project, by=by)
     if RANK[given] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)
     assert by.user is not None
@@ -79,6 +80,7 @@ def revoke(invitation: Invitation, *, by: Actor) -> None:
 def visible(actor: Actor) -> QuerySet[Invitation]:
     """Those that are open, oldest first, for who may invite; for others there are none."""
     rows = Invitation.objects.filter(organization=actor.organization, accepted_at=None, revoked_at=None)
+    rows = rows.filter(scopes.within(actor, project="project", lacking=True))
     if not access.allows(actor, Permission.MANAGE_MEMBERS):
         rows = rows.none()
     rows = rows.filter(expires_at__gt=timezone.now()).select_related("invited_by", "project")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from projects import env_names
+from projects import env_names, patterns
 from projects.errors import Invalid
 from projects.yaml_lines import Node, Unreadable, read, wrap
 
@@ -12,6 +12,8 @@ STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,62}")
 SERVICE = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 MOST_STEPS, MOST_SERVICES, LONGEST_RUN = 50, 20, 20_000
+MOST_REQUIRED = 200
+TYPES = ("text", "number", "boolean", "json", "url")
 LONGEST_STEP, LONGEST_STOP, LONGEST_HEALTH = 24 * 3600, 600, 3600
 STEP_TIMEOUT, STOP_TIMEOUT, HEALTH_WITHIN = 600, 10, 60
 
@@ -23,19 +25,27 @@ def parse(source: str | Mapping[str, Any]) -> dict[str, Any]:
         root = read(source) if isinstance(source, str) else wrap(dict(source))
     except Unreadable as error:
         raise Invalid(f"manifest: {error}", errors=[{"field": "manifest", "message": str(error)}]) from None
-    reader = _Reader()
+    reader = Reader()
     checked = reader.manifest(root)
-    if reader.errors:
-        first = reader.errors[0]
-        raise Invalid(f"{first['field']}: {first['message']}", errors=reader.errors)
+    reader.check()
     return checked
 
 
-class _Reader:
-    """Walks the nodes once and collects every error, so that an author mends all of them in one go."""
+class Reader:
+    """Walks the nodes once and collects every error, so that an author mends all of them in one go.
 
-    def __init__(self) -> None:
+    `within` stands before the names of fields.
+    """
+
+    def __init__(self, *, within: str = "manifest.") -> None:
+        self.within = within
         self.errors: list[dict[str, Any]] = []
+
+    def check(self) -> None:
+        """Raise what was found."""
+        if self.errors:
+            first = self.errors[0]
+            raise Invalid(f"{first['field']}: {first['message']}", errors=self.errors)
 
     def wrong(self, node: Node, field: str, message: str) -> None:
         found: dict[str, Any] = {"field": field, "message": message}
@@ -47,13 +57,13 @@ class _Reader:
         parts = self.mapping(root, "manifest", {"steps", "services", "requires"})
         steps = [self.step(node, n) for n, node in enumerate(self.rows(parts, "steps", MOST_STEPS))]
         services = [self.service(node, n) for n, node in enumerate(self.rows(parts, "services", MOST_SERVICES))]
-        self.requires(parts.get("requires"))
+        requires = self.requires(parts.get("requires"))
         if not self.errors and not steps and not services:
             self.wrong(root, "manifest", "names neither steps nor services; give at least one")
-        return {"steps": steps, "services": services, "requires": {"variables": [], "secrets": []}}
+        return {"steps": steps, "services": services, "requires": requires}
 
     def step(self, node: Node, n: int) -> dict[str, Any]:
-        field = f"manifest.steps[{n}]"
+        field = f"{self.within}steps[{n}]"
         parts = self.mapping(node, field, {"name", "run", "timeout", "env", "once"})
         return {
             "n": n + 1,
@@ -105,13 +115,45 @@ class _Reader:
             self.wrong(node, field, "must be a path that begins with / and has no spaces")
         return text
 
-    def requires(self, node: Node | None) -> None:
+    def requires(self, node: Node | None) -> dict[str, list[dict[str, str]]]:
+        """`{variables, secrets}`, each `[{name, type, pattern}]`; a name alone stands for any text."""
+        found: dict[str, list[dict[str, str]]] = {"variables": [], "secrets": []}
         if node is None or node.value is None:
-            return
-        parts = self.mapping(node, "manifest.requires", {"variables", "secrets"})
-        for name, part in parts.items():
-            if part.value not in (None, []):
-                self.wrong(part, f"manifest.requires.{name}", "must be empty: nothing can be required yet")
+            return found
+        seen: set[str] = set()
+        for part, listed in self.mapping(node, "manifest.requires", {"variables", "secrets"}).items():
+            field = f"manifest.requires.{part}"
+            if listed.value is None:
+                continue
+            if not isinstance(listed.value, list) or len(listed.value) > MOST_REQUIRED:
+                self.wrong(listed, field, f"must be a list of at most {MOST_REQUIRED} names")
+                continue
+            for n, row in enumerate(listed.value):
+                required = self.required(row, f"{field}[{n}]")
+                if required["name"] in seen:
+                    self.wrong(row, f"{field}[{n}]", f"{required['name']} is there twice")
+                seen.add(required["name"])
+                found[part].append(required)
+        return found
+
+    def required(self, row: Node, field: str) -> dict[str, str]:
+        """A name, or a mapping of name, type and pattern."""
+        parts = {"name": row} if isinstance(row.value, str) else self.mapping(row, field, {"name", "type", "pattern"})
+        named = parts.get("name")
+        if named is None:
+            if isinstance(row.value, dict):
+                self.wrong(row, f"{field}.name", "is missing")
+            return {"name": "", "type": "text", "pattern": ""}
+        name = self.text(named, field)
+        if name and (sentence := env_names.problem(name)):
+            self.wrong(named, field, sentence)
+        kind = self.text(parts["type"], f"{field}.type") if "type" in parts else "text"
+        if kind not in TYPES:
+            self.wrong(parts["type"], f"{field}.type", f"must be one of {', '.join(TYPES)}")
+        pattern = self.text(parts["pattern"], f"{field}.pattern") if "pattern" in parts else ""
+        if pattern and (sentence := patterns.problem(pattern)):
+            self.wrong(parts["pattern"], f"{field}.pattern", sentence)
+        return {"name": name, "type": kind, "pattern": pattern}
 
     # what the parts are made of
 
@@ -129,17 +171,17 @@ class _Reader:
         if node is None or node.value is None:
             return []
         if not isinstance(node.value, list):
-            self.wrong(node, f"manifest.{name}", "must be a list")
+            self.wrong(node, f"{self.within}{name}", "must be a list")
             return []
         if len(node.value) > most:
-            self.wrong(node, f"manifest.{name}", f"has more than {most} entries")
+            self.wrong(node, f"{self.within}{name}", f"has more than {most} entries")
             return []
         seen: set[str] = set()
         for n, row in enumerate(node.value):
             named = row.value.get("name") if isinstance(row.value, dict) else None
             if named is not None and isinstance(named.value, str):
                 if named.value.lower() in seen:
-                    self.wrong(named, f"manifest.{name}[{n}].name", f"{named.value} is there twice")
+                    self.wrong(named, f"{self.within}{name}[{n}].name", f"{named.value} is there twice")
                 seen.add(named.value.lower())
         return node.value
 

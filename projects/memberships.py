@@ -11,7 +11,7 @@ from django.utils import timezone
 from projects import access, events, names, scopes, sessions
 from projects.access import RANK, Actor, Permission
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Event, Grant, Membership, Organization, Project, Role, User
+from projects.models import AccessToken, Event, Grant, Membership, Organization, Project, Role, User, Visibility
 
 MISSING = "There is no such member."
 
@@ -38,6 +38,7 @@ def add(
     access.require(by, Permission.MANAGE_MEMBERS)
     if project is not None:
         access.require_own(by, project.organization_id)
+        check_gives(project, by=by)
     if RANK[given] >= RANK[Role.OWNER]:
         access.require(by, Permission.MANAGE_OWNERS)
     members = Membership.objects.filter(organization=by.organization)
@@ -64,6 +65,12 @@ def add(
         grant_id=str(grant.id),
     )
     return membership
+
+
+def check_gives(project: Project, *, by: Actor) -> None:
+    """Into a private project only those let somebody who see to its members by a right of their own in it."""
+    if project.visibility == Visibility.PRIVATE:
+        access.require(by, Permission.MANAGE_MEMBERS, project_id=project.id)
 
 
 def _join(username: str, password: str, organization: Organization) -> Membership:
@@ -221,11 +228,6 @@ def visible(actor: Actor) -> QuerySet[Membership]:
         .prefetch_related(Prefetch("grants", shown))
         .order_by("created_at", "id")
     )
-
-
-def of(user: User) -> QuerySet[Organization]:
-    """The organizations a person belongs to, oldest first."""
-    return Organization.objects.filter(memberships__user=user).order_by("created_at", "id")
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> Membership:

@@ -26,10 +26,25 @@ SENTENCES = {
     "token.revoked": "Access token {name} revoked",
     "project.created": "Project {name} created",
     "project.updated": "Project {name} changed: {changed}",
+    "project.archived": "Project {name} archived",
+    "project.restored": "Project {name} restored",
     "project.deleted": "Project {name} deleted",
+    "team.created": "Team {name} created",
+    "team.updated": "Team {name} changed: {changed}",
+    "team.deleted": "Team {name} deleted",
+    "team.assigned": "Team {name} assigned to {project}",
+    "team.taken_off": "Team {name} taken off {project}",
+    "agent.created": "Agent {name} created",
+    "agent.updated": "Agent {name} changed: {changed}",
+    "agent.deleted": "Agent {name} deleted",
+    "agent.joined_team": "Agent {name} joined the team {team}",
+    "agent.left_team": "Agent {name} left the team {team}",
+    "agent.assigned": "Agent {name} assigned to {project}",
+    "agent.taken_off": "Agent {name} taken off {project}",
     "app.created": "App {name} created",
     "app.updated": "App {name} changed: {changed}",
     "app.archived": "App {name} archived",
+    "app.restored": "App {name} restored",
     "app.degraded": "{name} {version} is degraded in {environment}",
     "app.recovered": "{name} {version} has recovered in {environment}",
     "app.drifted": "{name} in {environment} does not run what it should",
@@ -70,6 +85,40 @@ SENTENCES = {
     "worker_token.read": "Worker token of {name} shown",
     "run.cancel_asked": "Run {name} is to be cancelled",
     "run.retried": "Run {name} tried again",
+    "workflow.created": "Workflow {name} created",
+    "workflow.updated": "Workflow {name} changed: {changed}",
+    "workflow.archived": "Workflow {name} archived",
+    "workflow.restored": "Workflow {name} restored",
+    "workflow.run_asked": "Run {number} of the workflow {name} in {environment} asked for",
+    "workflow.run_succeeded": "Run {number} of the workflow {name} in {environment} succeeded",
+    "workflow.run_failed": "Run {number} of the workflow {name} in {environment} failed",
+    "workflow.run_errored": "Run {number} of the workflow {name} in {environment} could not be carried out",
+    "workflow.run_cancelled": "Run {number} of the workflow {name} in {environment} cancelled",
+    "agent.run_asked": "Run {number} of the agent {name} in {environment} asked for",
+    "agent.run_succeeded": "Run {number} of the agent {name} in {environment} succeeded",
+    "agent.run_failed": "Run {number} of the agent {name} in {environment} failed",
+    "agent.run_errored": "Run {number} of the agent {name} in {environment} could not be carried out",
+    "agent.run_cancelled": "Run {number} of the agent {name} in {environment} cancelled",
+    "variable.created": "Variable {name} set for {scope}",
+    "variable.updated": "Variable {name} of {scope} changed to v{number}",
+    "variable.described": "Variable {name} of {scope} described anew",
+    "variable.deleted": "Variable {name} of {scope} deleted",
+    "variable.restored": "Variable {name} of {scope} set back to v{restores}",
+    "secret.created": "Secret {name} set for {scope}",
+    "secret.updated": "Secret {name} of {scope} changed to v{number}",
+    "secret.described": "Secret {name} of {scope} described anew",
+    "secret.deleted": "Secret {name} of {scope} deleted",
+    "secret.restored": "Secret {name} of {scope} set back to v{restores}",
+    "secret.revoked": "Secret {name} v{number} of {scope} revoked",
+    "secret.destroyed": "Secret {name} v{number} of {scope} destroyed",
+    "secret.compared": "Secrets of {name} compared with others by fingerprint: {keys}",
+    "secret.exported": "Secrets of {name} exported: {keys}",
+    "secret.revealed": "Secret {name} v{number} of {scope} revealed",
+    "configuration.revealed": "Configuration of {name} in {environment} revealed: {keys}",
+    "store.created": "Secret store {name} added",
+    "store.updated": "Secret store {name} changed: {changed}",
+    "store.deleted": "Secret store {name} deleted",
+    "store.probed": "Secret store {name} probed; it {outcome}",
     "chain.created": "Promotion chain {name} created: {stages}",
     "chain.updated": "Promotion chain {name} changed: {stages}",
     "chain.deleted": "Promotion chain {name} deleted",
@@ -87,6 +136,13 @@ _DONE = {
     "rollback": "{app} in {environment} rolled back to {version}",
     "redeploy": "{app} {version} redeployed in {environment}",
     "removal": "{app} removed from {environment}",
+}
+# What a worker was ended by, where it says so in the system's own word.
+_ENDS = {
+    "SIGTERM": "told to stop",
+    "SIGINT": "stopped by Ctrl-C",
+    "SIGHUP": "its terminal was closed",
+    "superseded": "another process took its place",
 }
 
 
@@ -113,6 +169,8 @@ def sentence(event: Event) -> str:
     told = " ".join(SENTENCES.get(event.kind, _plain(event)).format_map(words).split())
     if event.kind == "deployment.succeeded" and words["from_version"] and kind != "removal":
         told += f", it was {words['from_version']}" if words["from_version"] != words["version"] else ""
+    if event.kind == "project.deleted" and event.data.get("archived"):
+        told += f", and archived apps with it: {words['archived']}"
     if event.kind == "token.revoked" and event.data.get("also"):
         told += f", and {words['also']} made with it"
     if event.kind in {"member.removed", "member.deactivated"} and event.data.get("tokens"):
@@ -120,8 +178,14 @@ def sentence(event: Event) -> str:
     if undone := event.data.get("undoes"):
         told += f", undoing event {undone}"
     reason = words["reason"].strip()
+    reason = end_of_worker(reason) if event.kind == "worker.disconnected" else reason
     told = f"{told.rstrip(' :')}: {reason}" if reason else told.rstrip(" :")
     return told if told.endswith((".", "!", "?")) else f"{told}."
+
+
+def end_of_worker(reason: str) -> str:
+    """Why a worker left, in words."""
+    return _ENDS.get(reason, reason)
 
 
 def _plain(event: Event) -> str:

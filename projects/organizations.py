@@ -41,7 +41,7 @@ def visible(actor: Actor) -> QuerySet[Organization]:
     """A person sees their own, a token only the one it was made in."""
     own = Organization.objects.filter(pk=actor.organization.pk)
     if actor.is_person and actor.user:
-        own = Organization.objects.filter(memberships__user=actor.user)
+        own = Organization.objects.filter(memberships__user=actor.user, memberships__deactivated_at=None)
     return own.order_by("created_at", "id")
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
-from projects import access, apps, events, manifests
+from projects import access, apps, events, manifests, names, retired, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import App, Artifact, Release
@@ -47,7 +47,7 @@ def cut(
     if artifact is not None and artifact.app_id != app.id:
         raise NotFound("There is no such artifact of this app.")
     # One cut at a time in an app, so that serials follow the order of cutting, and none after it was archived.
-    apps.check_open(apps.locked(app))
+    retired.check_app(apps.locked(app))
     serial = Release.objects.filter(app=app).aggregate(last=Max("serial"))["last"] or 0
     try:
         with transaction.atomic():
@@ -83,8 +83,23 @@ def cut(
 def visible(actor: Actor) -> QuerySet[Release]:
     """The releases an actor may see, newest first."""
     found = Release.objects.filter(organization=actor.organization).select_related("app", "artifact")
-    ids = actor.visible_projects
-    return (found if ids is None else found.filter(app__project__in=ids)).order_by("-created_at", "-id")
+    return found.filter(scopes.within(actor, project="app__project")).order_by("-created_at", "-id")
+
+
+def matching(actor: Actor, words: str) -> Q:
+    """`shop 1.4` is that version of apps called so, `1.4` that of every app, `ab12` the commit; also parts of them."""
+    app, _, version = words.rpartition(" ")
+    if app:
+        return Q(names.holding("version", version), app__in=apps.named_like(actor, app))
+    return names.holding("version", words) | Q(commit__istartswith=words)
+
+
+def named(actor: Actor, words: str) -> Q:
+    """The same, where nothing is left out of version, commit and app."""
+    app, _, version = words.rpartition(" ")
+    if app:
+        return Q(version__iexact=version, app__in=apps.named(actor, app))
+    return Q(version__iexact=words) | Q(commit__iexact=words)
 
 
 def find(actor: Actor, ident: str | uuid.UUID, *, app: App | None = None) -> Release:

@@ -1,17 +1,28 @@
 """Which rows an actor sees of what belongs to a project and an environment at once, as conditions on a statement.
 
 Rights are not taken apart: one over (P1, E1) and one over (P2, E2) do not show what P1 has in E2. An actor with a right
-over everything adds no condition, and what belongs to a project alone is asked of `Actor.visible_projects`.
+over everything adds no condition. What belongs to a project alone is asked for by `within`.
 """
 
-import uuid
 from typing import Any
 
 from django.db.models import Q
 
 from projects.access import Actor
+from projects.rights import Ids, Those
 
-Ids = frozenset[uuid.UUID]
+
+def within(actor: Actor, *, project: str, lacking: bool = False) -> Q:
+    """What belongs to a project that the actor sees, whatever the environment; `project` is a model's field.
+
+    With `lacking` also what belongs to none. (A condition that is always true is empty, and `Q(x) | Q()` is `Q(x)`.)
+    """
+    return _of_projects(project, actor.visible_projects, lacking=lacking)
+
+
+def within_clause(actor: Actor, *, project: str) -> str:
+    """The same for a written statement, with `values`."""
+    return _in_projects(project, actor.visible_projects, "within", lacking=False)
 
 
 def rows(actor: Actor, *, project: str, environment: str, lacking: tuple[str, ...] = ()) -> Q:
@@ -20,12 +31,18 @@ def rows(actor: Actor, *, project: str, environment: str, lacking: tuple[str, ..
         return Q()
     found = Q(pk__in=())
     for projects, environments in _merged(actor):
-        found |= _among(project, projects, project in lacking) & _among(
+        found |= _of_projects(project, projects, project in lacking) & _among(
             environment, environments, environment in lacking
         )
     if not actor.rights and {project, environment} <= {*lacking}:
         found |= Q((f"{project}__isnull", True), (f"{environment}__isnull", True))
     return found
+
+
+def _of_projects(field: str, those: Those, lacking: bool) -> Q:
+    if those.only is None and those.without:
+        return ~Q((f"{field}__in", those.without))
+    return _among(field, those.only, lacking)
 
 
 def _among(field: str, ids: Ids | None, lacking: bool) -> Q:
@@ -41,10 +58,7 @@ def clause(actor: Actor, *, project: str, environment: str, lacking: tuple[str, 
         return "TRUE"
     found = ["FALSE"]
     for number, (projects, environments) in enumerate(_merged(actor)):
-        parts = ["TRUE"]
-        if projects is not None:
-            none = f"{project} IS NULL OR " if project in lacking else ""
-            parts.append(f"({none}{project} = ANY(%(seen_projects_{number})s::uuid[]))")
+        parts = [_in_projects(project, projects, str(number), project in lacking)]
         if environments is not None:
             none = f"{environment} IS NULL OR " if environment in lacking else ""
             parts.append(f"({none}{environment} = ANY(%(seen_environments_{number})s::uuid[]))")
@@ -54,25 +68,40 @@ def clause(actor: Actor, *, project: str, environment: str, lacking: tuple[str, 
     return f"({' OR '.join(found)})"
 
 
+def _in_projects(project: str, those: Those, number: str, lacking: bool) -> str:
+    if those.everything:
+        return "TRUE"
+    if those.only is None:
+        return f"({project} IS NULL OR {project} <> ALL(%(hidden_projects_{number})s::uuid[]))"
+    none = f"{project} IS NULL OR " if lacking else ""
+    return f"({none}{project} = ANY(%(seen_projects_{number})s::uuid[]))"
+
+
 def values(actor: Actor) -> dict[str, Any]:
-    """What every `clause` of this actor names."""
+    """What every `clause` and `within_clause` of this actor names."""
     if actor.sees_all:
         return {}
-    named: dict[str, Any] = {}
+    named: dict[str, Any] = _projects("within", actor.visible_projects)
     for number, (projects, environments) in enumerate(_merged(actor)):
-        named |= {f"seen_projects_{number}": list(projects or ())}
+        named |= _projects(str(number), projects)
         named |= {f"seen_environments_{number}": list(environments or ())}
     return named
 
 
-def _merged(actor: Actor) -> list[tuple[Ids | None, Ids | None]]:
+def _projects(number: str, those: Those) -> dict[str, Any]:
+    return {
+        f"seen_projects_{number}": list(those.only or ()),
+        f"hidden_projects_{number}": list(those.without),
+    }
+
+
+def _merged(actor: Actor) -> list[tuple[Those, Ids | None]]:
     """The rights as pairs, those over the same environments as one, then those over the same projects."""
-    by_environments: dict[Ids | None, Ids | None] = {}
+    by_environments: dict[Ids | None, Those] = {}
     for right in actor.rights:
-        by_environments[right.environments] = _both(
-            by_environments.get(right.environments, frozenset()), right.projects
-        )
-    by_projects: dict[Ids | None, Ids | None] = {}
+        known = by_environments.get(right.environments, Those(frozenset()))
+        by_environments[right.environments] = known | right.those
+    by_projects: dict[Those, Ids | None] = {}
     for environments, projects in by_environments.items():
         by_projects[projects] = _both(by_projects.get(projects, frozenset()), environments)
     return list(by_projects.items())

@@ -8,6 +8,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from projects.models import Membership
+
+_STAFF = "_towpath_staff"
+
 
 class Site(AdminSite):
     site_header = "Towpath records"
@@ -20,8 +24,16 @@ class Site(AdminSite):
         self.disable_action("delete_selected")
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Staff, which no membership makes of anybody."""
-        return bool(request.user.is_active and request.user.is_staff)
+        """Staff, which no membership makes of anybody, for as long as they belong somewhere; asked once a request."""
+        may: bool | None = getattr(request, _STAFF, None)
+        if may is None:
+            user = request.user
+            may = (
+                bool(user.is_active and user.is_staff)
+                and Membership.objects.filter(user=user.pk, deactivated_at=None).exists()
+            )
+            setattr(request, _STAFF, may)
+        return may
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         following = request.GET.get("next") or reverse("admin:index", current_app=self.name)

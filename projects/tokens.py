@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from projects import access, events, limits, names
+from projects import access, events, limits, names, scopes
 from projects.access import RANK, Actor, Permission, Right
 from projects.credentials import Secret, digest, new_token
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -51,11 +51,12 @@ def create(
     maker = _maker(by)
     expires_at = _end(expires_at, maker)
     projects, environments = frozenset(project_ids), frozenset(environment_ids)
+    # What the maker does not see is told like what is not there, and before what they may do with it.
+    known = Project.objects.filter(scopes.within(by, project="pk"), organization=by.organization, pk__in=projects)
+    if projects - set(known.values_list("pk", flat=True)):
+        raise NotFound("There is no such project.")
     if not _within(by, given, projects, environments):
         raise NotAllowed("A token cannot have more rights than its maker; choose a lower role or fewer places.")
-    known = set(Project.objects.filter(organization=by.organization, pk__in=projects).values_list("pk", flat=True))
-    if projects - known:
-        raise NotFound("There is no such project.")
     limits.spend(f"tokens:{by.user.pk}", most=TOKENS, seconds=AN_HOUR)
     secret = new_token("tpa")
     try:
@@ -111,7 +112,7 @@ def _within(by: Actor, role: Role, projects: frozenset[uuid.UUID], environments:
     def covers(right: Right) -> bool:
         return (
             RANK[right.role] >= RANK[role]
-            and (right.projects is None or (bool(projects) and projects <= right.projects))
+            and (all(one in right.those for one in projects) and (right.projects is None or bool(projects)))
             and (right.environments is None or (bool(environments) and environments <= right.environments))
         )
 
@@ -156,10 +157,13 @@ def visible(actor: Actor) -> QuerySet[AccessToken]:
     One that is limited to projects or environments is seen by who sees one of them.
     """
     found = AccessToken.objects.filter(organization=actor.organization, revoked_at=None)
-    limits = {"project_ids": actor.visible_projects, "environment_ids": actor.visible_environments}
-    for field, seen in limits.items():
-        if seen is not None:
-            found = found.filter(Q((field, [])) | Q((f"{field}__overlap", list(seen))))
+    those, places = actor.visible_projects, actor.visible_environments
+    if those.only is not None:
+        found = found.filter(Q(project_ids=[]) | Q(project_ids__overlap=list(those.only)))
+    elif those.without:
+        found = found.filter(Q(project_ids=[]) | ~Q(project_ids__contained_by=list(those.without)))
+    if places is not None:
+        found = found.filter(Q(environment_ids=[]) | Q(environment_ids__overlap=list(places)))
     return found.select_related("owner").order_by("created_at", "id")
 
 

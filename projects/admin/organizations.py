@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.http import Http404, HttpRequest
 
-from projects.admin.records import ByEnvironmentId, Records, Rows, named
-from projects.models import AccessToken, Grant, Invitation, Membership, Organization, User, UserSession
+from projects.admin.records import Records, Rows, named
+from projects.models import AccessToken, Grant, Membership, Organization, User, UserSession
 
 admin.site.unregister(Group)  # rights are grants here
 
@@ -44,51 +44,12 @@ class Memberships(Records):
     inlines = (GrantsOfMember,)
 
 
-@admin.register(Grant)
-class Grants(Records):
-    list_display = ("membership", "role", "project", "environment_id")
-    list_select_related = ("membership__user", "membership__organization", "project")
-    list_filter = (
-        "role",
-        named("organization", "membership__organization"),
-        named("project", "project", column="key"),
-        ByEnvironmentId,
-    )
-    search_fields = ("membership__user__username", "project__key", "environment_id")
-
-
 @admin.register(AccessToken)
 class AccessTokens(Records):
     list_display = ("name", "organization", "owner", "role", "hint", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("organization", "owner")
     list_filter = ("role", ("revoked_at", admin.EmptyFieldListFilter), named("organization", "organization"))
     search_fields = ("name", "owner__username")
-    date_hierarchy = "created_at"
-    hidden = ("digest",)
-
-
-@admin.register(Invitation)
-class Invitations(Records):
-    list_display = (
-        "__str__",
-        "organization",
-        "role",
-        "invited_by",
-        "created_at",
-        "expires_at",
-        "accepted_by",
-        "revoked_at",
-    )
-    list_select_related = ("organization", "invited_by", "accepted_by")
-    list_filter = (
-        "role",
-        ("accepted_at", admin.EmptyFieldListFilter),
-        ("revoked_at", admin.EmptyFieldListFilter),
-        named("organization", "organization"),
-        named("project", "project", column="key"),
-        ByEnvironmentId,
-    )
-    search_fields = ("email", "invited_by__username", "accepted_by__username")
     date_hierarchy = "created_at"
     hidden = ("digest",)
 
@@ -103,6 +64,7 @@ class UserSessions(Records):
     list_filter = (named("user", "user", column="username"),)
     search_fields = ("user__username", "address")
     date_hierarchy = "last_seen_at"
+    hidden = ("session_key", "session_data")
 
     def change_view(self, request: HttpRequest, *_: Any, **__: Any) -> NoReturn:
         raise Http404("A session is shown in its list alone.")

@@ -2,13 +2,17 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import BadRequest, ValidationError
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.html import format_html
+
+from projects.errors import NotAllowed
 
 if TYPE_CHECKING:  # only the stubs know what the row of an admin is
     ModelAdmin = admin.ModelAdmin[Any]
@@ -17,6 +21,10 @@ else:
     ModelAdmin, TabularInline = admin.ModelAdmin, admin.TabularInline
 
 PAGE = 50
+READ_ONLY = (
+    "Records are only read here: what keeps them changes them, and writes down who asked. Open the page in the "
+    "dashboard that the record leads to, or choose an action above its list."
+)
 
 
 class Records(ModelAdmin):
@@ -45,6 +53,43 @@ class Records(ModelAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.hidden
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Refuses what nobody can have chosen there and Django fails on: what is no record's id."""
+        try:
+            for one in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(one)
+        except ValidationError as unknown:
+            raise BadRequest("No record has such an id.") from unknown
+        return super().changelist_view(request, extra_context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Refuses a moment that no calendar has, on which Django fails."""
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError) as unknown:
+            raise BadRequest("Nothing is of that moment.") from unknown
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> NoReturn:
+        raise Http404("What happened is told by the events.")
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """By what the list offers alone: any other column could be guessed letter by letter, the hidden ones, too."""
+        offered: list[Any] = [*self.list_filter, self.date_hierarchy]
+        typed = {one.parameter_name for one in offered if isinstance(one, type) and issubclass(one, Named)}
+        columns = [one[0] if isinstance(one, tuple) else one for one in offered if not isinstance(one, type)]
+        offers = any(f"{lookup}__".startswith(f"{column}__") for column in columns if column)
+        return lookup in typed or (offers and super().lookup_allowed(lookup, value, request))
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if object_id is None or request.method == "POST":
+            raise NotAllowed(READ_ONLY)
+        return super().changeform_view(request, object_id, *args, **kwargs)
+
+    def delete_view(self, request: HttpRequest, *_: Any, **__: Any) -> NoReturn:
+        raise NotAllowed(READ_ONLY)
 
 
 class Rows(TabularInline):
@@ -114,21 +159,6 @@ def named(title: str, path: str, *, column: str = "name") -> type[Named]:
     """A filter by what `path` leads to, found by its `column` or id."""
     members = {"title": title, "parameter_name": title, "path": path, "column": column}
     return type(f"By{title.title()}", (Named,), members)
-
-
-class ById(Named):
-    """Of what belongs to the upper floor, whose names are not known here."""
-
-    def condition(self, given: str) -> Q:
-        try:
-            return Q(**{self.path: uuid.UUID(given)})
-        except ValueError:
-            return Q(pk__in=())
-
-
-class ByEnvironmentId(ById):
-    title = parameter_name = "environment"
-    path = "environment_id"
 
 
 def page_of(description: str, url: Callable[[Any], str]) -> Any:

@@ -4,22 +4,66 @@ from django.contrib import admin
 from django.urls import reverse
 
 from projects.admin.records import Records, named, page_of
-from projects.models import App, Artifact, Project, Release
+from projects.models import Agent, App, Artifact, DeletedPrivateProject, Project, Release, Team, Workflow
 
 BY_ORGANIZATION = named("organization", "organization")
 
 
 @admin.register(Project)
 class Projects(Records):
-    list_display = ("key", "name", "organization", "is_default", "created_by", "created_at", "page")
+    list_display = (
+        "key", "name", "organization", "visibility", "is_default", "created_by", "created_at", "archived_at", "page",
+    )  # fmt: skip
     list_select_related = ("organization",)
-    list_filter = ("is_default", BY_ORGANIZATION)
+    list_filter = ("visibility", "is_default", ("archived_at", admin.EmptyFieldListFilter), BY_ORGANIZATION)
     search_fields = ("key", "name")
     date_hierarchy = "created_at"
     page = page_of("Dashboard", lambda project: reverse("project", args=[project.pk]))
 
     def view_on_site(self, obj: Project) -> str:
         return reverse("project", args=[obj.pk])
+
+
+@admin.register(DeletedPrivateProject)
+class DeletedPrivateProjects(Records):
+    """What the log tells of them stays hidden."""
+
+    list_display = ("id", "organization")
+    list_select_related = ("organization",)
+    list_filter = (BY_ORGANIZATION,)
+    search_fields = ("id",)
+
+
+@admin.register(Team)
+class Teams(Records):
+    list_display = ("name", "organization", "created_by", "created_at", "archived_at", "page")
+    list_select_related = ("organization",)
+    list_filter = (
+        ("archived_at", admin.EmptyFieldListFilter),
+        named("project", "projects", column="key"),
+        BY_ORGANIZATION,
+    )
+    search_fields = ("name", "id")
+    date_hierarchy = "created_at"
+    # People put credentials into both, though they should not.
+    hidden = ("configuration", "mcp_servers")
+    page = page_of("Dashboard", lambda team: reverse("team", args=[team.pk]))
+
+
+@admin.register(Agent)
+class Agents(Records):
+    list_display = ("name", "organization", "team", "model_id", "created_by", "created_at", "archived_at", "page")
+    list_select_related = ("organization", "team")
+    list_filter = (
+        ("archived_at", admin.EmptyFieldListFilter),
+        named("team", "team"),
+        named("project", "projects", column="key"),
+        BY_ORGANIZATION,
+    )
+    search_fields = ("name", "model_id", "id")
+    date_hierarchy = "created_at"
+    hidden = ("configuration", "llm_config", "mcp_servers", "command", "system_prompt")
+    page = page_of("Dashboard", lambda agent: reverse("agent", args=[agent.pk]))
 
 
 @admin.register(App)
@@ -46,6 +90,7 @@ class Releases(Records):
     list_filter = (named("project", "app__project", column="key"), named("app", "app"), BY_ORGANIZATION)
     search_fields = ("version", "commit", "app__name")
     date_hierarchy = "created_at"
+    hidden = ("manifest",)  # it gives values to steps and services
     page = page_of("Dashboard", lambda release: reverse("release", args=[release.pk]))
 
     @admin.display(ordering="app__project__key")
@@ -63,3 +108,21 @@ class Artifacts(Records):
     list_filter = ("kind", "status", named("project", "app__project", column="key"), BY_ORGANIZATION)
     search_fields = ("filename", "git_url", "git_commit", "sha256", "app__name")
     date_hierarchy = "created_at"
+
+
+@admin.register(Workflow)
+class Workflows(Records):
+    list_display = ("name", "project", "organization", "created_by", "created_at", "archived_at", "page")
+    list_select_related = ("project", "organization")
+    list_filter = (
+        ("archived_at", admin.EmptyFieldListFilter),
+        named("project", "project", column="key"),
+        BY_ORGANIZATION,
+    )
+    search_fields = ("name", "project__key")
+    date_hierarchy = "created_at"
+    hidden = ("steps", "inputs")  # they give values to steps
+    page = page_of("Dashboard", lambda workflow: reverse("workflow", args=[workflow.pk]))
+
+    def view_on_site(self, obj: Workflow) -> str:
+        return reverse("workflow", args=[obj.pk])

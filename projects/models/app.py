@@ -30,7 +30,13 @@ class App(models.Model):
             models.Index(fields=["organization", "created_at", "id"], name="app_oldest"),
             models.Index("organization", Lower("name"), "id", name="app_by_name"),
             GinIndex(F("organization"), OpClass(Upper("name"), name="gin_trgm_ops"), name="app_by_words"),
+            GinIndex(F("organization"), OpClass(Upper("description"), name="gin_trgm_ops"), name="app_by_description"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_put_away(self) -> bool:
+        """Archived, alone or with its project."""
+        return self.archived_at is not None or self.project.archived_at is not None

@@ -1,8 +1,11 @@
 """One row in the ordered log: what happened, by whom, about what."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 
@@ -41,6 +44,13 @@ class Event(models.Model):
             # Who was a member here once and may come back: asked by name, and hardly ever.
             models.Index(
                 F("organization_id"), F("object__name"), condition=Q(kind="member.removed"), name="event_of_the_removed"
+            ),
+            # Kept up to date at once: putting it off would make one commit in thousands wait for all of them.
+            GinIndex(
+                F("organization_id"),
+                *(OpClass(Upper(one), name="gin_trgm_ops") for one in (KT("object__name"), KT("data__app"), "actor")),
+                name="event_by_words",
+                fastupdate=False,
             ),
         ]
 

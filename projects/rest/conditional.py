@@ -26,14 +26,19 @@ def tagged(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     if "no-store" in response.get("Cache-Control", ""):
         return response
     response.headers.setdefault("Cache-Control", "private, no-cache")
-    response.headers["ETag"] = tag = tag_of(response.content)
-    if request.method == "GET" and _matches(request.headers.get("If-None-Match", ""), tag):
+    # Some operations know what decides their answer, and have made a tag of that.
+    response.headers["ETag"] = tag = response.get("ETag") or tag_of(response.content)
+    if has_already(request, tag):
         unchanged = HttpResponseNotModified()
         for name in ("ETag", "Cache-Control", "Link", "Vary"):
             if name in response.headers:
                 unchanged.headers[name] = response.headers[name]
         return unchanged
     return response
+
+
+def has_already(request: HttpRequest, tag: str) -> bool:
+    return request.method == "GET" and _matches(request.headers.get("If-None-Match", ""), tag)
 
 
 def tag_of(content: bytes) -> str:

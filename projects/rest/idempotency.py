@@ -1,11 +1,13 @@
 """A POST that names an Idempotency-Key happens once; its answer is kept in the same transaction and repeated."""
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
+from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
@@ -115,8 +117,9 @@ def _lock(name: str) -> None:
 
 
 def _body_digest(request: HttpRequest) -> str:
-    """Of an upload too what it holds: files of one name and size need not be the same."""
-    found = hashlib.sha256()
+    """Of an upload too what it holds: files of one name and size need not be the same. Keyed, for a body may hold a
+    secret that is short enough to be found by trying."""
+    found = hmac.new(settings.SECRET_KEY.encode(), digestmod=hashlib.sha256)
     if request.content_type == "multipart/form-data":
         for name, values in sorted(request.POST.lists()):
             found.update(f"{name}={values}\n".encode())

@@ -4,7 +4,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
-from projects.errors import Refused
 from projects.views.addresses import came_from
 
 
@@ -12,8 +11,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     heading = "This form is no longer valid"
     sentence = "It was opened too long ago, or under another sign-in. Nothing was changed. Open the page again."
     if getattr(request, "htmx", False):
-        refusal = Refused(f"{heading}. {sentence}")
-        return render(request, "errors/refused_part.html", {"refusal": refusal}, status=403)
+        told = {"sentence": f"{heading}. {sentence}"}
+        return render(request, "errors/refused_part.html", told, status=403)
     shown = {
         "kind": "Error 403",
         "heading": heading,

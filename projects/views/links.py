@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 from projects import authentication, invitations, passwords
 from projects.errors import Conflict, Invalid
 from projects.models import User
+from projects.views.entering import known
 
 
 @sensitive_post_parameters("password")
@@ -27,15 +28,15 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         if user is not None:
             invitations.join(secret, user=user)
         else:
-            made = invitations.accept(secret, username=username, password=request.POST.get("password", ""))
-            authentication.begin_session(request, made)
+            user = invitations.accept(secret, username=username, password=request.POST.get("password", ""))
+            authentication.begin_session(request, user)
     except (Invalid, Conflict) as refusal:
         wrong = refusal.errors[0] if refusal.errors else {"message": refusal.detail}
         context |= {"username": username, "refusal": wrong["message"], "field": wrong.get("field", "")}
         return render(request, "join.html", context, status=422)
     authentication.choose_organization(request, found.organization)
     messages.success(request, f"You are a member of {found.organization.name} now.")
-    return redirect("/")
+    return known(redirect("/"), user)
 
 
 @sensitive_post_parameters("password")

@@ -1,5 +1,6 @@
 """Signing in and out, and the choices kept in cookies: theme and organization."""
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -11,6 +12,7 @@ from projects import authentication
 from projects.errors import NotFound
 from projects.limits import TooMany
 from projects.views.addresses import ours
+from projects.views.entering import known
 from projects.views.signed_in import Visit, signed_in
 
 THEMES = {"light", "dark"}
@@ -31,12 +33,17 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             username=username,
             password=request.POST.get("password", ""),
             address=request.META.get("REMOTE_ADDR", ""),
+            device=request.COOKIES.get(settings.DEVICE_COOKIE_NAME, ""),
         )
     except (authentication.NotAuthenticated, TooMany) as refusal:
         shown = {"next": following, "username": username, "refusal": refusal.detail}
-        return render(request, "sign_in.html", shown, status=429 if isinstance(refusal, TooMany) else 422)
+        if not isinstance(refusal, TooMany):
+            return render(request, "sign_in.html", shown, status=422)
+        response = render(request, "sign_in.html", shown, status=429)
+        response.headers["Retry-After"] = str(refusal.seconds)
+        return response
     authentication.begin_session(request, user)
-    return redirect(following)
+    return known(redirect(following), user)
 
 
 @require_POST
@@ -61,8 +68,8 @@ def theme(request: HttpRequest) -> HttpResponse:
 @signed_in
 def organization_choice(request: Visit) -> HttpResponse:
     asked = request.POST.get("organization", "")
-    known = authentication.organizations_of_request(request)
-    chosen = next((organization for organization in known if str(organization.pk) == asked), None)
+    own = authentication.organizations_of_request(request)
+    chosen = next((organization for organization in own if str(organization.pk) == asked), None)
     if chosen is None:
         raise NotFound("There is no such workspace, or you are not a member of it.")
     authentication.choose_organization(request, chosen)
