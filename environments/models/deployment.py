@@ -2,8 +2,10 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from environments.models.environment import Environment
@@ -19,6 +21,14 @@ class DeploymentKind(models.TextChoices):
     REMOVAL = "removal"
 
 
+class ConfigurationChoice(models.TextChoices):
+    """Which values a deployment runs with: those of now, those of what is live there, or those of an earlier one."""
+
+    LATEST = "latest"
+    PINNED = "pinned"
+    OF_DEPLOYMENT = "of_deployment"
+
+
 class Plan(models.Model):
     """A stored proposal. `gates` is `[{code, passed, sentence, fix_url}]`; `digest` covers all that was decided."""
 
@@ -30,6 +40,12 @@ class Plan(models.Model):
     release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     from_release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     returns_to = models.ForeignKey("Deployment", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    configuration = models.CharField(
+        max_length=13, choices=ConfigurationChoice.choices, default=ConfigurationChoice.LATEST
+    )
+    configuration_from = models.ForeignKey(
+        "Deployment", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     bypass = models.BooleanField(default=False)
     lift_hold = models.BooleanField(default=False)
     reason = models.TextField(blank=True, default="")
@@ -54,7 +70,7 @@ class Deployment(models.Model):
     """Immutable (a trigger refuses updates): intent and pins. Its outcome is its run's.
 
     `number` rises within the slot. `returns_to` is the deployment whose directory a rollback goes back to.
-    `env_vars` are pinned as planned.
+    `pins` is `[[key, version id]]`, what its configuration came to when it was planned, and `pins_digest` is over them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -68,7 +84,11 @@ class Deployment(models.Model):
     returns_to = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     plan = models.OneToOneField(Plan, on_delete=models.PROTECT, related_name="deployment")
     bypass = models.BooleanField(default=False)
-    env_vars = models.JSONField(default=dict)
+    configuration = models.CharField(
+        max_length=13, choices=ConfigurationChoice.choices, default=ConfigurationChoice.LATEST
+    )
+    pins = models.JSONField(default=list)
+    pins_digest = models.CharField(max_length=64, blank=True, default="")
     reason = models.TextField(blank=True, default="")
     link = models.CharField(max_length=500, blank=True, default="")
     created_by = models.CharField(max_length=200)
@@ -88,7 +108,9 @@ class Deployment(models.Model):
 
 
 class Slot(models.Model):
-    """One app in one environment. `services`, as last observed: `[{name, state, pid, port, restarts, exit, line}]`.
+    """One app in one environment. `overtaken` is how many keys would have other values than what runs has.
+
+    `services`, as last observed: `[{name, state, pid, port, restarts, exit, line}]`.
 
     `astray_since`: from when on something else was observed than what should be live.
     """
@@ -110,6 +132,7 @@ class Slot(models.Model):
     observed_by = models.UUIDField(null=True, blank=True)
     live_since = models.DateTimeField(null=True, blank=True)
     services = models.JSONField(default=list)
+    overtaken = models.PositiveIntegerField(default=0)
     condition = models.CharField(max_length=10, choices=Condition.choices, default=Condition.OK)
     condition_reason = models.TextField(blank=True, default="")
     condition_since = models.DateTimeField(null=True, blank=True)
@@ -180,7 +203,16 @@ class Endpoint(models.Model):
                 fields=["host"],
                 condition=Q(released_at__isnull=False, linked_at__isnull=False),
                 name="endpoint_to_close",
-            )
+            ),
+            models.Index(
+                fields=["organization", "-created_at", "-id"],
+                condition=Q(released_at__isnull=True),
+                name="endpoint_newest",
+            ),
+            models.Index(
+                fields=["organization", "port"], condition=Q(released_at__isnull=True), name="endpoint_by_port"
+            ),
+            GinIndex(F("organization"), OpClass(Upper("service"), name="gin_trgm_ops"), name="endpoint_by_service"),
         ]
 
     def __str__(self) -> str:

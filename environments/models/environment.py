@@ -38,7 +38,8 @@ class Environment(models.Model):
     """`state` is written by `environments.states` alone; `wanted` is the operator's wish.
 
     `deleted_at` is when deletion was accepted (the name is free from then on), `terminated_at` when all it had was
-    gone. `desired_version` rises with everything its workers should fetch anew.
+    gone. It inherits the configuration of `based_on`. `desired_version` rises with everything its workers should fetch
+    anew.
     """
 
     class Kind(models.TextChoices):
@@ -64,6 +65,7 @@ class Environment(models.Model):
     tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
     priority = models.PositiveSmallIntegerField(default=5, validators=[MinValueValidator(1), MaxValueValidator(10)])
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.PERMANENT)
+    based_on = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="heirs")
     tier = models.CharField(max_length=12, choices=Tier.choices, default=Tier.OTHER)
     protected = models.BooleanField(default=False)
     is_default = models.BooleanField(default=False)
@@ -80,7 +82,7 @@ class Environment(models.Model):
     configuration = models.JSONField(default=dict, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     settings = models.JSONField(default=dict, blank=True)
-    env_vars = models.JSONField(default=dict, blank=True)
+    required_secrets = ArrayField(models.CharField(max_length=128), default=list, blank=True)
     mcp_servers = models.JSONField(default=dict, blank=True)
     resources = models.JSONField(default=dict, blank=True)
     desired_version = models.BigIntegerField(default=1)
@@ -116,6 +118,12 @@ class Environment(models.Model):
                 F("id"),
                 condition=Q(terminated_at__isnull=True),
                 name="environment_by_name",
+            ),
+            models.Index(
+                F("organization"),
+                Lower("display_name"),
+                condition=Q(deleted_at__isnull=True),
+                name="environment_by_display_name",
             ),
             models.Index(
                 fields=["organization", "state"], condition=Q(terminated_at__isnull=True), name="environment_by_state"

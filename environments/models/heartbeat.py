@@ -8,6 +8,7 @@ class Heartbeat(models.Model):
 
     class Name(models.TextChoices):
         SCHEDULER = "scheduler"
+        CONTROL = "control"
 
     name = models.CharField(max_length=20, primary_key=True, choices=Name.choices)
     at = models.DateTimeField()

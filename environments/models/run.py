@@ -2,15 +2,17 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Func, Q, Value
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from environments.models.deployment import Deployment
 from environments.models.environment import Environment
 from environments.models.host import Host
 from environments.models.worker import Worker
-from projects.models import App, Artifact, Organization, Project
+from projects.models import Agent, App, Artifact, Organization, Project, Workflow
 
 
 class Phase(models.TextChoices):
@@ -34,18 +36,23 @@ class RunKind(models.TextChoices):
     DEPLOY = "deploy"
     RESTART = "restart"
     FETCH = "fetch"
+    WORKFLOW = "workflow"
+    AGENT = "agent"
 
 
 LIFECYCLE_KINDS = (RunKind.PROVISION, RunKind.START, RunKind.STOP, RunKind.TERMINATE)
-WORKER_KINDS = (RunKind.DEPLOY, RunKind.RESTART)
+# What a worker does once, in a directory of its own, with the configuration that holds at that moment.
+ERRAND_KINDS = (RunKind.WORKFLOW, RunKind.AGENT)
+WORKER_KINDS = (RunKind.DEPLOY, RunKind.RESTART, *ERRAND_KINDS)
 
 
 class Run(models.Model):
     """`attempt` is the fencing number; a run waits until the one it comes `after` has succeeded.
 
-    `specification` holds what the asking room decided (never a secret). `ends` keeps how the attempts before
+    `specification` holds what the asking room decided (never a secret), `inputs` what a workflow or agent was given.
+    `ends` keeps how the attempts before
     the present one ended, `{"1": "cancelled", "2": "lost"}`. Times of claim, lease and finish come from
-    the database's clock.
+    the database's clock. `traceparent` is the trace of whoever asked for it.
     """
 
     class CarriedBy(models.TextChoices):
@@ -62,6 +69,9 @@ class Run(models.Model):
     app = models.ForeignKey(App, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
     deployment = models.OneToOneField(Deployment, null=True, blank=True, on_delete=models.PROTECT, related_name="run")
     artifact = models.ForeignKey(Artifact, null=True, blank=True, on_delete=models.PROTECT)
+    workflow = models.ForeignKey(Workflow, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    agent = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.PROTECT, related_name="runs")
+    inputs = models.JSONField(default=dict, db_default={}, blank=True)
     service = models.CharField(max_length=63, blank=True, default="")
     kind = models.CharField(max_length=10, choices=RunKind.choices)
     carried_by = models.CharField(max_length=10, choices=CarriedBy.choices)
@@ -86,6 +96,7 @@ class Run(models.Model):
     last_lines = models.JSONField(default=list)
     ends = models.JSONField(default=dict, db_default={})
     log_size = models.PositiveIntegerField(default=0)
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="")
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -115,7 +126,16 @@ class Run(models.Model):
             models.Index(fields=["organization", "-created_at", "-id"], name="run_newest"),
             models.Index(fields=["finished_at"], name="run_ended"),
             models.Index(fields=["environment", "-created_at", "-id"], name="run_newest_by_environment"),
+            models.Index(
+                fields=["workflow", "-created_at", "-id"],
+                condition=Q(workflow__isnull=False),
+                name="run_newest_of_workflow",
+            ),
+            models.Index(
+                fields=["agent", "-created_at", "-id"], condition=Q(agent__isnull=False), name="run_newest_of_agent"
+            ),
             models.Index(fields=["organization", "finished_at"], condition=Q(log_size__gt=0), name="run_logs_by_age"),
+            GinIndex(F("organization"), OpClass(Upper("reason"), name="gin_trgm_ops"), name="run_by_reason"),
         ]
 
     def __str__(self) -> str:

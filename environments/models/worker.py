@@ -2,8 +2,10 @@
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from environments.models.environment import Environment
@@ -45,7 +47,11 @@ class Worker(models.Model):
                 name="worker_one_builtin",
             )
         ]
-        indexes = [models.Index(fields=["environment", "-registered_at"], name="worker_latest")]
+        indexes = [
+            models.Index(fields=["environment", "-registered_at"], name="worker_latest"),
+            models.Index(fields=["organization", "-registered_at", "-id"], name="worker_newest"),
+            GinIndex(F("organization"), OpClass(Upper("hostname"), name="gin_trgm_ops"), name="worker_by_hostname"),
+        ]
 
     def __str__(self) -> str:
         return self.hostname

@@ -18,9 +18,13 @@ class Command(BaseCommand):
         parser.add_argument("name", help="the user name")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        user = User.objects.filter(names.same("username", options["name"]), is_active=True).first()
+        user = User.objects.filter(names.same("username", options["name"])).first()
         if user is None:
             raise CommandError(f"Nobody is called {options['name']}.")
+        if not user.is_active:
+            raise CommandError(
+                f"{user.username} is inactive in this installation and cannot sign in; no link was made."
+            )
         self.stdout.write(address(passwords.make_link_by_console(user)))
 
 
