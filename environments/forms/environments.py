@@ -1,26 +1,34 @@
 """What people type about an environment, before the rooms judge it."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.html import format_html
 
-from environments import lifecycle
-from environments.forms import variables
+from environments import lifecycle, seen
+from environments.configuration import variables as configured
+from environments.forms import places, variables
 from environments.forms.form import Form
+from environments.forms.places import PlaceField
+from environments.forms.settings import SettingsForm
 from environments.models import Environment, Host
+from projects.access import Actor
 
 
-class EnvironmentForm(Form):
+class EnvironmentForm(SettingsForm):
     called = {"execution_environment.env_vars": "env_vars", "execution_environment": "env_vars"}
 
-    version = forms.CharField(required=False, widget=forms.HiddenInput)
     name = forms.CharField(max_length=100, help_text="Letters, digits, space and . _ - /")
     display_name = forms.CharField(max_length=100, required=False, help_text="What pages show instead of the name.")
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
     tags = forms.CharField(required=False, help_text="Separated by commas.")
     tier = forms.ChoiceField(
         required=False, choices=[("", "Guess from the name"), *Environment.Tier.choices], label="Tier"
+    )
+    based_on = PlaceField(
+        required=False,
+        label="Based on",
+        help_text="An environment's name: this one inherits its variables and secrets. Empty: none.",
     )
     provisioner = forms.ChoiceField(
         choices=[("process", "process: on this machine"), ("external", "external: workers join by command")]
@@ -39,10 +47,14 @@ class EnvironmentForm(Form):
     )
 
     def __init__(
-        self, *args: Any, environment: Environment | None = None, protects: bool = True, **kwargs: Any
+        self, *args: Any, by: Actor, environment: Environment | None = None, protects: bool = True, **kwargs: Any
     ) -> None:
         """`protects`: whether who fills it in may protect the environment, or lift its protection."""
+        self.base = ""
         if environment is not None:
+            # One that is not theirs to see has no name here: its id stays as long as nobody touches it.
+            based = seen.environments(by).filter(pk=only).first() if (only := environment.based_on_id) else None
+            self.base = based.name if based else str(environment.based_on_id or "")
             kwargs["initial"] = {
                 "version": lifecycle.version(environment),
                 "name": environment.name,
@@ -50,18 +62,16 @@ class EnvironmentForm(Form):
                 "description": environment.description,
                 "tags": ", ".join(environment.tags),
                 "tier": environment.tier,
+                "based_on": self.base,
                 "protected": environment.protected,
-                "env_vars": variables.written(environment.env_vars),
+                "env_vars": variables.written(configured.of_environments([environment.pk])[environment.pk]),
             }
         super().__init__(*args, **kwargs)
         self.environment = environment
+        known = [one for one in places.environments(by) if environment is None or one != environment.name]
+        cast(PlaceField, self.fields["based_on"]).suggest("based_on", known)
         self.fields["protected"].disabled = not protects
         del self.fields["version" if environment is None else "provisioner"]
-
-    def clean_description(self) -> str:
-        """With the line breaks of a text, not of a browser; what was not touched stays as it is, spaces and all."""
-        typed, kept = _lines(self.cleaned_data["description"]), self.environment.description if self.environment else ""
-        return kept if typed == _lines(kept).strip() else typed
 
     def clean_tags(self) -> list[str]:
         typed = self.cleaned_data["tags"]
@@ -82,21 +92,9 @@ class EnvironmentForm(Form):
         fields["execution_environment"] = {"env_vars": fields.pop("env_vars")}
         if not fields["tier"]:
             del fields["tier"]
+        if fields["based_on"] == self.base:
+            del fields["based_on"]
         return fields
-
-    def compare_with(self, environment: Environment) -> None:
-        """Keep what was typed, and take what is saved now as known: saving again is then meant."""
-        saved = EnvironmentForm(environment=environment)
-        differ = [str(self[name].label) for name in self.fields if name != "version" and self._differs(name, saved)]
-        self.data = {**dict(self.data.items()), "version": saved.initial["version"]}
-        if differ:
-            self.add_error(
-                None, f"What you typed is still here. It differs from what is saved in: {', '.join(differ)}."
-            )
-
-    def _differs(self, name: str, saved: "EnvironmentForm") -> bool:
-        typed, kept = self[name].value() or "", saved.initial[name] or ""
-        return _lines(str(typed)).strip() != _lines(str(kept)).strip()
 
 
 class DeletionForm(Form):
@@ -147,6 +145,14 @@ class SeveralDeletionForm(Form):
         return typed
 
 
+class SeveralTagForm(Form):
+    """Which tag, where it was not said beside the list; those that were selected stay selected."""
+
+    act = forms.CharField(widget=forms.HiddenInput)
+    id = forms.Field(widget=forms.MultipleHiddenInput)
+    tag = forms.CharField(error_messages={"required": "Give the tag."})
+
+
 class HoldForm(Form):
     reason = forms.CharField(
         max_length=1000,
@@ -154,7 +160,3 @@ class HoldForm(Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
         error_messages={"required": "Say why, for whoever wonders later."},
     )
-
-
-def _lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

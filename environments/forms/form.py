@@ -7,13 +7,25 @@ from django import forms
 
 from projects import errors
 from projects.errors import Refused
+from projects.limits import TooMany
 
 
 def sentence(refusal: Refused) -> str:
     """What a refusal says, without the names that fields have in the API."""
-    messages = [str(error["message"]) for error in refusal.errors if error.get("message")]
-    told = " ".join(message if message.endswith(".") else f"{message}." for message in messages)
-    return told[:1].upper() + told[1:] if told else refusal.detail
+    told = " ".join(_whole(error) for error in refusal.errors if error.get("message"))
+    return told or refusal.detail
+
+
+# A message that begins with one of these says it of its field.
+SAID_OF_IT = {"is", "must", "cannot"}
+
+
+def _whole(error: Mapping[str, Any]) -> str:
+    """The message as a sentence that stands alone."""
+    message = str(error["message"])
+    if message.partition(" ")[0] in SAID_OF_IT:
+        message = f"{str(error['field']).rpartition('.')[2].replace('_', ' ')} {message}"
+    return message[:1].upper() + message[1:] + ("" if message.endswith(".") else ".")
 
 
 class BoundField(forms.BoundField):
@@ -56,7 +68,9 @@ class Form(forms.Form):
         return self.refused_with if self.errors else 200
 
     def refuse(self, refusal: Refused) -> None:
-        """Put a refusal beside the fields it is about, else above the form."""
+        """Put a refusal beside the fields it is about, else above the form; who must wait gets a page that says so."""
+        if isinstance(refusal, TooMany):
+            raise refusal
         self.refused_with = errors.status(refusal)
         told = False
         for error in refusal.errors:

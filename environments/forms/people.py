@@ -1,33 +1,25 @@
 """What people type about members, invitations and access tokens, before the rooms judge it."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, cast
 
 from django import forms
 from django.utils import timezone
 
-from environments import lifecycle
+from environments.forms import places
 from environments.forms.form import Form
-from environments.overview.choices import choices
+from environments.forms.places import PlaceField
 from projects import lifecycle as projects
 from projects.access import RANK, Actor, Permission, allows
 from projects.errors import NotFound, Refused
 from projects.models import Project, Role
 
-SUGGESTED = 50
 USUAL = timedelta(days=90)
 
 
-class PlaceField(forms.CharField):
-    """A place that is typed by name, with the first of those that are known to choose from."""
-
-    suggestions: Sequence[str] = ()
-
-
 class _Placed(Form):
-    """A role in some places; places are typed by name, since there may be a hundred thousand."""
+    """A role in some places."""
 
     role = forms.ChoiceField()
 
@@ -38,26 +30,19 @@ class _Placed(Form):
         roles = [(role.value, role.label) for role in Role if RANK[role] <= RANK[highest]]
         cast(forms.ChoiceField, self.fields["role"]).choices = roles
         known = {
-            "project": [one.key for one in projects.visible(by).only("key").order_by("key")[:SUGGESTED]],
-            "environment": [one.name for one in choices(by, limit=SUGGESTED)],
+            "project": [one.key for one in projects.visible(by).only("key").order_by("key")[: places.SUGGESTED]],
+            "environment": places.environments(by),
         }
         for field, words in known.items():
             for name in (field, f"{field}s"):
                 if isinstance(place := self.fields.get(name), PlaceField):
-                    place.suggestions = words
-                    place.widget.attrs |= {"list": f"known-{name}", "autocomplete": "off"}
+                    place.suggest(name, words)
 
     def _project(self, name: str) -> Project:
         try:
             return projects.find(self.by, name)
         except NotFound:
             raise forms.ValidationError(f"There is no project {name} here.") from None
-
-    def _environment(self, name: str) -> uuid.UUID:
-        try:
-            return lifecycle.find(self.by, name).id
-        except NotFound:
-            raise forms.ValidationError(f"There is no environment {name} here.") from None
 
 
 class GrantForm(_Placed):
@@ -72,7 +57,7 @@ class GrantForm(_Placed):
 
     def clean_environment(self) -> uuid.UUID | None:
         name = self.cleaned_data["environment"]
-        return self._environment(name) if name else None
+        return places.environment(self.by, name) if name else None
 
     def wish(self) -> dict[str, Any]:
         """What the rooms take."""
@@ -129,7 +114,7 @@ class TokenForm(_Placed):
         return [self._project(name).id for name in _listed(self.cleaned_data["projects"])]
 
     def clean_environments(self) -> list[uuid.UUID]:
-        return [self._environment(name) for name in _listed(self.cleaned_data["environments"])]
+        return [places.environment(self.by, name) for name in _listed(self.cleaned_data["environments"])]
 
 
 class PasswordForm(Form):

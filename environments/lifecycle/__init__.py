@@ -1,6 +1,6 @@
 """Asking for environments: creating, changing, starting, stopping, retrying and deleting them."""
 
-from environments.lifecycle.changes import ChangedMeanwhile, can_manage, can_protect, check_manage, update, version
+from environments.lifecycle.changes import can_manage, can_protect, check_manage, update, version
 from environments.lifecycle.creation import begin, create
 from environments.lifecycle.deletion import delete
 from environments.lifecycle.fields import tier_of
@@ -9,7 +9,6 @@ from environments.lifecycle.several import act as act_on_several
 from environments.lifecycle.wishes import check_retry, retry, start, stop
 
 __all__ = [
-    "ChangedMeanwhile",
     "act_on_several",
     "begin",
     "can_manage",

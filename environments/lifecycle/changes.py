@@ -1,21 +1,22 @@
 """Changing what is said about an environment."""
 
-import hashlib
-import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from environments.configuration import variables
+from environments.lifecycle import basing, wishes
 from environments.lifecycle import fields as checks
-from environments.lifecycle import wishes
 from environments.lifecycle.creation import NameTaken
 from environments.lifecycle.lookup import check_own
 from environments.models import Environment
-from projects import access, events
+from environments.resolving.scopes import Scope
+from projects import access, events, versions
 from projects.access import Actor, Permission
-from projects.errors import Conflict, Invalid, NotAllowed, NotFound
+from projects.errors import Invalid, NotAllowed, NotFound
 
 FIXED = {
     "kind": "An environment stays permanent or ephemeral for life.",
@@ -24,19 +25,14 @@ FIXED = {
 }
 
 # What a change of may be told with what it was before, so that it can be undone.
-TOLD = {"name", "display_name", "description", "tags", "priority", "tier", "protected"}
+TOLD = {"name", "display_name", "description", "tags", "priority", "tier", "protected", "based_on_id"}
 # What the settings page shows of an environment: `updated_at` also moves with its state.
-SHOWN = ("name", "display_name", "description", "tags", "tier", "protected", "env_vars")
-
-
-class ChangedMeanwhile(Conflict):
-    code = "changed-meanwhile"
+SHOWN = ("name", "display_name", "description", "tags", "tier", "protected", "based_on_id")
 
 
 def version(environment: Environment) -> str:
     """Another one as soon as anybody changes what the settings page shows."""
-    shown = json.dumps([getattr(environment, name) for name in SHOWN], sort_keys=True)
-    return hashlib.sha256(shown.encode()).hexdigest()[:32]
+    return versions.of(environment, SHOWN, also=variables.of_environments([environment.pk])[environment.pk])
 
 
 @events.operation
@@ -47,14 +43,15 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
     """
     columns = checks.checked(fields)
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
-    if seen is not None and seen != version(environment):
-        raise ChangedMeanwhile(
-            f"Somebody changed the settings of {environment.title} meanwhile; compare them, then save again."
-        )
+    versions.check(seen, version(environment), called=environment.title)
     for name, sentence in FIXED.items():
         if name in columns and str(columns.pop(name) or "") != str(getattr(environment, name) or ""):
             raise Invalid.field(name, sentence)
     wanted = columns.pop("wanted", None)
+    if (given := columns.pop("env_vars", None)) is not None:
+        variables.replace(Scope(environment=environment), given, by=by)
+    if "based_on" in columns:
+        columns["based_on_id"] = _based_on(environment, columns.pop("based_on"), by=by)
     changed = sorted(name for name, value in columns.items() if getattr(environment, name) != value)
     if changed:
         check_manage(environment, by=by)
@@ -62,9 +59,13 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
             check_protect(environment, by=by)
         if environment.deleted_at:
             raise wishes.Terminating(f"{environment.title} is being terminated; it cannot be changed any more.")
-        # Variables are nobody's to read in a log, and so nothing that it could give back.
+        # What people may have put a credential into is nobody's to read in a log.
         told = set(changed) <= TOLD
-        values = {name: [getattr(environment, name), columns[name]] for name in changed} if told else {}
+        values = (
+            {_called(name): [_told(getattr(environment, name)), _told(columns[name])] for name in changed}
+            if told
+            else {}
+        )
         _write(environment, {name: columns[name] for name in changed})
         events.record(
             "environment.updated",
@@ -72,7 +73,7 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
             object={"kind": "environment", "id": environment.id, "name": environment.title},
             project_id=environment.project_id,
             environment_id=environment.id,
-            changed=changed,
+            changed=[_called(name) for name in changed],
             values=values,
         )
     if wanted == Environment.Wanted.INACTIVE:
@@ -81,6 +82,26 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
         wishes.start(environment, by=by)
     environment.refresh_from_db()
     return environment
+
+
+def _based_on(environment: Environment, ident: Any, *, by: Actor) -> uuid.UUID | None:
+    """What is named, judged where it is another one than before."""
+    if str(ident or "") == str(environment.based_on_id or ""):
+        return environment.based_on_id
+    base = basing.base(by, ident)
+    if base is None or base.pk != environment.based_on_id:
+        check_manage(environment, by=by)
+        basing.check(environment, base, by=by)
+    return base.pk if base else None
+
+
+def _called(column: str) -> str:
+    """The log calls the fields what REST calls them."""
+    return column.removesuffix("_id")
+
+
+def _told(value: Any) -> Any:
+    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def _write(environment: Environment, columns: dict[str, Any]) -> None:

@@ -6,10 +6,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from environments import hosts, namespaces, tasks, worker_tokens
+from environments.configuration import variables
 from environments.doing import provisioning
+from environments.lifecycle import basing
 from environments.lifecycle import fields as checks
 from environments.models import Environment, Run, RunKind
-from projects import access, events, lifecycle
+from environments.resolving.scopes import Scope
+from projects import access, events, lifecycle, retired
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid
 from projects.models import Organization
@@ -33,6 +36,9 @@ def create(*, by: Actor, name: str, **fields: Any) -> Environment:
     """A new environment; `fields` are the contract's. Its provisioning is queued at once."""
     columns = checks.checked({"name": name, **fields})
     columns |= _kind(by, columns)
+    if columns.get("based_on") is not None:
+        columns["based_on"] = basing.base(by, columns["based_on"])
+        basing.check(None, columns["based_on"], by=by)
     columns.setdefault("tier", checks.tier_of(columns["name"]))
     return _create(by, columns)
 
@@ -48,6 +54,7 @@ def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
     if kind == Environment.Kind.PERMANENT:
         raise Invalid.field("project_id", "A permanent environment belongs to the organization, not to a project.")
     project = lifecycle.find(by, project_id)
+    retired.check_project(project)
     # Operators make them, and protection is an admin's.
     permission = Permission.MANAGE_ENVIRONMENTS if columns.get("protected") else Permission.CREATE_EPHEMERAL
     access.require(by, permission, project_id=project.id)
@@ -55,6 +62,7 @@ def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
 
 
 def _create(by: Actor, columns: dict[str, Any]) -> Environment:
+    given = columns.pop("env_vars", {})
     identity = uuid.uuid4()
     try:
         with transaction.atomic():
@@ -70,6 +78,7 @@ def _create(by: Actor, columns: dict[str, Any]) -> Environment:
     except IntegrityError:
         raise NameTaken.about("name", "An environment of this name exists already; choose another name.") from None
     worker_tokens.give(environment)
+    variables.replace(Scope(environment=environment), given, by=by)
     events.record(
         "environment.created",
         by=by,

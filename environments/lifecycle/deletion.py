@@ -10,6 +10,7 @@ from environments.lifecycle.changes import check_manage
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, StageEnvironment, State
+from environments.resolving import inheritance
 from environments.runs import cancel, desires, queue
 from projects import events
 from projects.access import Actor
@@ -31,7 +32,7 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     check_manage(environment, by=by)
     check_deletable(environment)
     if not force:
-        check_nothing_in_flight(environment)
+        check_nothing_in_flight(environment, by=by)
     states.move(environment, State.TERMINATING, by=by, deleted_at=timezone.now())
     reason = f"{environment.title} was deleted."
     for run in Run.objects.filter(environment=environment, phase__in=UNFINISHED):
@@ -59,6 +60,12 @@ def check_deletable(environment: Environment) -> None:
         raise Kept(f"{environment.title} is the environment the organization began with; it cannot be deleted.")
     if environment.protected:
         raise Kept(f"{environment.title} is protected; lift the protection first.")
+    heir = inheritance.heirs(environment)[:1]
+    if heir:
+        raise Kept(
+            f"{heir[0].title} is based on {environment.title} and inherits its configuration; base it on another one "
+            "first."
+        )
     place = StageEnvironment.objects.filter(environment=environment).select_related("chain", "stage").first()
     if place:
         raise Kept(

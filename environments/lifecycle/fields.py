@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -143,7 +144,7 @@ def configuration(field: str, value: Any) -> dict[str, Any]:
 
 def execution_environment(field: str, value: Any) -> dict[str, Any]:
     """Four parts, each replaced as a whole when it is given."""
-    value = {"env_vars": None, "mcp_servers": None} if value is None else value
+    value = {"env_vars": None, "mcp_servers": None, "secrets": None} if value is None else value
     if not isinstance(value, dict):
         raise Invalid.field(field, "Give a JSON object.")
     columns: dict[str, Any] = {}
@@ -152,8 +153,10 @@ def execution_environment(field: str, value: Any) -> dict[str, Any]:
             columns["env_vars"] = _env_vars(f"{field}.{part}", given)
         elif part == "mcp_servers":
             columns["mcp_servers"] = json_object(f"{field}.{part}", given)[f"{field}.{part}"]
-        elif part in ("secrets", "integration_ids"):
-            empty(part.replace("_ids", "s"))(f"{field}.{part}", given)
+        elif part == "secrets":
+            columns["required_secrets"] = _names(f"{field}.{part}", given)
+        elif part == "integration_ids":
+            empty("integrations")(f"{field}.{part}", given)
         else:
             raise Invalid.field(f"{field}.{part}", "There is no such field.")
     return columns
@@ -170,6 +173,22 @@ def _env_vars(field: str, value: Any) -> dict[str, str]:
     if sum(len(key) + len(text_.encode()) for key, text_ in variables.items()) > VALUES_LIMIT:
         raise Invalid.field(field, "All values together are at most 1 MB.")
     return variables
+
+
+def _names(field: str, value: Any) -> list[str]:
+    value = [] if value is None else value
+    if not isinstance(value, list) or len(value) > env_names.MOST or not all(isinstance(one, str) for one in value):
+        raise Invalid.field(field, f"Give a list of at most {env_names.MOST} names.")
+    for name_ in value:
+        if sentence := env_names.problem(name_):
+            raise Invalid.field(field, f"{name_}: {sentence}.")
+    return sorted(set(value))
+
+
+def based_on(field: str, value: Any) -> dict[str, Any]:
+    if value is not None and (not isinstance(value, str | uuid.UUID) or not sound(str(value))):
+        raise Invalid.field(field, "Give an environment's id or name, or null.")
+    return {field: value}
 
 
 def passed_on(field: str, value: Any) -> dict[str, Any]:
@@ -191,6 +210,7 @@ FIELDS: dict[str, Callable[[str, Any], dict[str, Any]]] = {
     "protected": protected,
     "kind": choice("kind", [str(kind) for kind in Environment.Kind.values]),
     "project_id": passed_on,
+    "based_on": based_on,
     "provisioner": choice("provisioner", ["process", "external"], "process"),
     "execution_environment": execution_environment,
 }

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, InterfaceError, OperationalError
+from psycopg.errors import LockNotAvailable
 
 from environments.lifecycle import changes, deletion, lookup, wishes
 from environments.models import Environment, State
 from projects import events
 from projects.access import Actor
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound, Refused
+from projects.models import Event
 
 logger = logging.getLogger(__name__)
 MOST = 100
@@ -25,13 +27,14 @@ class Protected(Conflict):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one: `name` is empty where the actor sees none of this id."""
+    """What became of one: `name` is empty where the actor sees none of this id; `made` are the events it wrote."""
 
     id: str
     name: str
     done: bool
     sentence: str
     code: str = ""
+    made: tuple[Event, ...] = ()
 
 
 def act(what: str, idents: Iterable[str], *, by: Actor, tag: str = "") -> list[Outcome]:
@@ -69,7 +72,9 @@ def _one(what: str, ident: str, *, by: Actor, tag: str, refusals: dict[str, Refu
     try:
         found = _found(ident, by=by)
         title = found.title
-        return Outcome(ident, title, True, WISHES[what](found, by, tag))
+        with events.noted() as made:
+            told = WISHES[what](found, by, tag)
+        return Outcome(ident, title, True, told, made=tuple(made))
     # What the database refuses of one must not hide what was done for the others.
     except (Refused, ObjectDoesNotExist, IntegrityError, OperationalError, InterfaceError) as error:
         refusal = refusals[ident] = _refusal(error)
@@ -81,6 +86,8 @@ def _refusal(error: Exception) -> Refused:
     if isinstance(error, Refused):
         return error
     logger.warning("Refused by the database: %s", error.__cause__ or error)
+    if isinstance(error.__cause__, LockNotAvailable):
+        return Conflict("Others are changing it at this moment; look again, then repeat it.", code="unavailable")
     if isinstance(error, OperationalError | InterfaceError):
         return Conflict("The database did not answer in time; look again, then repeat it.", code="unavailable")
     return Conflict("Something else was changed here at the same moment; look again, then repeat it.")

@@ -5,7 +5,7 @@ from django.utils import timezone
 from environments import states, tasks
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.lookup import check_own
-from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, State
+from environments.models import ERRAND_KINDS, LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, State
 from environments.runs import desires, queue
 from projects import access, events
 from projects.access import Actor, Permission
@@ -41,7 +41,7 @@ def start(environment: Environment, *, by: Actor) -> Environment:
 def stop(environment: Environment, *, by: Actor) -> Environment:
     """Stop every service and the built-in worker; the environment keeps what it has."""
     environment = _locked(environment, by)
-    check_nothing_in_flight(environment)
+    check_nothing_in_flight(environment, by=by)
     if environment.state == State.ERROR and environment.wanted != Wanted.INACTIVE:
         raise states.WrongState(f"{environment.title} is in error; retry or delete it.")
     _wish(environment, Wanted.INACTIVE)
@@ -74,19 +74,29 @@ def check_retry(environment: Environment) -> None:
         raise states.WrongState(f"{environment.title} is {environment.get_state_display().lower()}, not in error.")
 
 
-def check_nothing_in_flight(environment: Environment) -> None:
-    """Raise InFlight, naming it, while something is being deployed here."""
+def check_nothing_in_flight(environment: Environment, *, by: Actor) -> None:
+    """Raise InFlight while something is being deployed or run here, naming it to those who see it."""
     run = (
         Run.objects.filter(environment=environment, kind=RunKind.DEPLOY, phase__in=UNFINISHED)
         .select_related("app", "deployment__release")
         .order_by("created_at")
         .first()
     )
+    if run and run.app and not by.sees(project_id=run.app.project_id, environment_id=environment.pk):
+        raise InFlight(f"A deployment that you do not see is in flight in {environment.title}; wait for its end.")
     if run and run.app and run.deployment:
         version = run.deployment.release.version if run.deployment.release else ""
         raise InFlight(
             f"{' '.join(filter(None, [run.deployment.kind, run.app.name, version]))} (run #{run.number}) is in flight "
             f"in {environment.title}; wait for it or cancel it first."
+        )
+    errand = Run.objects.filter(environment=environment, kind__in=ERRAND_KINDS, phase__in=UNFINISHED)
+    if begun := errand.order_by("created_at").first():
+        if not by.sees(project_id=begun.project_id, environment_id=environment.pk):
+            raise InFlight(f"A run that you do not see is in flight in {environment.title}; wait for its end.")
+        raise InFlight(
+            f"The {begun.kind} {begun.specification['name']} (run #{begun.number}) is in flight in "
+            f"{environment.title}; wait for it or cancel it first."
         )
 
 

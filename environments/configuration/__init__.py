@@ -1,0 +1,1 @@
+"""Variables and secrets: set, changed, deleted, restored, revoked, revealed."""
