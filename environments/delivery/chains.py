@@ -1,7 +1,7 @@
 """Promotion chains: which stages a release travels through, and which environments stand in each."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from environments import hosts, lifecycle
 from environments.models import Chain, Environment, Stage, StageEnvironment
 from environments.planning.stages import environments_of, stages_of
-from projects import access, events, names
+from projects import access, events, names, retired, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
 from projects.models import Project
+from projects.versions import ChangedMeanwhile
 
 MOST_STAGES = 20
 MOST_ENVIRONMENTS = 50
@@ -23,10 +24,6 @@ PROTECTED = "production"
 
 class ChainExists(Conflict):
     code = "chain-exists"
-
-
-class ChangedMeanwhile(Conflict):
-    code = "changed-meanwhile"
 
 
 @events.operation
@@ -59,6 +56,8 @@ def create(
     Environments are named by name or id. With `create_missing` those that do not exist yet are created.
     """
     access.require(by, Permission.MANAGE_CHAINS, project_id=project.id if project else None)
+    if project is not None:
+        retired.check_project(project)
     places = _checked(stages, by=by, create_missing=create_missing)
     try:
         with transaction.atomic():
@@ -110,6 +109,14 @@ def version(chain: Chain) -> str:
     return _version(stages_of(chain))
 
 
+def versions(found: Iterable[Chain]) -> dict[uuid.UUID, str]:
+    """The same of several, in one statement."""
+    stages: dict[uuid.UUID, list[Stage]] = {chain.pk: [] for chain in found}
+    for stage in Stage.objects.filter(chain__in=stages).order_by("position"):
+        stages[stage.chain_id].append(stage)
+    return {ident: _version(of) for ident, of in stages.items()}
+
+
 def _version(stages: Sequence[Stage]) -> str:
     return ",".join(str(stage.id) for stage in stages)
 
@@ -134,8 +141,7 @@ def delete(chain: Chain, *, by: Actor) -> None:
 def visible(actor: Actor) -> QuerySet[Chain]:
     """Oldest first; a project's own chain to those who see the project."""
     found = Chain.objects.filter(organization=actor.organization).select_related("project")
-    if actor.visible_projects is not None:
-        found = found.exclude(project__isnull=False) | found.filter(project_id__in=actor.visible_projects)
+    found = found.filter(scopes.within(actor, project="project", lacking=True))
     return found.order_by("created_at", "id")
 
 

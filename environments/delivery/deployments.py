@@ -1,6 +1,7 @@
 """Carrying a plan out: under the slot's lock it becomes a deployment and a run, or is refused with the reason."""
 
 import uuid
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -18,11 +19,13 @@ from environments.models import (
     Slot,
 )
 from environments.planning import addresses, gates, holding, plans, telling
+from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
 from environments.runs import queue
 from projects import events, reasons, scopes
 from projects.access import Actor, who
 from projects.errors import Conflict, Invalid, NotFound
+from projects.models import App
 
 # What a deployment may take beyond its steps and the patience of its health checks: fetching, switching, draining.
 MARGIN = 900
@@ -61,7 +64,9 @@ def carry_out(
         returns_to=proposal.returns_to,
         plan=plan,
         bypass=gates.bypassed(proposal),
-        env_vars=proposal.env_vars,
+        configuration=proposal.configuration,
+        pins=proposal.resolved.pins,
+        pins_digest=proposal.resolved.digest,
         reason=reason.strip() or plan.reason,
         link=link or plan.link,
         created_by=by.label,
@@ -73,6 +78,27 @@ def carry_out(
     run = _enqueue(deployment, by=by, host=host)
     telling.record("deployment.asked", deployment, by=by, run=run, reason=deployment.reason, link=deployment.link)
     return deployment
+
+
+@events.operation
+def at_once(environment: Environment, *, by: Actor, app: App, confirm: str | None = None, **wish: Any) -> Deployment:
+    """Plan and deployment in one operation; `wish` as in `plans.propose`.
+
+    The slot is locked before the planning: of many at once one plans, and the others read why not, which costs them
+    hardly anything and keeps nobody behind them waiting.
+    """
+    # Whoever may not does not stand in the queue.
+    kind, bypass, reason = wish.get("kind"), bool(wish.get("bypass")), str(wish.get("reason") or "")
+    plans.require_wish(by, app, environment, kind=kind, bypass=bypass, reason=reason)
+    plans.lock_slot(app, environment)
+    environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
+    check_confirmation(confirm, name=environment.name, required=environment.protected)
+    if closed := gates.in_flight(app, environment):
+        plans.refuse_closed([Gate("in-flight", False, closed.detail, closed.fix_url)])
+    plan = plans.propose(by=by, environment=environment, app=app, **wish)
+    if plan.blocked:
+        plans.refuse_closed([Gate(**gate) for gate in plan.gates])
+    return carry_out(plan, by=by, confirm=confirm)
 
 
 def locked(plan: Plan) -> Plan:
@@ -87,6 +113,7 @@ def locked(plan: Plan) -> Plan:
         "release__artifact",
         "from_release",
         "returns_to",
+        "configuration_from",
     ).get(pk=plan.pk)
 
 

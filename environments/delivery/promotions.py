@@ -19,6 +19,7 @@ def promote(
     environment: Environment,
     release: Release | None = None,
     app: App | None = None,
+    configuration: str | None = None,
     bypass: bool = False,
     lift_hold: bool = False,
     reason: str = "",
@@ -29,17 +30,18 @@ def promote(
 
     Into a first stage and outside the chain this is a deploy, of what is live there already a redeploy.
     """
-    plan = plans.propose(
+    return deployments.at_once(
+        environment,
         by=by,
-        environment=environment,
+        app=_named(app, release),
         release=release,
-        app=app,
+        configuration=configuration,
         bypass=bypass,
         lift_hold=lift_hold,
         reason=reason,
         link=link,
+        confirm=confirm,
     )
-    return deployments.carry_out(plan, by=by, confirm=confirm)
 
 
 @events.operation
@@ -86,12 +88,17 @@ def refuse_together(planned: Sequence[Plan]) -> None:
 def _one_stage(
     environments: Sequence[Environment], *, app: App | None, release: Release | None
 ) -> tuple[App, list[Environment], Stage]:
-    app = app or (release.app if release else None)
-    if app is None:
-        raise Invalid.field("app_id", "name the app, or a release.")
+    app = _named(app, release)
     chain = stages.applying(app.project, app.organization)
     found = {stages.standing(chain, environment) for environment in environments}
     index = found.pop() if len(found) == 1 else None
     if index is None:
         raise Invalid.field("environment_ids", "name environments of one stage of the chain.")
     return app, sorted(set(environments), key=lambda each: each.id), chain[index]
+
+
+def _named(app: App | None, release: Release | None) -> App:
+    found = app or (release.app if release else None)
+    if found is None:
+        raise Invalid.field("app_id", "name the app, or a release.")
+    return found

@@ -2,7 +2,6 @@
 
 from environments.delivery import deployments
 from environments.models import Deployment, DeploymentKind, Environment
-from environments.planning import plans
 from projects import events
 from projects.access import Actor
 from projects.models import App
@@ -12,5 +11,6 @@ from projects.models import App
 def remove(
     *, by: Actor, app: App, environment: Environment, reason: str = "", link: str = "", confirm: str | None = None
 ) -> Deployment:
-    plan = plans.propose(by=by, app=app, environment=environment, kind=DeploymentKind.REMOVAL, reason=reason, link=link)
-    return deployments.carry_out(plan, by=by, confirm=confirm)
+    return deployments.at_once(
+        environment, by=by, app=app, kind=DeploymentKind.REMOVAL, reason=reason, link=link, confirm=confirm
+    )

@@ -22,7 +22,7 @@ class CannotRestart(Conflict):
 def restart(*, by: Actor, environment: Environment, app: App, service: str, reason: str = "") -> Run:
     """Ask the worker to restart `service`; refused while a deployment or another restart of it is on its way."""
     reasons.check(reason)
-    slot = Slot.objects.select_for_update(no_key=True).get(pk=plans.slot_of(app, environment).pk)
+    slot = plans.lock_slot(app, environment)
     # Behind the lock: somebody may be protecting it just now.
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     access.require(

@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef
 
-from environments.doing import conclusions
+from environments.doing import conclusions, errands, injecting
 from environments.doing.directories import Directories
+from environments.doing.injecting import Pinned
 from environments.models import (
+    ERRAND_KINDS,
     UNFINISHED,
     Deployment,
     DeploymentKind,
@@ -23,9 +25,10 @@ from environments.models import (
     Worker,
 )
 from environments.planning import addresses
+from environments.resolving.resolution import Unresolvable
 from environments.runs import claim, desires, steps
 from projects import events
-from projects.errors import Exhausted
+from projects.errors import Exhausted, Refused
 from projects.models import App, Artifact, Release
 
 # In these the worker keeps its session and has nothing to run.
@@ -35,37 +38,40 @@ AT_REST = (State.SLEEPING, State.HIBERNATING, State.STOPPING, State.STOPPED)
 def take(worker: Worker, claim_key: str) -> dict[str, Any]:
     """Claim the next run for a worker: `{"run": specification | None, "desired_version": int}`."""
     run, answer, refusal = _claimed(worker, claim_key)
-    if run is not None and refusal:
+    if run is not None and refusal is not None:
         # The run ends here, or it would block those behind it; by an operation that locks its environment before it.
-        conclusions.finish(run.id, run.attempt, worker, Phase.FAILED, refusal)
-    return {"run": answer, "desired_version": desires.version(worker.environment_id)}
+        unable = isinstance(refusal, Unresolvable) or run.kind in ERRAND_KINDS
+        conclusions.finish(run.id, run.attempt, worker, Phase.ERRORED if unable else Phase.FAILED, refusal.detail)
+    known = run.environment if answer and run else None
+    return {
+        "run": answer,
+        "desired_version": known.desired_version if known else desires.version(worker.environment_id),
+    }
 
 
 @events.operation
-def _claimed(worker: Worker, claim_key: str) -> tuple[Run | None, dict[str, Any] | None, str]:
+def _claimed(worker: Worker, claim_key: str) -> tuple[Run | None, dict[str, Any] | None, Refused | None]:
     """The run with what the worker is told of it, or why it cannot be carried out."""
     run = claim.by_worker(worker, claim_key)
     if run is None:
-        return None, None, ""
-    run = _whole(run)
-    if run.deployment_id and run.host_id:
-        try:
-            _give_addresses(run)
-        except Exhausted as refusal:  # only now is it known on which host the app lives
-            return run, None, refusal.detail
-    answer = specification(run)
-    steps.lay_out(run, _page_steps(answer))
-    return run, answer, ""
+        return None, None, None
+    try:
+        answer = errands.specification(run) if run.kind in ERRAND_KINDS else specification(run)
+    except (Exhausted, Unresolvable, errands.CannotBegin) as refusal:  # only now are host and values known
+        return run, None, refusal
+    steps.lay_out(run, errands.page_steps(run) if run.kind in ERRAND_KINDS else _page_steps(answer))
+    return run, answer, None
 
 
 def specification(run: Run) -> dict[str, Any]:
-    """The shape of docs/worker-protocol.md, with what the deployment pinned."""
+    """The shape of docs/worker-protocol.md, with what the deployment pinned; Exhausted where no address is left,
+    Unresolvable where a pinned value is gone."""
     assert run.app is not None and run.environment is not None
-    slot = _slots(Slot.objects.filter(app=run.app, environment=run.environment)).first()
-    deployment = run.deployment or (slot.live if slot else None)
+    deployment = run.deployment or _live(run.app, run.environment)
     removal = run.deployment is not None and run.deployment.kind == DeploymentKind.REMOVAL
     known = Directories.of(run.environment.pk, [run.app.pk])
-    told = _told(run.app, run.environment, deployment, _endpoints(run.environment.pk, [run.app.pk])[run.app.pk])
+    pinned = Pinned() if removal else injecting.pinned(deployment)
+    told = _told(run.app, run.environment, deployment, _addresses(run), pinned)
     told["env"]["TOWPATH_RUN"] = str(run.pk)
     begun = steps.begun_before(run) if run.attempt > 1 else set()
     return told | {
@@ -82,6 +88,7 @@ def specification(run: Run) -> dict[str, Any]:
         "reuse": known.reuse(run.deployment),
         "keep": known.keep(run.app.pk, run.deployment),
         "service": run.service or None,
+        "traceparent": run.traceparent or None,
     }
 
 
@@ -105,6 +112,7 @@ def desired(worker: Worker) -> dict[str, Any]:
     }
     apps = [slot.app_id for slot in slots]
     endpoints, known = _endpoints(environment.pk, apps), Directories.of(environment.pk, apps)
+    pinned = injecting.pinned_by(slot.live for slot in slots if slot.live is not None)
     runs = dict(Run.objects.filter(deployment__in=[slot.live_id for slot in slots]).values_list("deployment_id", "pk"))
     listed = []
     for slot in slots:
@@ -112,7 +120,7 @@ def desired(worker: Worker) -> dict[str, Any]:
             continue
         live = None
         if slot.live is not None:
-            live = _told(slot.app, environment, slot.live, endpoints[slot.app_id])
+            live = _told(slot.app, environment, slot.live, endpoints[slot.app_id], pinned[slot.live.pk])
             live["env"]["TOWPATH_RUN"] = str(runs.get(slot.live_id, ""))
             live["reuse"] = known.reuse(slot.live)
         listed.append(
@@ -140,7 +148,7 @@ def _given_up(slot: Any) -> int | None:
 
 
 def _told(
-    app: App, environment: Environment, deployment: Deployment | None, endpoints: Iterable[Endpoint]
+    app: App, environment: Environment, deployment: Deployment | None, endpoints: Iterable[Endpoint], pinned: Pinned
 ) -> dict[str, Any]:
     release = deployment.release if deployment else None
     return {
@@ -151,15 +159,16 @@ def _told(
         "release": {"id": str(release.pk), "version": release.version, "commit": release.commit} if release else None,
         "artifact": _artifact(release.artifact) if release and release.artifact else None,
         "services": _manifest(deployment, "services"),
-        "env": _env(app, environment, deployment, release),
+        "env": _env(app, environment, pinned, release),
+        "masks": pinned.masks,
+        "unresolvable": pinned.why or None,
         "endpoints": {one.service: {"port": one.port, "url": one.url} for one in endpoints},
     }
 
 
-def _env(app: App, environment: Environment, deployment: Deployment | None, release: Release | None) -> dict[str, str]:
-    """The environment's own variables as they were pinned; ours cannot be overridden."""
-    pinned = deployment.env_vars if deployment else {}
-    return {name: str(value) for name, value in pinned.items()} | {
+def _env(app: App, environment: Environment, pinned: Pinned, release: Release | None) -> dict[str, str]:
+    """The configuration as it was pinned; ours cannot be overridden."""
+    return pinned.values | {
         "TOWPATH_VERSION": release.version if release else "",
         "TOWPATH_RELEASE": str(release.pk) if release else "",
         "TOWPATH_ENVIRONMENT": environment.name,
@@ -197,11 +206,15 @@ def _page_steps(told: dict[str, Any]) -> list[tuple[str, bool]]:
     return [(first, False), *own, ("Start", False), ("Health check", False), ("Switch", False), ("Drain", False)]
 
 
-def _give_addresses(run: Run) -> None:
-    """An app that is placed by its first claim gets its addresses from that host now."""
+def _addresses(run: Run) -> list[Endpoint]:
+    """The app's there; one that is placed by its first claim gets them from that host now, or Exhausted."""
+    assert run.app is not None and run.environment is not None
+    given = _endpoints(run.environment.pk, [run.app.pk])[run.app.pk]
     release = run.deployment.release if run.deployment else None
-    if release is not None and run.host is not None and run.app is not None and run.environment is not None:
-        addresses.allocate(run.app, run.environment, release, host=run.host)
+    if release is None or run.host is None or addresses.suffice(given, release, host=run.host):
+        return given
+    addresses.allocate(run.app, run.environment, release, host=run.host)
+    return _endpoints(run.environment.pk, [run.app.pk])[run.app.pk]
 
 
 def _endpoints(environment_id: uuid.UUID, apps: Iterable[uuid.UUID]) -> dict[Any, list[Endpoint]]:
@@ -215,12 +228,10 @@ def _endpoints(environment_id: uuid.UUID, apps: Iterable[uuid.UUID]) -> dict[Any
     return found
 
 
+def _live(app: App, environment: Environment) -> Deployment | None:
+    slot = _slots(Slot.objects.filter(app=app, environment=environment)).first()
+    return slot.live if slot else None
+
+
 def _slots(slots: Any) -> Any:
     return slots.select_related("app__project", "live__release__artifact")
-
-
-def _whole(run: Run) -> Run:
-    """With all that is told of it, by one statement."""
-    return Run.objects.select_related(
-        "app__project", "environment", "host", "deployment__release__artifact", "deployment__returns_to"
-    ).get(pk=run.pk)

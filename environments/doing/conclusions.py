@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from django.db.models import F, Q
 
-from environments.doing import delivering, fetching, provisioning
+from environments.doing import delivering, errands, fetching, provisioning
 from environments.models import Environment, Phase, Run, RunKind, Slot, Worker
 from environments.runs import desires, expire, hints, queue, steps
 from environments.runs import finish as ends
@@ -28,6 +28,8 @@ CONSEQUENCES: dict[RunKind, Consequence] = {
     RunKind.FETCH: fetching.concluded,
     RunKind.DEPLOY: delivering.concluded,
     RunKind.RESTART: delivering.concluded,
+    RunKind.WORKFLOW: errands.concluded,
+    RunKind.AGENT: errands.concluded,
 }
 _OPEN_STEPS = {Phase.SUCCEEDED: "succeeded", Phase.FAILED: "failed"}
 

@@ -2,6 +2,7 @@
 
 from django.db.models.functions import Now
 
+from environments.doing import overtaking
 from environments.models import Deployment, DeploymentKind, Phase, Run, RunKind, Slot
 from environments.planning import addresses, holding, telling
 from projects import access, events
@@ -59,6 +60,7 @@ def _went_live(slot: Slot, deployment: Deployment) -> None:
         condition_reason="",
         condition_since=None,
     )
+    overtaking.look_at([slot.pk])
     if deployment.kind == DeploymentKind.ROLLBACK:
         _hold_after_rollback(slot, deployment)
 
@@ -81,6 +83,7 @@ def _removed(slot: Slot, deployment: Deployment) -> None:
         services=[],
         placement=None,
         observed=None,
+        overtaken=0,
         condition=Slot.Condition.OK,
         condition_reason="",
         condition_since=None,

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 
 from django.db import Error, close_old_connections, connection
 
+from environments import heartbeats
 from environments.doing.progress import Progress
+from environments.models import Heartbeat
 from environments.runs import renew
 from projects import correlation
 
@@ -115,6 +117,8 @@ class Keeper:
         kept.renewed = sent
         if renewal.cancel:
             kept.interrupt("cancelled")
+        # Those who look for work may all be carrying some out.
+        heartbeats.beat(Heartbeat.Name.CONTROL)
 
     def _look(self, kept: Kept) -> None:
         if time.monotonic() > kept.progress.until + GRACE and not kept.ended:

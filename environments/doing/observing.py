@@ -133,9 +133,9 @@ def _known_deployments(environment: Environment, told: dict[str, dict[str, Any]]
 def _deploying(environment: Environment) -> set[uuid.UUID | None]:
     """Apps with a deployment or restart on its way: what is seen of them changes on purpose."""
     return set(
-        Run.objects.filter(environment=environment, kind__in=WORKER_KINDS, phase__in=UNFINISHED).values_list(
-            "app_id", flat=True
-        )
+        Run.objects.filter(
+            environment=environment, kind__in=WORKER_KINDS, app__isnull=False, phase__in=UNFINISHED
+        ).values_list("app_id", flat=True)
     )
 
 

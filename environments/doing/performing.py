@@ -67,7 +67,7 @@ def perform(run_id: uuid.UUID | str | None = None) -> bool:
         return False
     with (
         correlation.work(run=run.id, actor=run.created_by),
-        correlation.span(f"run {run.kind}", run=run.id, number=run.number, attempt=run.attempt),
+        correlation.span(f"run {run.kind}", run.traceparent, run=run.id, number=run.number, attempt=run.attempt),
     ):
         Performance(run, holder).carry_out()
     return True

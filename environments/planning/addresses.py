@@ -1,5 +1,7 @@
 """Addresses of apps: (environment, app, service) keeps one port of its host for life."""
 
+from collections.abc import Iterable
+
 from django.db.models import Count, F, Max, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -25,10 +27,15 @@ def host_for(environment: Environment, slot: Slot | None) -> Host | None:
 
 def wanting(app: App, environment: Environment, release: Release, *, host: Host) -> list[str]:
     """The release's services that listen and have no address on this host yet."""
-    listening = [service["name"] for service in release.manifest["services"] if service.get("port", True)]
     given = Endpoint.objects.filter(app=app, environment=environment, host=host, released_at=None)
     have = set(given.values_list("service", flat=True))
-    return [name for name in listening if name not in have]
+    return [name for name in _listening(release) if name not in have]
+
+
+def suffice(given: Iterable[Endpoint], release: Release, *, host: Host) -> bool:
+    """Whether these, all that the app has in an environment, are on this host and have one for each that listens."""
+    have = {one.service: one.host_id for one in given}
+    return set(_listening(release)) <= have.keys() and set(have.values()) <= {host.pk}
 
 
 def free(host: Host) -> int:
@@ -88,6 +95,10 @@ def used_up(host: Host, *, wanted: int) -> str:
 def release_all(app: App, environment: Environment) -> int:
     """Free the app's addresses there; the next app may be given them."""
     return Endpoint.objects.filter(app=app, environment=environment, released_at=None).update(released_at=Now())
+
+
+def _listening(release: Release) -> list[str]:
+    return [service["name"] for service in release.manifest["services"] if service.get("port", True)]
 
 
 def _taken(host: Host) -> QuerySet[Endpoint]:

@@ -1,7 +1,7 @@
-"""How two releases of an app, and the values given to them, differ."""
+"""How two releases of an app differ."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from difflib import SequenceMatcher
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -79,15 +79,6 @@ def _told(release: Release, notes: str, changes: list[str], *, taken_back: bool)
         "created_at": release.created_at.isoformat(),
         "taken_back": taken_back,
     }
-
-
-def values(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`[{key, before, after}]` by key for what differs; `None` stands for "not given"."""
-    return [
-        {"key": key, "before": before.get(key), "after": after.get(key)}
-        for key in sorted(before.keys() | after.keys())
-        if before.get(key) != after.get(key)
-    ]
 
 
 class Line(NamedTuple):

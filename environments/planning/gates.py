@@ -8,11 +8,14 @@ from django.db.models.functions import Now
 
 from environments import disk, hosts
 from environments.models import DeploymentKind, Environment, Host, State, Worker
-from environments.planning import addresses, history, holding, stages
+from environments.planning import addresses, history, holding, pinning, stages
 from environments.planning.proposals import Proposal
-from projects.access import who
+from projects.access import Actor, who
 from projects.errors import Conflict
-from projects.models import Artifact
+from projects.models import App, Artifact
+
+# So many keys are named in a sentence; the page that mends it shows them all.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,22 @@ def judge(proposal: Proposal) -> list[Gate]:
             if sentence:
                 gates.append(Gate(code, True, sentence))
     return gates
+
+
+def told(judged: list[dict[str, Any]], *, by: str, to: Actor) -> list[dict[str, Any]]:
+    """The gates of a plan that `by` has made, as `to` may read them.
+
+    They name the places that whoever planned sees; to others, who see some places only, they tell no more than whether
+    they are open.
+    """
+    if by == to.label or to.visible_environments is None:
+        return judged
+    return [
+        gate | {"sentence": ELSEWHERE[gate["code"], gate["passed"]], "fix_url": ""}
+        if (gate["code"], gate["passed"]) in ELSEWHERE
+        else gate
+        for gate in judged
+    ]
 
 
 def check_artifact(proposal: Proposal) -> str:
@@ -180,18 +199,25 @@ def check_hold(proposal: Proposal) -> str:
 
 
 def check_in_flight(proposal: Proposal) -> str:
-    run = history.unfinished(proposal.app, proposal.environment)
+    if closed := in_flight(proposal.app, proposal.environment):
+        raise closed
+    return ""
+
+
+def in_flight(app: App, environment: Environment) -> Closed | None:
+    """Why nothing else can be done with the app there now; one statement."""
+    run = history.unfinished(app, environment)
     if run is None:
-        return ""
+        return None
     deployment = run.deployment
     assert deployment is not None
-    name, where = proposal.app.name, proposal.environment.title
+    name, where = app.name, environment.title
     version = deployment.release.version if deployment.release else ""
     sentence = {
         DeploymentKind.ROLLBACK: f"{name} is being rolled back to {version} in {where}",
         DeploymentKind.REMOVAL: f"{name} is being removed from {where}",
     }.get(DeploymentKind(deployment.kind), f"{name} {version} is on its way to {where}")
-    raise Closed(
+    return Closed(
         f"{sentence}, asked by {who(deployment.created_by)} (run {run.number}); wait for it or cancel it.",
         fix_url=f"/runs/{run.id}",
     )
@@ -226,6 +252,27 @@ def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def check_configuration(proposal: Proposal) -> str:
+    """Closed if and only if the worker could not inject all that the release requires."""
+    if proposal.release is None:
+        return ""
+    found = proposal.resolved
+    missing = pinning.unmet(proposal.release, found, secrets=proposal.environment.required_secrets)
+    if missing:
+        listed = "; ".join(f"{one.key}: {one.why}" for one in missing[:MOST_NAMED])
+        more = f"; and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+        keys = "1 key has" if len(missing) == 1 else f"{len(missing)} keys have"
+        raise Closed(
+            f"{keys} no value that {proposal.what} could run with in {proposal.environment.title}: {listed}{more}.",
+            fix_url=f"/configuration?app={proposal.app.id}&environment={proposal.environment.id}",
+        )
+    kept = f" It has {'; '.join(proposal.chosen.kept_current)}." if proposal.chosen.kept_current else ""
+    required = len(pinning.required(proposal.release))
+    if required:
+        return f"All {required} keys that {proposal.what} requires have a value, of {len(found.winners)} set.{kept}"
+    return kept.strip()
+
+
 CHECKS: dict[str, Callable[[Proposal], str]] = {
     "artifact": check_artifact,
     "environment": check_environment,
@@ -233,8 +280,15 @@ CHECKS: dict[str, Callable[[Proposal], str]] = {
     "stage": check_stage,
     "hold": check_hold,
     "in-flight": check_in_flight,
+    "configuration": check_configuration,
     "addresses": check_addresses,
     "disk": check_disk,
+}
+# The gates that look at other environments than the plan's own.
+ELSEWHERE = {
+    ("restriction", False): "The project may deploy to another environment only.",
+    ("stage", True): "Nothing in the chain stands in its way.",
+    ("stage", False): "It has not passed the stage before yet.",
 }
 TITLES = {
     "artifact": "Artifact",
@@ -243,6 +297,7 @@ TITLES = {
     "stage": "Stage before",
     "hold": "Hold",
     "in-flight": "Other deployments",
+    "configuration": "Configuration",
     "addresses": "Addresses",
     "disk": "Disk",
 }

@@ -18,7 +18,7 @@ def succeeded(app: App, environment: Environment) -> QuerySet[Deployment]:
         Deployment.objects.filter(app=app, environment=environment, run__phase=Phase.SUCCEEDED)
         .exclude(kind=DeploymentKind.REMOVAL)
         .select_related("release")
-        .defer("env_vars", "release__manifest", "release__changes")
+        .defer("pins", "release__manifest", "release__changes")
         .order_by("number")
     )
 

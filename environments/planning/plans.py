@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from environments.models import Deployment, DeploymentKind, Environment, Plan, Slot
-from environments.planning import comparison, gates, proposals
+from environments.planning import comparison, gates, pinning, proposals
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
 from projects import access, events, reasons, scopes
@@ -43,6 +43,7 @@ def propose(
     kind: str | None = None,
     release: Release | None = None,
     to_deployment: Deployment | None = None,
+    configuration: str | None = None,
     bypass: bool = False,
     lift_hold: bool = False,
     reason: str = "",
@@ -57,7 +58,7 @@ def propose(
     if app is None:
         raise Invalid.field("app_id", "name the app, or a release.")
     reasons.check(reason, link)
-    _check_right(by, app, environment, kind=kind, bypass=bypass, reason=reason)
+    require_wish(by, app, environment, kind=kind, bypass=bypass, reason=reason)
     proposal = proposals.of_wish(
         by=by,
         app=app,
@@ -66,6 +67,7 @@ def propose(
         kind=kind,
         release=release,
         to_deployment=to_deployment,
+        choice=configuration,
         bypass=bypass,
         lift_hold=lift_hold,
         reason=reason.strip(),
@@ -79,12 +81,14 @@ def propose(
         release=proposal.release,
         from_release=proposal.from_release,
         returns_to=proposal.returns_to,
+        configuration=proposal.configuration,
+        configuration_from=proposal.configuration_from,
         bypass=bypass,
         lift_hold=lift_hold,
         reason=reason.strip(),
         link=link,
         changes=comparison.releases_between(app, proposal.from_release, proposal.release),
-        configuration_changes=comparison.values(_values_now(proposal), proposal.env_vars),
+        configuration_changes=_configuration_changes(proposal),
         gates=[gate.as_dict() for gate in judged],
         blocked=not all(gate.passed for gate in judged),
         digest=digest(proposal, judged),
@@ -123,15 +127,31 @@ def check_again(deployment: Deployment, *, by: Actor) -> None:
     What was bypassed then is bypassed by whoever may; no hold is lifted, since nobody was shown the plan again.
     """
     plan, bypass = deployment.plan, deployment.bypass
-    _check_right(by, plan.app, plan.environment, kind=plan.kind, bypass=bypass, reason=deployment.reason)
+    require_wish(by, plan.app, plan.environment, kind=plan.kind, bypass=bypass, reason=deployment.reason)
     slot = Slot.objects.select_related("live__release", "placement").get(app=plan.app, environment=plan.environment)
-    intended = proposals.of_plan(plan, by=by, slot=slot)
-    refuse_closed(gates.judge(replace(intended, bypass=bypass, lift_hold=False)))
+    intended = replace(proposals.of_plan(plan, by=by, slot=slot), bypass=bypass, lift_hold=False)
+    # Another attempt runs with what was pinned for the first one.
+    intended.__dict__["chosen"] = pinning.Chosen(pinning.of_deployment(deployment))
+    refuse_closed(gates.judge(intended))
 
 
 def require_right(plan: Plan, *, by: Actor) -> None:
     """NotAllowed for whoever may not do there what the plan says."""
-    _check_right(by, plan.app, plan.environment, kind=plan.kind, bypass=plan.bypass, reason=plan.reason)
+    require_wish(by, plan.app, plan.environment, kind=plan.kind, bypass=plan.bypass, reason=plan.reason)
+
+
+def require_wish(by: Actor, app: App, environment: Environment, *, kind: str | None, bypass: bool, reason: str) -> None:
+    """NotFound, NotAllowed, Conflict or Invalid for a wish that is refused whatever the gates say."""
+    if environment.deleted_at is not None:
+        raise NotFound("There is no such environment.")
+    where = {"project_id": app.project_id, "environment_id": environment.id}
+    access.require(by, Permission.DEPLOY, protected=environment.protected, **where)
+    if app.is_put_away and kind != DeploymentKind.REMOVAL:
+        raise Conflict(f"{app.name} is archived; what runs of it can only be removed.", code="archived")
+    if bypass:
+        access.require(by, Permission.BYPASS, protected=environment.protected, **where)
+        if not reason.strip():
+            raise Invalid.field("reason", "whoever bypasses a gate says why.")
 
 
 def refuse_closed(judged: list[Gate]) -> None:
@@ -156,6 +176,11 @@ def slot_of(app: App, environment: Environment) -> Slot:
     return Slot.objects.select_related("live__release", "placement").get(app=app, environment=environment)
 
 
+def lock_slot(app: App, environment: Environment) -> Slot:
+    """As it is once everybody who has changed it meanwhile is done."""
+    return Slot.objects.select_for_update(no_key=True).get(pk=slot_of(app, environment).pk)
+
+
 def digest(proposal: Proposal, judged: list[Gate]) -> str:
     """Over everything that was decided; not over sentences, which tell of times and numbers."""
     release, live, back = proposal.release, proposal.live, proposal.returns_to
@@ -166,7 +191,7 @@ def digest(proposal: Proposal, judged: list[Gate]) -> str:
         "release": release.id if release else None,
         "live": live.id if live else None,
         "returns_to": back.id if back else None,
-        "env_vars": dict(proposal.env_vars),
+        "configuration": proposal.resolved.digest,
         "bypass": proposal.bypass,
         "lift_hold": proposal.lift_hold,
         "gates": [(gate.code, gate.passed) for gate in judged],
@@ -177,7 +202,9 @@ def digest(proposal: Proposal, judged: list[Gate]) -> str:
 def visible(actor: Actor) -> QuerySet[Plan]:
     found = Plan.objects.filter(organization=actor.organization)
     found = found.filter(scopes.rows(actor, project="app__project", environment="environment"))
-    return found.select_related("app__project", "environment", "release", "from_release", "returns_to")
+    return found.select_related(
+        "app__project", "environment", "release", "from_release", "returns_to", "configuration_from"
+    )
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> Plan:
@@ -187,21 +214,10 @@ def find(actor: Actor, ident: str | uuid.UUID) -> Plan:
         raise NotFound("There is no such plan.") from None
 
 
-def _check_right(by: Actor, app: App, environment: Environment, *, kind: str | None, bypass: bool, reason: str) -> None:
-    if environment.deleted_at is not None:
-        raise NotFound("There is no such environment.")
-    where = {"project_id": app.project_id, "environment_id": environment.id}
-    access.require(by, Permission.DEPLOY, protected=environment.protected, **where)
-    if app.archived_at is not None and kind != DeploymentKind.REMOVAL:
-        raise Conflict(f"{app.name} is archived; what runs of it can only be removed.", code="archived")
-    if bypass:
-        access.require(by, Permission.BYPASS, protected=environment.protected, **where)
-        if not reason.strip():
-            raise Invalid.field("reason", "whoever bypasses a gate says why.")
-
-
-def _values_now(proposal: Proposal) -> dict[str, Any]:
-    return dict(proposal.live.env_vars) if proposal.live else {}
+def _configuration_changes(proposal: Proposal) -> list[dict[str, Any]]:
+    source = proposal.configuration_from
+    then = pinning.of_deployment(source) if source is not None else None
+    return pinning.changes(pinning.of_deployment(proposal.live), proposal.resolved, then=then)
 
 
 def _what_changed(plan: Plan, proposal: Proposal) -> str:

@@ -1,11 +1,21 @@
 """What somebody proposes to do with an app in an environment, before anybody asks whether it may be done."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
-from environments.models import Deployment, DeploymentKind, Endpoint, Environment, Plan, Slot, Stage
-from environments.planning import history, stages
+from environments.models import (
+    ConfigurationChoice,
+    Deployment,
+    DeploymentKind,
+    Endpoint,
+    Environment,
+    Plan,
+    Slot,
+    Stage,
+)
+from environments.planning import history, pinning, stages
+from environments.resolving import resolution
 from projects.access import Actor
 from projects.errors import Conflict, Invalid
 from projects.models import App, Release
@@ -33,6 +43,8 @@ class Proposal:
     slot: Slot
     stages: Sequence[Stage]
     returns_to: Deployment | None = None
+    configuration: ConfigurationChoice = ConfigurationChoice.LATEST
+    configuration_from: Deployment | None = None
     bypass: bool = False
     lift_hold: bool = False
     reason: str = ""
@@ -50,13 +62,22 @@ class Proposal:
         """Whether it brings in a release that is not live there: what chain, hold and restriction are about."""
         return self.kind in ENTERING
 
-    @property
-    def env_vars(self) -> Mapping[str, Any]:
-        """A rollback brings back the values it ran with; everything else takes those of now."""
+    @cached_property
+    def chosen(self) -> pinning.Chosen:
+        """The values that it would run with, read once."""
         if self.kind == DeploymentKind.REMOVAL:
-            return {}
-        found: Mapping[str, Any] = (self.returns_to or self.environment).env_vars
-        return found
+            return pinning.Chosen(resolution.EMPTY)
+        return pinning.choose(
+            self.app,
+            self.environment,
+            choice=self.configuration,
+            live=self.live,
+            source=self.configuration_from or self.returns_to,
+        )
+
+    @property
+    def resolved(self) -> resolution.Resolution:
+        return self.chosen.resolution
 
     @property
     def what(self) -> str:
@@ -74,6 +95,8 @@ def of_plan(plan: Plan, *, by: Actor, slot: Slot) -> Proposal:
         slot=slot,
         stages=stages.applying(plan.app.project, plan.organization),
         returns_to=plan.returns_to,
+        configuration=ConfigurationChoice(plan.configuration),
+        configuration_from=plan.configuration_from,
         bypass=plan.bypass,
         lift_hold=plan.lift_hold,
         reason=plan.reason,
@@ -89,6 +112,7 @@ def of_wish(
     kind: str | None = None,
     release: Release | None = None,
     to_deployment: Deployment | None = None,
+    choice: str | None = None,
     bypass: bool = False,
     lift_hold: bool = False,
     reason: str = "",
@@ -101,8 +125,16 @@ def of_wish(
         kind = DeploymentKind.ROLLBACK
     if kind is not None and kind not in DeploymentKind.values:
         raise Invalid.field("kind", f"must be one of {', '.join(DeploymentKind.values)}.")
-    if to_deployment is not None and kind != DeploymentKind.ROLLBACK:
+    if choice is not None and choice not in ConfigurationChoice.values:
+        raise Invalid.field("configuration", f"must be one of {', '.join(ConfigurationChoice.values)}.")
+    of_another = choice == ConfigurationChoice.OF_DEPLOYMENT and kind != DeploymentKind.ROLLBACK
+    if to_deployment is not None and kind != DeploymentKind.ROLLBACK and not of_another:
         raise Invalid.field("to_deployment_id", "only a rollback returns to a deployment.")
+    if of_another and to_deployment is None:
+        raise Invalid.field("to_deployment_id", "name the deployment whose configuration is meant.")
+    if to_deployment is not None and (to_deployment.app_id, to_deployment.environment_id) != (app.id, environment.id):
+        where = f"{app.name} in {environment.title}"
+        raise Invalid.field("to_deployment_id", f"this deployment is not one of {where}.")
     returns_to = None
     if kind == DeploymentKind.REMOVAL:
         _check_removal(slot, release, app=app, environment=environment)
@@ -120,10 +152,36 @@ def of_wish(
         slot=slot,
         stages=chain,
         returns_to=returns_to,
+        configuration=_choice(choice, DeploymentKind(kind)),
+        configuration_from=_source(to_deployment, returns_to, release, app=app, environment=environment),
         bypass=bypass,
         lift_hold=lift_hold,
         reason=reason,
     )
+
+
+def _choice(choice: str | None, kind: DeploymentKind) -> ConfigurationChoice:
+    """A rollback brings back the values it ran with; everything else takes those of now."""
+    usual = ConfigurationChoice.OF_DEPLOYMENT if kind == DeploymentKind.ROLLBACK else ConfigurationChoice.LATEST
+    return ConfigurationChoice(choice) if choice else usual
+
+
+def _source(
+    to_deployment: Deployment | None,
+    returns_to: Deployment | None,
+    release: Release | None,
+    *,
+    app: App,
+    environment: Environment,
+) -> Deployment | None:
+    """Whose values are meant where those of an earlier deployment are: the one named, else the last with the release
+    that a rollback returns to, which need not be the one whose directory it takes up."""
+    if to_deployment is not None or returns_to is None or release is None:
+        return to_deployment
+    line = list(history.succeeded(app, environment))
+    live = line[-1].release if line else None
+    with_it = [each for each in history.earlier(line, live) if each.release_id == release.id] if live else []
+    return with_it[-1] if with_it else returns_to
 
 
 def _check_removal(slot: Slot, release: Release | None, *, app: App, environment: Environment) -> None:
@@ -190,8 +248,6 @@ def _rollback(
     earlier = history.earlier(line, current)
     wanted = earlier
     if to_deployment is not None:
-        if (to_deployment.app_id, to_deployment.environment_id) != (app.id, environment.id):
-            raise Invalid.field("to_deployment_id", f"this deployment is not one of {app.name} in {where}.")
         wanted = [each for each in earlier if each.id == to_deployment.id]
         release = release or to_deployment.release
     if release is not None:

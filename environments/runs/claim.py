@@ -31,14 +31,17 @@ _OF_CONTROL = """
 _WITHIN_REACH = " AND (r.host_id IS NULL OR r.host_id = %(host)s)"
 _BEST_FIRST = " ORDER BY r.priority DESC, r.created_at, r.id LIMIT %(limit)s"
 _TAKE = """
-WITH chosen AS MATERIALIZED (SELECT r.id {claimable} FOR NO KEY UPDATE OF r SKIP LOCKED)
+WITH chosen AS MATERIALIZED (
+    SELECT r.id, s.id IS NOT NULL AND s.placement_id IS NULL AS unplaced {claimable}
+    FOR NO KEY UPDATE OF r SKIP LOCKED
+)
 UPDATE environments_run r SET
     phase = 'running', attempt = r.attempt + 1, claimant = %(claimant)s, claim_key = %(key)s, worker_id = %(worker)s,
     host_id = coalesce(r.host_id, %(host)s), lease_until = clock_timestamp() + %(lease)s * interval '1 second',
     deadline_at = clock_timestamp() + r.timeout_seconds * interval '1 second',
     started_at = coalesce(r.started_at, clock_timestamp()), reason = ''
 FROM chosen WHERE r.id = chosen.id
-RETURNING r.id
+RETURNING r.id, chosen.unplaced
 """
 
 
@@ -51,10 +54,11 @@ def by_worker(worker: Worker, claim_key: str) -> Run | None:
     try:
         with transaction.atomic():
             _one_by_one(worker)
-            again = Run.objects.filter(worker=worker, claim_key=claim_key, phase=Phase.RUNNING).first()
-            if again is not None and alive(again.pk, again.attempt, worker).update(lease_until=ClockTime() + LEASE):
-                return Run.objects.get(pk=again.pk)
-            run = _take(
+            before = Run.objects.filter(worker=worker, claim_key=claim_key, phase=Phase.RUNNING)
+            for run_id, attempt in before.values_list("pk", "attempt")[:1]:
+                if alive(run_id, attempt, worker).update(lease_until=ClockTime() + LEASE):
+                    return _told(run_id)
+            taken = _take(
                 _OF_WORKERS,
                 environment=worker.environment_id,
                 host=worker.host_id,
@@ -62,7 +66,10 @@ def by_worker(worker: Worker, claim_key: str) -> Run | None:
                 key=claim_key,
                 worker=worker.pk,
             )
-            if run is not None and run.app_id and worker.host_id:
+            if taken is None:
+                return None
+            run = _told(taken[0])
+            if taken[1] and worker.host_id:
                 _place(run, worker)
             return run
     except _SlotBusy:
@@ -75,7 +82,8 @@ def by_control(claimant: str, run_id: uuid.UUID | None = None, *, host_id: uuid.
     `claimant` names one attempt's carrier (a process and thread); what lives on other hosts than `host_id` is left out.
     """
     with transaction.atomic():
-        return _take(_OF_CONTROL + _WITHIN_REACH, run=run_id, host=host_id, claimant=claimant, key="", worker=None)
+        taken = _take(_OF_CONTROL + _WITHIN_REACH, run=run_id, host=host_id, claimant=claimant, key="", worker=None)
+        return Run.objects.get(pk=taken[0]) if taken else None
 
 
 def waiting_for_control(*, limit: int = 50) -> list[uuid.UUID]:
@@ -85,13 +93,21 @@ def waiting_for_control(*, limit: int = 50) -> list[uuid.UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _take(whose: str, **values: Any) -> Run | None:
+def _take(whose: str, **values: Any) -> tuple[uuid.UUID, bool] | None:
+    """The run taken, and whether its app has no host in its environment yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             _TAKE.format(claimable=_CLAIMABLE + whose + _BEST_FIRST), {"lease": LEASE_SECONDS, "limit": 1} | values
         )
-        row = cursor.fetchone()
-    return Run.objects.get(pk=row[0]) if row else None
+        taken: tuple[uuid.UUID, bool] | None = cursor.fetchone()
+        return taken
+
+
+def _told(run_id: uuid.UUID) -> Run:
+    """With all that its worker is told of it, by one statement."""
+    return Run.objects.select_related(
+        "app__project", "environment", "host", "deployment__release__artifact", "project", "agent__team"
+    ).get(pk=run_id)
 
 
 def _one_by_one(worker: Worker) -> None:

@@ -104,12 +104,19 @@ def _of_queued(run: Run) -> Verdict | None:
 
 
 def send_back(run: Run) -> None:
-    """Into the queue again: the attempt that was is over, and nobody holds the run. It stays on its host."""
+    """Into the queue again: the attempt that was is over, and nobody holds the run.
+
+    It stays on its host; a worker's that is about no app goes back to where its environment is, which may be anywhere.
+    """
+    home = run.host_id
+    if run.app_id is None and run.carried_by == Run.CarriedBy.WORKER and run.environment is not None:
+        home = run.environment.host_id
     Run.objects.filter(pk=run.pk, phase=Phase.RUNNING).update(
         phase=Phase.QUEUED,
         claimant="",
         claim_key="",
         worker=None,
+        host=home,
         lease_until=None,
         ends=run.ends | {str(run.attempt): "lost"},
         # Since when it waits, for the one that may only go on where it was.

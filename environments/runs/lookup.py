@@ -16,7 +16,9 @@ def visible(actor: Actor) -> QuerySet[Run]:
     for project in ("project", "environment__project"):
         both = (project, "environment")
         found = found.filter(scopes.rows(actor, project=project, environment="environment", lacking=both))
-    return found.select_related("environment", "app", "deployment__release").order_by("-created_at", "-id")
+    return found.select_related("environment", "app", "deployment__release", "workflow", "agent").order_by(
+        "-created_at", "-id"
+    )
 
 
 def find(actor: Actor, ident: str | uuid.UUID) -> Run:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from environments.models import WORKER_KINDS, Deployment, Environment, Host, Phase, Run, RunKind, Slot
-from projects import bell
+from projects import bell, correlation
 from projects.access import Actor
-from projects.models import App, Artifact, Organization, Project
+from projects.models import Agent, App, Artifact, Organization, Project, Workflow
 
 # How often an attempt may be lost before the run is errored.
 ATTEMPTS = {
@@ -17,6 +17,8 @@ ATTEMPTS = {
     RunKind.DEPLOY: 3,
     RunKind.FETCH: 3,
     RunKind.RESTART: 1,
+    RunKind.WORKFLOW: 2,
+    RunKind.AGENT: 1,
 }
 
 
@@ -30,13 +32,16 @@ def enqueue(
     app: App | None = None,
     deployment: Deployment | None = None,
     artifact: Artifact | None = None,
+    workflow: Workflow | None = None,
+    agent: Agent | None = None,
+    inputs: dict[str, str] | None = None,
     service: str = "",
     after: Run | None = None,
     host: Host | None = None,
     timeout_seconds: int = 3600,
     specification: dict[str, Any] | None = None,
 ) -> Run:
-    """Write a queued run and ring whoever can claim it. Runs of kind deploy and restart are carried by a worker."""
+    """Write a queued run and ring whoever can claim it. Runs of some kinds are carried by a worker."""
     kind = RunKind(kind)
     run = Run.objects.create(
         kind=kind,
@@ -46,6 +51,9 @@ def enqueue(
         app=app,
         deployment=deployment,
         artifact=artifact,
+        workflow=workflow,
+        agent=agent,
+        inputs=inputs or {},
         service=service,
         after=after,
         host=host,
@@ -54,6 +62,7 @@ def enqueue(
         max_attempts=ATTEMPTS[kind],
         timeout_seconds=timeout_seconds,
         specification=specification or {},
+        traceparent=correlation.traceparent(),
         created_by=by.label,
     )
     run.refresh_from_db(fields=["number"])
@@ -72,6 +81,7 @@ def requeue(run: Run) -> None:
     run.lease_until = run.cancel_asked_at = run.sealed_at = run.deadline_at = None
     run.started_at = run.finished_at = run.not_before = None
     run.last_lines = []
+    run.traceparent = correlation.traceparent()
     if run.carried_by == Run.CarriedBy.WORKER and run.environment is not None:
         # Where the app lives now, which may be nowhere: the machine it failed on need not come back.
         placed = Slot.objects.filter(environment=run.environment, app=run.app).values_list("placement", flat=True)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -28,6 +29,12 @@ class Report:
     once: bool = False
 
 
+_LAY_OUT = """
+INSERT INTO environments_runstep (run_id, attempt, n, name, phase, detail, once)
+SELECT %s, %s, step.n, step.name, 'pending', '', step.once
+FROM unnest(%s::text[], %s::boolean[]) WITH ORDINALITY AS step (name, once, n)
+ON CONFLICT DO NOTHING
+"""
 _REPORT = """
 INSERT INTO environments_runstep AS step
     (run_id, attempt, n, name, phase, detail, exit_code, once, started_at, finished_at)
@@ -44,44 +51,43 @@ WHERE step.phase NOT IN ('succeeded', 'failed', 'skipped', 'cancelled') OR EXCLU
 
 def lay_out(run: Run, steps: Iterable[tuple[str, bool]]) -> None:
     """Write down what the attempt is going to do, `(name, once)` in order, before it begins."""
-    RunStep.objects.bulk_create(
-        [
-            RunStep(run=run, attempt=run.attempt, n=n, name=name[:100], once=once)
-            for n, (name, once) in enumerate(steps, start=1)
-        ],
-        ignore_conflicts=True,
-    )
+    told = list(steps)
+    names, onces = [name[:100] for name, _ in told], [once for _, once in told]
+    with connection.cursor() as cursor:
+        cursor.execute(_LAY_OUT, [run.pk, run.attempt, names, onces])
 
 
-def report(run_id: uuid.UUID, attempt: int, holder: Worker | str, step: Report) -> bool:
-    """Note how a step goes; answers whether the run should be cancelled. LeaseLost for an attempt that is over.
+def report(run_id: uuid.UUID, attempt: int, holder: Worker | str, *told: Report) -> bool:
+    """Note how steps go, one or several; answers whether the run should be cancelled. LeaseLost for an attempt that is
+    over.
 
     A repeated report changes nothing, and a late `running` does not undo an end.
     """
-    if step.phase not in PHASES:
-        raise Invalid.field("step.phase", f"one of {', '.join(PHASES)}")
-    if not 1 <= step.n <= MOST_STEPS:
-        raise Invalid.field("step.n", f"from 1 to {MOST_STEPS}")
+    for step in told:
+        if step.phase not in PHASES:
+            raise Invalid.field("step.phase", f"one of {', '.join(PHASES)}")
+        if not 1 <= step.n <= MOST_STEPS:
+            raise Invalid.field("step.n", f"from 1 to {MOST_STEPS}")
     with transaction.atomic():
         run = lock(run_id, attempt, holder)
         with connection.cursor() as cursor:
-            cursor.execute(
-                _REPORT,
-                {
-                    "run": run_id,
-                    "attempt": attempt,
-                    "n": step.n,
-                    "name": _clean(step.name)[:100],
-                    "phase": step.phase,
-                    "detail": _clean(step.detail)[:LONGEST_DETAIL],
-                    "exit_code": step.exit_code,
-                    "once": step.once,
-                    "began": step.phase not in ("pending", "skipped"),
-                    "ended": step.phase not in ("pending", "running"),
-                },
-            )
+            for step in told:
+                cursor.execute(_REPORT, {"run": run_id, "attempt": attempt, **_noted(step)})
         hints.changed(run)
     return run.cancel_asked_at is not None and run.sealed_at is None
+
+
+def _noted(step: Report) -> dict[str, Any]:
+    return {
+        "n": step.n,
+        "name": _clean(step.name)[:100],
+        "phase": step.phase,
+        "detail": _clean(step.detail)[:LONGEST_DETAIL],
+        "exit_code": step.exit_code,
+        "once": step.once,
+        "began": step.phase not in ("pending", "skipped"),
+        "ended": step.phase not in ("pending", "running"),
+    }
 
 
 def begun_once(run: Run) -> RunStep | None:
