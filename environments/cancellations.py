@@ -1,7 +1,7 @@
 """Cancelling a run: a wish that its holder learns of, carried out at once where nobody holds it yet."""
 
 from environments.doing import conclusions
-from environments.models import Phase, Run, RunKind
+from environments.models import ERRAND_KINDS, Phase, Run, RunKind
 from environments.planning import telling
 from environments.runs import cancel as wishes
 from environments.runs import hints
@@ -9,7 +9,7 @@ from projects import access, events, reasons
 from projects.access import Actor, Permission
 from projects.errors import Conflict
 
-CANCELLABLE = (RunKind.DEPLOY, RunKind.RESTART, RunKind.FETCH)
+CANCELLABLE = (RunKind.DEPLOY, RunKind.RESTART, RunKind.FETCH, *ERRAND_KINDS)
 
 
 class NotCancellable(Conflict):

@@ -1,6 +1,6 @@
 """How a status, an icon, a place in a chain and an age are drawn: HTML made once, the same in tags and in rows."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from django.utils import timezone
@@ -54,12 +54,33 @@ def status(name: str, word: str = "") -> SafeString:
 
 
 def ago(moment: datetime | None) -> SafeString:
-    """`<time>` that says how long ago, with the exact moment as its title; all of it is ours, nothing to escape."""
+    """`<time>` that says how long ago, with the exact moment as its title."""
     if moment is None:
         return SafeString("")
     age = statuses.ago((timezone.now() - moment).total_seconds())
-    exact = f"{moment:%d %b %Y %H:%M:%S} UTC"
-    return SafeString(f'<time datetime="{moment.isoformat(timespec="seconds")}" title="{exact}">{age}</time>')
+    return format_html('<time datetime="{}" title="{}">{}</time>', *stamp(int(moment.timestamp())), age)
+
+
+def elapsed(start: datetime) -> SafeString:
+    """`<time>` that says how long it has been going on, and goes on counting in the open page."""
+    seconds = max(0.0, (timezone.now() - start).total_seconds())
+    at, exact = stamp(int(start.timestamp()))
+    drawn = '<time data-elapsed="{}" datetime="{}" title="{}">{}</time>'
+    return format_html(drawn, f"{seconds:.1f}", at, exact, statuses.duration(seconds))
+
+
+def dated(moment: datetime | None, words: str) -> SafeString:
+    """`<time>` that says the moment in words of its own, a day of the calendar say."""
+    if moment is None:
+        return SafeString("")
+    return format_html('<time datetime="{}" title="{}">{}</time>', *stamp(int(moment.timestamp())), words)
+
+
+@lru_cache(maxsize=16_384)
+def stamp(second: int) -> tuple[str, str]:
+    """A moment, given in seconds since the epoch, as machines read it, and exactly and with its zone for people."""
+    moment = datetime.fromtimestamp(second, UTC)
+    return moment.isoformat(), f"{moment:%d %b %Y %H:%M:%S} UTC"
 
 
 def away(address: str) -> SafeString:

@@ -42,24 +42,29 @@ def check(url: str) -> Destination:
         raise Forbidden("Only https:// addresses are fetched.")
     if parts.username or parts.password:
         raise Forbidden("An address that is fetched must not carry a user name or password.")
+    return look_up(parts.hostname, port)
+
+
+def look_up(host: str, port: int) -> Destination:
+    """Look a host up once; Forbidden where any of its addresses is out of bounds."""
     try:
-        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Forbidden(f"{parts.hostname} cannot be found.") from None
+        raise Forbidden(f"{host} cannot be found.") from None
     addresses = [ipaddress.ip_address(entry[4][0]) for entry in found]
     for address in addresses:
         if not allowed(address):
             # A name with one good and one bad address would be a way around: all must be good.
             raise Forbidden(
-                f"{parts.hostname} is at {address}, a private or special address; "
+                f"{host} is at {address}, a private or special address; "
                 "an operator can allow it with TOWPATH_EGRESS_ALLOW."
             )
-    return Destination(parts.hostname, port, str(addresses[0]))
+    return Destination(host, port, str(addresses[0]))
 
 
 def allowed(address: Address) -> bool:
     """Public, or in a network that an operator has named."""
-    if any(address in network for network in _named() if network.version == address.version):
+    if is_named(address):
         return True
     if isinstance(address, ipaddress.IPv6Address) and (
         address not in GIVEN_OUT or address in SIX_TO_FOUR or address in BOOKS
@@ -68,6 +73,8 @@ def allowed(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
-def _named() -> list[Network]:
+def is_named(address: Address) -> bool:
+    """In a network that an operator has named, and so answers for."""
     words = settings.EGRESS_ALLOW.replace(",", " ").split()
-    return [ipaddress.ip_network(word, strict=False) for word in words]
+    networks = [ipaddress.ip_network(word, strict=False) for word in words]
+    return any(address in network for network in networks if network.version == address.version)

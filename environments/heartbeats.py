@@ -15,12 +15,8 @@ def beat(name: Heartbeat.Name) -> None:
         cursor.execute(_BEAT, [name])
 
 
-def age(name: Heartbeat.Name) -> float | None:
-    """Seconds since the last one on the database's clock; None where there never was one."""
+def ages() -> dict[str, float]:
+    """Seconds since the last one of each on the database's clock; nothing of whom there never was one."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM clock_timestamp() - at)::float FROM environments_heartbeat WHERE name = %s",
-            [name],
-        )
-        row = cursor.fetchone()
-    return max(0.0, row[0]) if row else None
+        cursor.execute("SELECT name, extract(epoch FROM clock_timestamp() - at)::float FROM environments_heartbeat")
+        return {name: max(0.0, age) for name, age in cursor.fetchall()}

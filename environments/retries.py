@@ -2,9 +2,9 @@
 
 from django.db.models import QuerySet
 
-from environments import lifecycle, tasks
+from environments import errands, lifecycle, tasks
 from environments.delivery import deployments, restarts
-from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, Slot
+from environments.models import ERRAND_KINDS, LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, Slot
 from environments.planning import telling
 from environments.runs import hints, queue, steps
 from projects import access, artifacts, events, reasons
@@ -61,6 +61,11 @@ def check(run: Run, *, by: Actor) -> None:
                 f"The step {step.name} has begun and must not be repeated; plan a new deployment instead."
             )
         deployments.check_retry(run.deployment, by=by)
+    elif run.kind in ERRAND_KINDS:
+        step = steps.begun_once(run)
+        if step is not None:
+            raise CannotRetry(f"The step {step.name} has begun and must not be repeated; run it anew instead.")
+        errands.check_again(run)
     elif run.kind == RunKind.RESTART:
         restarts.check(Slot.objects.get(app=run.app, environment=run.environment), service=run.service)
     else:
@@ -74,7 +79,9 @@ def _locked(run: Run) -> Run:
     list(Run.objects.select_for_update(no_key=True).filter(followers=run.pk))
     return (
         Run.objects.select_for_update(no_key=True, of=("self",))
-        .select_related("after", "app", "environment", "artifact__app", "deployment__release")
+        .select_related(
+            "after", "app", "project", "workflow", "agent", "environment", "artifact__app", "deployment__release"
+        )
         .get(pk=run.pk)
     )
 

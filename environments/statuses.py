@@ -75,6 +75,13 @@ STATUSES: dict[str, Status] = {
     "blocked": Status("Blocked", "octbar", "bad"),
     "waiting": Status("Waiting", "pause", "warn"),
     "missing": Status("Missing", "bang", "warn"),
+    # values of variables and secrets
+    "no-value": Status("No value", "bang", "warn"),
+    "used": Status("Used", "check", "ok"),
+    "revoked": Status("Revoked", "octbar", "bad"),
+    "destroyed": Status("Destroyed", "ringx", "bad"),
+    "deleted": Status("Deleted", "dash"),
+    "overdue": Status("Rotation overdue", "bang", "warn"),
     # what a message tells
     "success": Status("Done", "check", "ok"),
     "info": Status("Note", "ring"),

@@ -2,14 +2,13 @@
 
 import logging
 import threading
-import uuid
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.conf import settings
 from django.db import transaction
 from kombu.connection import Connection
 
-from environments.doing import performing
+from environments.doing import overtaking, performing
 from environments.models import Run
 from projects import broker
 
@@ -32,10 +31,20 @@ def carry(run_id: str) -> None:
     performing.perform_all()
 
 
+@shared_task(name="towpath.settle", ignore_result=True)
+def settle() -> None:
+    overtaking.settle_all()
+
+
+def ring_for_configuration() -> None:
+    """Once it is committed, somebody compares what runs with what holds now."""
+    transaction.on_commit(lambda: _BELL.ring(settle), robust=True)
+
+
 def ring(run: Run) -> None:
     """Send a courier for the run once it is committed: best effort, quick, never raised."""
     if run.carried_by == Run.CarriedBy.CONTROL:
-        transaction.on_commit(lambda: _BELL.ring(run.id), robust=True)
+        transaction.on_commit(lambda: _BELL.ring(carry, str(run.id)), robust=True)
 
 
 class _Bell:
@@ -45,7 +54,7 @@ class _Bell:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
 
-    def ring(self, run_id: uuid.UUID) -> None:
+    def ring(self, courier: Task, *given: str) -> None:
         # Who finds it ringing already does not wait: what is not rung for is found by looking.
         if broker.rests() or not self._lock.acquire(timeout=broker.TIMEOUT):
             return
@@ -54,7 +63,7 @@ class _Bell:
                 self._connection = Connection(
                     settings.REDIS_URL, transport_options=IMPATIENT, connect_timeout=broker.TIMEOUT
                 )
-            carry.apply_async((str(run_id),), connection=self._connection, queue=QUEUE, retry=False)
+            courier.apply_async(given, connection=self._connection, queue=QUEUE, retry=False)
         except Exception as error:  # whatever the broker's library raises: the row is written
             broker.leave_alone(error)
             self._forget()

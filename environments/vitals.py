@@ -43,6 +43,7 @@ class Vitals:
     holds: int
     leases: dict[str, float]
     scheduler_age: float | None
+    control_age: float | None
     events: int
 
 
@@ -50,6 +51,7 @@ def read() -> Vitals:
     """Eleven statements, however much there is."""
     now = clock.now()
     runs, oldest = _runs(now)
+    ages = heartbeats.ages()
     return Vitals(
         environments=_environments(),
         runs=runs,
@@ -59,14 +61,20 @@ def read() -> Vitals:
         slots=_slots(),
         holds=Hold.objects.filter(lifted_at=None, slot__environment__terminated_at=None).count(),
         leases=_leases(now),
-        scheduler_age=scheduler_age(),
+        scheduler_age=ages.get(Heartbeat.Name.SCHEDULER),
+        control_age=ages.get(Heartbeat.Name.CONTROL),
         events=EventCounter.objects.aggregate(all=Sum("last"))["all"] or 0,
     )
 
 
 def scheduler_age() -> float | None:
     """Seconds since the scheduler last finished a round; None where it never did."""
-    return heartbeats.age(Heartbeat.Name.SCHEDULER)
+    return heartbeats.ages().get(Heartbeat.Name.SCHEDULER)
+
+
+def control_age() -> float | None:
+    """Seconds since a control worker last looked for work or kept what it carries; None where none ever did."""
+    return heartbeats.ages().get(Heartbeat.Name.CONTROL)
 
 
 def waiting_for_control() -> float:

@@ -32,7 +32,7 @@ def _make(environment: Environment, kind: str) -> Secret:
         environment=environment,
         kind=kind,
         defaults={
-            "sealed": sealing.seal(token, context=_context(environment, kind)),
+            "sealed": _box(environment).seal(token, context=_context(environment, kind)),
             "digest": credentials.digest(token.reveal()),
             "hint": token.reveal()[-4:],
             "created_at": timezone.now(),
@@ -44,7 +44,11 @@ def _make(environment: Environment, kind: str) -> Secret:
 
 def _usable(environment: Environment, kind: str) -> Secret | None:
     found = WorkerToken.objects.filter(environment=environment, kind=kind, revoked_at=None).first()
-    return sealing.unseal(bytes(found.sealed), context=_context(environment, kind)) if found else None
+    return _box(environment).open(found.sealed, context=_context(environment, kind)) if found else None
+
+
+def _box(environment: Environment) -> sealing.Box:
+    return sealing.box(environment.organization_id)
 
 
 def _context(environment: Environment, kind: str) -> str:

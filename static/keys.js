@@ -2,9 +2,9 @@
 "use strict";
 (() => {
   const $ = id => document.getElementById(id);
-  const OFF = "towpath-keys-off", GO = { b: "/", e: "/environments", r: "/releases" }, SOON = 1200;
+  const OFF = "towpath-keys-off", GO = { b: "/", c: "/configuration", e: "/environments", r: "/releases" }, SOON = 1200;
   const off = () => { try { return localStorage.getItem(OFF) === "1"; } catch { return false; } };
-  const palette = $("palette"), keys = $("keys"), field = palette?.querySelector("input");
+  const palette = $("palette"), keys = $("keys"), field = palette?.querySelector("[name=q]");
   if (!palette) return;
 
   // ---- The palette: the server finds, the arrows choose

@@ -154,10 +154,15 @@
     }
     return copy;
   };
+  // A press ends on what it began on: a click is lost where that is replaced before the button goes up.
+  let pressed = null;
+  addEventListener("pointerdown", event => { pressed = event.button || event.ctrlKey ? null : event.target; }, { capture: true, passive: true });
+  // What follows where the button's going up is somebody else's: of a menu, a dragged link, another window.
+  for (const name of ["pointerup", "pointercancel", "contextmenu", "dragend", "blur", "visibilitychange"]) addEventListener(name, () => setTimeout(() => { pressed = null; }), { capture: true, passive: true });
   const typing = piece => [...piece.querySelectorAll("textarea, input:not([type=hidden], [type=checkbox], [type=radio])")].some(field => field.value !== field.defaultValue);
   const busy = piece => {
     const at = piece.contains(document.activeElement) ? document.activeElement : null;
-    return at?.matches("textarea, select, input:not([type=checkbox], [type=radio])") || piece.querySelector(":popover-open, dialog[open]") || typing(piece);
+    return at?.matches("textarea, select, input:not([type=checkbox], [type=radio])") || piece.querySelector(":popover-open, dialog[open]") || typing(piece) || pressed && piece.contains(pressed);
   };
   const rows = piece => [...piece.querySelectorAll("tbody tr, li, [data-row]")].map(row => row.dataset.row || row.id || row.querySelector("a[href]")?.getAttribute("href")).filter(Boolean);
   const moves = (piece, next) => { const now = rows(next); return rows(piece).some((row, n) => row !== now[n]); };
@@ -206,9 +211,11 @@
     button.addEventListener("click", take); addEventListener("pointermove", left, { passive: true });
     box.append(words, button); document.getElementById("toasts")?.append(box);
   };
+  // What is not there any more may come back: its row stays in its place, unseen and without a tag.
   const vanish = piece => {
-    if (!piece.matches("tr, li, [data-row]")) return;
-    if (piece.parentElement?.matches(":hover") || piece.contains(document.activeElement)) hold(piece); else piece.remove();
+    if (!piece.matches("tr, li, [data-row]") || piece.hidden) return;
+    if (piece.parentElement?.matches(":hover") || piece.contains(document.activeElement)) return hold(piece);
+    piece.hidden = true; etags.delete(piece); delete piece.dataset.etag;
   };
 
   // ---- The whole of it

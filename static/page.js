@@ -31,10 +31,15 @@
     box.className = bad ? "toast is-bad" : "toast"; box.dataset.toast = ""; words.textContent = text; box.append(words);
     $("toasts")?.append(box); settle(box); announce(text);
   };
-  // What is being read or reached for stays; so does, for a while, what can be undone.
+  // What is being read or reached for stays. What can be undone has no time limit: it stays until it is dismissed, or
+  // until three newer ones stand there.
+  const MOST_KEPT = 3;
   const settle = box => {
     const leave = () => { if (box.matches(":hover, :focus-within")) setTimeout(leave, 2000); else box.remove(); };
-    setTimeout(leave, box.matches(".is-bad") || box.querySelector("form") ? 20000 : 8000);
+    if (!box.querySelector("form")) return setTimeout(leave, box.matches(".is-bad") ? 20000 : 8000);
+    for (const old of [...document.querySelectorAll("[data-toast]:has(form)")].slice(0, -MOST_KEPT)) {
+      if (!old.matches(":hover, :focus-within")) old.remove();
+    }
   };
 
   // What is wrong in a part that is folded away is shown, or the form would do nothing and not say why.
@@ -50,7 +55,8 @@
         announce("Selected. Copy it with your keyboard.");
       }
     }
-    event.target.closest("[data-dismiss]")?.closest("[data-toast]")?.remove();
+    const told = event.target.closest("[data-dismiss]")?.closest("[data-toast]");
+    if (told) { told.remove(); regain(); }
     const close = event.target.closest("[data-close-sheet]");
     if (close && close.closest("dialog")) { event.preventDefault(); close.closest("dialog").close(); }
     const sheet = $("sheet");
@@ -114,6 +120,8 @@
     event.target.replaceChildren();
     if (history.state?.sheet) { closing = true; history.back(); }
     const { from, id, cell, place } = cameFrom;
+    // The browser tells of it a moment after closing: whoever has moved on meanwhile stays there.
+    if (![document.body, event.target, from].includes(document.activeElement)) return;
     // What it came from may have been drawn anew, or be gone with what was done: then the cell, then the row has it.
     (id ? $(id) : from?.isConnected && from || reach($(place)?.children[cell]))?.focus();
     if (document.activeElement === document.body) reach($(place)?.children[cell])?.focus();
@@ -191,25 +199,32 @@
     if (whole < 3600) return whole % 60 ? `${Math.floor(whole / 60)}m ${whole % 60}s` : `${whole / 60}m`;
     return `${Math.floor(whole / 3600)}h ${Math.floor(whole % 3600 / 60)}m`;
   };
-  const age = seconds => seconds < 60 ? "just now" : seconds < 3600 ? `${Math.floor(seconds / 60)}m ago`
-    : seconds < 2 * DAY ? `${Math.floor(seconds / 3600)}h ago` : `${Math.floor(seconds / DAY)}d ago`;
+  const age = seconds => seconds < 60 ? "now" : seconds < 3600 ? `${Math.floor(seconds / 60)}m`
+    : seconds < 2 * DAY ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / DAY)}d`;
+  const ago = short => short === "now" ? "just now" : `${short} ago`;
   const count = () => {
     for (const box of document.querySelectorAll("time[data-elapsed]")) {
       if (!begun.has(box)) begun.set(box, performance.now() - 1000 * box.dataset.elapsed);
       const words = duration((performance.now() - begun.get(box)) / 1000);
       if (box.textContent !== words) box.textContent = words;
     }
-    for (const box of document.querySelectorAll("time[datetime][title]")) {
-      const words = age((Date.now() - Date.parse(box.dateTime)) / 1000);
-      // Where this machine's clock does not agree with the server's at first sight, the server's word stays.
-      if (!begun.has(box)) begun.set(box, words === box.textContent);
-      else if (begun.get(box) && box.textContent !== words) box.textContent = words;
+    for (const box of document.querySelectorAll("time[datetime][title]:not([data-elapsed])")) {
+      const seconds = (Date.now() - Date.parse(box.dateTime)) / 1000;
+      const words = since => { const short = age(since); return "short" in box.dataset ? short : ago(short); };
+      // Where this machine's clock does not agree with the server's at first sight, the server's word stays: but for
+      // the seconds between the server's look and this one.
+      if (!begun.has(box)) begun.set(box, [seconds, seconds - 5].some(since => words(since) === box.textContent));
+      else if (begun.get(box) && box.textContent !== words(seconds)) box.textContent = words(seconds);
     }
   };
   setInterval(() => { if (!document.hidden) count(); }, 1000);
 
   addEventListener("DOMContentLoaded", () => {
     reveal(document.body);
-    for (const box of document.querySelectorAll("[data-toast]")) { box.dataset.seen = ""; settle(box); }
+    const told = [...document.querySelectorAll("[data-toast]")];
+    for (const box of told) { box.dataset.seen = ""; settle(box); }
+    // A live region that is filled when the page comes is not read out.
+    const words = told.map(box => box.querySelector("p").textContent).join(" ");
+    if (words) setTimeout(() => announce(words), 150);
   });
 })();

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +15,7 @@ from django.template.response import TemplateResponse
 from projects.access import Actor
 from projects.admin.acting import in_organization
 from projects.admin.records import Records
-from projects.errors import Refused
+from projects.errors import Conflict, Refused
 
 MOST = 20
 
@@ -49,8 +49,8 @@ class Act(ABC):
         """What would happen to the record."""
 
     @abstractmethod
-    def act(self, record: Any, item: Item, actor: Actor, *, reason: str, confirm: str) -> str:
-        """Do it, and say so."""
+    def act(self, record: Any, item: Item, actor: Actor, *, confirm: str) -> str:
+        """Do it, and say so. The actor says why."""
 
 
 def carried_out(act: Act, records: Records, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
@@ -59,21 +59,31 @@ def carried_out(act: Act, records: Records, request: HttpRequest, queryset: Quer
     if len(chosen) > MOST:
         messages.error(request, f"Choose at most {MOST} at a time, so that you can read what would happen.")
         return None
-    looked_at = [(record, *_look(act, record, request)) for record in chosen]
+    shown = [(record, *_look(act, record, request)) for record in chosen]
     if request.POST.get("carry_out") == "yes":
-        left = _do(act, looked_at, request)
-        if not left:
+        refused = _do(act, shown, request)
+        if not refused:
             return None
+        # What is done is no longer asked for, and the rest is shown as it is by now.
+        chosen = [record for record, _, items in shown if any(item.key in refused for item in items)]
+        chosen = list(queryset.filter(pk__in=[record.pk for record in chosen]))
+        shown = [(record, *_look(act, record, request)) for record in chosen]
+        shown = [(record, actor, [item for item in items if item.key in refused]) for record, actor, items in shown]
+        for _, _, items in shown:
+            for item in items:
+                item.refusal = refused[item.key]
+    items = [item for _, _, several in shown for item in several]
     context = {
         **records.admin_site.each_context(request),
         "opts": records.opts,
         "title": act.title,
         "act": act,
-        "items": [item for _, _, items in looked_at for item in items],
+        "items": items,
         "chosen": [record.pk for record in chosen],
         "checkbox": ACTION_CHECKBOX_NAME,
         "reason": request.POST.get("reason", ""),
-        "possible": any(not item.blocked and not item.refusal for _, _, items in looked_at for item in items),
+        "link": request.POST.get("link", ""),
+        "possible": any(not item.blocked for item in items),
     }
     return TemplateResponse(request, "admin/act.html", context)
 
@@ -87,19 +97,25 @@ def _look(act: Act, record: Any, request: HttpRequest) -> tuple[Actor | None, li
         return None, [Item(str(record.pk), [("Record", str(record))], blocked=True, refusal=refusal.detail)]
 
 
-def _do(act: Act, looked_at: list[tuple[Any, Actor | None, list[Item]]], request: HttpRequest) -> bool:
-    """Whether something is left to be looked at again: a name that was not typed, a plan that is another by now."""
-    reason, left = request.POST.get("reason", "").strip(), False
-    for record, actor, items in looked_at:
+def _do(act: Act, shown: list[tuple[Any, Actor | None, list[Item]]], request: HttpRequest) -> dict[str, str]:
+    """Why, by the key of what is left to be looked at: a name that was not typed, a plan that is another by now."""
+    refused: dict[str, str] = {}
+    for record, actor, items in shown:
         for item in items:
+            seen = request.POST.get(f"seen-{item.key}")
             if actor is None or item.blocked:
                 messages.warning(request, f"{record}: {item.refusal or 'a gate is closed, nothing was done'}")
                 continue
-            item.seen = request.POST.get(f"seen-{item.key}", item.seen)
             try:
-                confirm = request.POST.get(f"confirm-{item.key}", "").strip()
-                messages.success(request, act.act(record, item, actor, reason=reason, confirm=confirm))
+                if seen is None:
+                    raise Conflict("It could not be done when you looked, and can be now; look again.")
+                messages.success(request, _done(act, record, replace(item, seen=seen), actor, request))
             except Refused as refusal:
-                item.refusal, left = refusal.detail, True
+                refused[item.key] = refusal.detail
                 messages.error(request, f"{record}: {refusal.detail}")
-    return left
+    return refused
+
+
+def _done(act: Act, record: Any, item: Item, actor: Actor, request: HttpRequest) -> str:
+    actor = actor.because(request.POST.get("reason", ""), request.POST.get("link", ""))
+    return act.act(record, item, actor, confirm=request.POST.get(f"confirm-{item.key}", "").strip())

@@ -26,13 +26,20 @@ BY_ORGANIZATION = named("organization", "organization")
 
 
 def told(plan: Plan) -> list[tuple[str, str]]:
+    """What it would do; of variables the names alone."""
     now = plan.from_release.version if plan.from_release else "nothing"
     after = plan.release.version if plan.release else "nothing"
-    return [
+    lines = [
         ("App", str(plan.app)),
         ("Environment", plan.environment.title + (", protected" if plan.environment.protected else "")),
         ("Release", f"{now} now, {after} afterwards"),
     ]
+    if plan.changes:
+        versions = ", ".join(change["version"] for change in plan.changes)
+        lines.append(("Taken back" if plan.changes[0]["taken_back"] else "Arrives", versions))
+    if plan.configuration_changes:
+        lines.append(("Variables that change", ", ".join(change["key"] for change in plan.configuration_changes)))
+    return lines
 
 
 class Planned(Act):
@@ -58,10 +65,10 @@ class Planned(Act):
                 confirm=environment.name if environment.protected else "",
             )
 
-    def act(self, record: Slot, item: Item, actor: Actor, *, reason: str, confirm: str) -> str:
+    def act(self, record: Slot, item: Item, actor: Actor, *, confirm: str) -> str:
         for environment, release in self.wishes(record):
             if item.key == f"{record.pk}:{environment.pk}":
-                deployment = self._deploy(record, environment, release, actor, item.seen, reason, confirm)
+                deployment = self._deploy(record, environment, release, actor, item.seen, confirm)
                 return f"{deployment} of {record.app} is on its way in {environment.title}."
         raise Conflict("The chain was changed meanwhile; look again.")
 
@@ -73,17 +80,20 @@ class Planned(Act):
         release: Release | None,
         actor: Actor,
         seen: str,
-        reason: str,
         confirm: str,
     ) -> Deployment:
-        plan = self._propose(slot, environment, release, actor, reason=reason)
+        plan = self._propose(slot, environment, release, actor)
         return deployments.carry_out(plan, by=actor, seen=seen, confirm=confirm or None)
 
-    def _propose(
-        self, slot: Slot, environment: Environment, release: Release | None, actor: Actor, *, reason: str = ""
-    ) -> Plan:
+    def _propose(self, slot: Slot, environment: Environment, release: Release | None, actor: Actor) -> Plan:
         return plans.propose(
-            by=actor, app=slot.app, environment=environment, kind=self.kind, release=release, reason=reason
+            by=actor,
+            app=slot.app,
+            environment=environment,
+            kind=self.kind,
+            release=release,
+            reason=actor.why.reason,
+            link=actor.why.link,
         )
 
 
@@ -97,8 +107,14 @@ class Promote(Planned):
         here = stages.standing(chain, slot.environment)
         if here is None or here + 1 >= len(chain):
             raise Conflict(f"No stage comes after {slot.environment.title} in the chain.")
-        for environment in stages.environments_of(chain[here + 1]):
-            yield environment, slot.live.release
+        release, after = slot.live.release, stages.environments_of(chain[here + 1])
+        there = Slot.objects.filter(app=slot.app, environment__in=after, live__release=release)
+        arrived = set(there.values_list("environment", flat=True))
+        if arrived >= {environment.pk for environment in after}:
+            raise Conflict(f"{release} is live already in {', '.join(environment.title for environment in after)}.")
+        for environment in after:
+            if environment.pk not in arrived:
+                yield environment, release
 
 
 class RollBack(Planned):
@@ -118,8 +134,8 @@ class Lift(Act):
     def items(self, record: Hold, actor: Actor) -> Iterator[Item]:
         yield Item(str(record.pk), [("Held", str(record.slot)), ("By", record.created_by), ("Why", record.reason)])
 
-    def act(self, record: Hold, item: Item, actor: Actor, *, reason: str, confirm: str) -> str:
-        holds.lift(holds.find(actor, record.pk), by=actor, reason=reason)
+    def act(self, record: Hold, item: Item, actor: Actor, *, confirm: str) -> str:
+        holds.lift(holds.find(actor, record.pk), by=actor, reason=actor.why.reason)
         return f"The hold of {record.slot} is lifted."
 
 
@@ -133,6 +149,7 @@ class Slots(Records):
     search_fields = ("app__name", "environment__name", "id")
     date_hierarchy = "created_at"
     actions = ("promote", "roll_back")
+    hidden = ("services",)  # with the last line that each wrote, which the dashboard shows to those who may read it
     page = page_of("Dashboard", lambda slot: reverse("app", args=[slot.app_id]))
 
     @admin.display(ordering="app__project__key")
@@ -155,11 +172,14 @@ class Slots(Records):
 class Plans(Records):
     list_display = (
         "kind", "app", "environment", "from_release", "release", "blocked", "created_by", "created_at", "expires_at",
+        "page",
     )  # fmt: skip
     list_select_related = ("app", "environment", "from_release", "release")
     list_filter = ("kind", "blocked", BY_ENVIRONMENT, BY_PROJECT, BY_ORGANIZATION)
     search_fields = ("app__name", "environment__name", "release__version", "id")
     date_hierarchy = "created_at"
+    hidden = ("configuration_changes",)  # the values of variables, before and after
+    page = page_of("Dashboard", lambda plan: reverse("app", args=[plan.app_id]))
 
 
 @admin.register(Deployment)
@@ -172,7 +192,7 @@ class Deployments(Records):
     list_filter = ("kind", "run__phase", "bypass", BY_ENVIRONMENT, BY_PROJECT, BY_ORGANIZATION)
     search_fields = ("app__name", "environment__name", "release__version", "id")
     date_hierarchy = "created_at"
-    hidden = ("env_vars",)
+    hidden = ("pins",)
     page = page_of("Dashboard", lambda deployment: reverse("run", args=[deployment.run.pk]))
 
     @admin.display(ordering="run__phase")
@@ -185,7 +205,7 @@ class Deployments(Records):
 
 @admin.register(Hold)
 class Holds(Records):
-    list_display = ("slot", "reason", "created_by", "created_at", "lifted_by", "lifted_at")
+    list_display = ("slot", "reason", "created_by", "created_at", "lifted_by", "lifted_at", "page")
     list_select_related = ("slot__app", "slot__environment", "organization")
     list_filter = (
         ("lifted_at", admin.EmptyFieldListFilter),
@@ -196,6 +216,7 @@ class Holds(Records):
     search_fields = ("slot__app__name", "slot__environment__name", "reason")
     date_hierarchy = "created_at"
     actions = ("lift",)
+    page = page_of("Dashboard", lambda hold: reverse("app", args=[hold.slot.app_id]))
 
     @admin.action(description="Lift…")
     def lift(self, request: HttpRequest, queryset: QuerySet[Hold]) -> HttpResponseBase | None:
@@ -204,8 +225,9 @@ class Holds(Records):
 
 @admin.register(Endpoint)
 class Endpoints(Records):
-    list_display = ("url", "app", "service", "environment", "host", "linked_at", "released_at", "created_at")
+    list_display = ("url", "app", "service", "environment", "host", "linked_at", "released_at", "created_at", "page")
     list_select_related = ("app", "environment", "host")
     list_filter = (("released_at", admin.EmptyFieldListFilter), BY_ENVIRONMENT, BY_PROJECT, BY_ORGANIZATION)
     search_fields = ("app__name", "environment__name", "service", "port")
     date_hierarchy = "created_at"
+    page = page_of("Dashboard", lambda endpoint: reverse("environment", args=[endpoint.environment_id]))

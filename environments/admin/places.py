@@ -3,7 +3,18 @@
 from django.contrib import admin
 from django.urls import reverse
 
-from environments.models import Account, Environment, Heartbeat, Host, Sample, Worker, WorkerToken
+from environments.models import (
+    Account,
+    AgentEnvironment,
+    Environment,
+    Heartbeat,
+    Host,
+    Sample,
+    SecretStore,
+    TeamEnvironment,
+    Worker,
+    WorkerToken,
+)
 from projects.admin.records import Records, named, page_of
 
 BY_ENVIRONMENT = named("environment", "environment")
@@ -23,12 +34,40 @@ class Environments(Records):
     )  # fmt: skip
     search_fields = ("name", "display_name", "namespace", "id")
     date_hierarchy = "created_at"
-    # People put credentials into both, though they should not.
-    hidden = ("env_vars", "mcp_servers")
+    # People put credentials into it, though they should not.
+    hidden = ("mcp_servers",)
     page = page_of("Dashboard", lambda environment: reverse("environment", args=[environment.pk]))
 
     def view_on_site(self, obj: Environment) -> str:
         return reverse("environment", args=[obj.pk])
+
+
+@admin.register(TeamEnvironment)
+class TeamEnvironments(Records):
+    list_display = ("team", "environment")
+    list_select_related = ("team", "environment")
+    list_filter = (BY_ENVIRONMENT, BY_PROJECT_OF_ENVIRONMENT, named("team", "team"))
+    search_fields = ("team__name", "environment__name")
+
+
+@admin.register(AgentEnvironment)
+class AgentEnvironments(Records):
+    list_display = ("agent", "environment")
+    list_select_related = ("agent", "environment")
+    list_filter = (BY_ENVIRONMENT, BY_PROJECT_OF_ENVIRONMENT, named("agent", "agent"))
+    search_fields = ("agent__name", "environment__name")
+
+
+@admin.register(SecretStore)
+class SecretStores(Records):
+    """Where secrets lie that are not kept here; never what it is asked with."""
+
+    list_display = ("name", "organization", "address", "auth", "probed_at", "probe_code", "created_at", "deleted_at")
+    list_select_related = ("organization",)
+    list_filter = ("auth", ("deleted_at", admin.EmptyFieldListFilter), named("organization", "organization"))
+    search_fields = ("name", "address", "id")
+    date_hierarchy = "created_at"
+    hidden = ("credentials",)
 
 
 @admin.register(Host)
@@ -71,7 +110,7 @@ class Samples(Records):
 class Workers(Records):
     list_display = (
         "hostname", "environment", "kind", "version", "status", "tasks_processed", "last_heartbeat_at", "lease_until",
-        "ended_at", "end_reason",
+        "ended_at", "end_reason", "page",
     )  # fmt: skip
     list_select_related = ("environment",)
     list_filter = (
@@ -81,6 +120,7 @@ class Workers(Records):
     search_fields = ("hostname", "environment__name", "id")
     date_hierarchy = "registered_at"
     hidden = ("session_digest",)
+    page = page_of("Dashboard", lambda worker: reverse("environment", args=[worker.environment_id]))
 
 
 @admin.register(WorkerToken)

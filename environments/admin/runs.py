@@ -17,6 +17,7 @@ from projects.admin.records import Records, Rows, named, page_of
 
 class StepsOfRun(Rows):
     model = RunStep
+    fields = ("attempt", "n", "name", "phase", "detail", "exit_code", "started_at", "finished_at")
 
 
 def told(run: Run) -> list[tuple[str, str]]:
@@ -38,8 +39,8 @@ class Retry(OfRun):
     def check(self, record: Run, actor: Actor) -> None:
         retries.check(record, by=actor)
 
-    def act(self, record: Run, item: Item, actor: Actor, *, reason: str, confirm: str) -> str:
-        return f"{retries.retry(record, by=actor, reason=reason)} is queued again."
+    def act(self, record: Run, item: Item, actor: Actor, *, confirm: str) -> str:
+        return f"{retries.retry(record, by=actor, reason=actor.why.reason)} is queued again."
 
 
 class Cancel(OfRun):
@@ -48,8 +49,8 @@ class Cancel(OfRun):
     def check(self, record: Run, actor: Actor) -> None:
         cancellations.check(record, by=actor)
 
-    def act(self, record: Run, item: Item, actor: Actor, *, reason: str, confirm: str) -> str:
-        return f"{cancellations.cancel(record, by=actor, reason=reason)} is asked to stop."
+    def act(self, record: Run, item: Item, actor: Actor, *, confirm: str) -> str:
+        return f"{cancellations.cancel(record, by=actor, reason=actor.why.reason)} is asked to stop."
 
 
 @admin.register(Run)
@@ -66,7 +67,7 @@ class Runs(Records):
     search_fields = ("number", "app__name", "environment__name", "reason", "id")
     date_hierarchy = "created_at"
     ordering = ("-number",)
-    hidden = ("claim_key", "specification")
+    hidden = ("claim_key", "specification", "inputs", "last_lines")
     inlines = (StepsOfRun,)
     actions = ("retry", "cancel")
     page = page_of("Dashboard", lambda run: reverse("run", args=[run.pk]))
@@ -96,8 +97,9 @@ class OfARun(Records):
 
 @admin.register(RunStep)
 class RunSteps(OfARun):
-    list_display = ("run", "attempt", "n", "name", "phase", "exit_code", "started_at", "finished_at")
+    list_display = ("run", "attempt", "n", "name", "phase", "exit_code", "started_at", "finished_at", "page")
     search_fields = ("name", "run__number")
+    page = page_of("Dashboard", lambda step: reverse("run", args=[step.run_id]))
 
 
 @admin.register(LogChunk)

@@ -3,13 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from environments.api.schemas.apps import AppChange, AppIn, AppOut
 from environments.delivery import archivals
-from projects import apps, events, lifecycle
+from projects import apps, events, lifecycle, names
 from projects.models import App
 from projects.rest.bodies import actor, created
 from projects.rest.conditional import require_match
@@ -31,7 +30,7 @@ def list_apps(
     if project:
         rows = rows.filter(project=lifecycle.find(by, project))
     if q:
-        rows = rows.filter(Q(name__icontains=q) | Q(description__icontains=q))
+        rows = rows.filter(names.holding("name", q) | names.holding("description", q))
     return [shape(row) for row in page(request, rows, paging)]
 
 
@@ -65,3 +64,10 @@ def archive_app(request: HttpRequest, id: UUID) -> None:
     """It takes no more releases; what runs of it runs until it is removed. 409 while a deployment is in flight."""
     by = actor(request)
     archivals.archive(apps.find(by, id), by=by)
+
+
+@router.post("/apps/{id}/restoration", response=AppOut)
+def restore_app(request: HttpRequest, id: UUID) -> dict[str, Any]:
+    """An archived app takes releases and deployments again; one that is not archived stays as it is."""
+    by = actor(request)
+    return shape(apps.restore(apps.find(by, id), by=by))

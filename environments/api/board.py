@@ -70,6 +70,7 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "bypassed": cell.bypassed,
         "reason": cell.reason,
         "behind": cell.behind,
+        "overtaken": cell.overtaken,
         "hold": {"id": cell.hold_id, "reason": cell.hold_reason} if cell.hold_id else None,
         "gate": gate if cell.offer else None,
     }

@@ -26,7 +26,7 @@ from environments.api.schemas.delivery import (
 from environments.api.schemas.runs import PhaseName, RunOut
 from environments.delivery import deployments, holds, promotions, removals, restarts, rollbacks
 from environments.models import Deployment, Environment, Hold, Plan
-from environments.planning import plans
+from environments.planning import gates, plans
 from projects import apps, releases
 from projects.access import Actor
 from projects.errors import Invalid
@@ -36,12 +36,13 @@ from projects.rest.paging import Paging, page
 router = Router(tags=["delivery"])
 
 
-def plan_shape(plan: Plan) -> dict[str, Any]:
+def plan_shape(plan: Plan, *, to: Actor) -> dict[str, Any]:
     return {
         **{name: getattr(plan, name) for name in PlanOut.model_fields if hasattr(plan, name)},
+        "gates": gates.told(plan.gates, by=plan.created_by, to=to),
         "version": plan.release.version if plan.release else "",
         "from_version": plan.from_release.version if plan.from_release else "",
-        "to_deployment_id": plan.returns_to_id,
+        "to_deployment_id": plan.configuration_from_id or plan.returns_to_id,
     }
 
 
@@ -77,12 +78,13 @@ def create_plan(request: HttpRequest, response: HttpResponse, body: PlanIn) -> S
     _check_given(body.confirm, environment)
     plan = plans.propose(by=by, environment=environment, kind=body.kind, **_wish(by, body))
     created(response, "plans", plan.id)
-    return Status(201, plan_shape(plan))
+    return Status(201, plan_shape(plan, to=by))
 
 
 @router.get("/plans/{id}", response=PlanOut)
 def get_plan(request: HttpRequest, id: UUID) -> dict[str, Any]:
-    return plan_shape(plans.find(actor(request), id))
+    by = actor(request)
+    return plan_shape(plans.find(by, id), to=by)
 
 
 @router.post("/deployments", response={201: DeploymentOut})
@@ -131,13 +133,13 @@ def create_promotion(request: HttpRequest, response: HttpResponse, body: Promoti
         places = [lifecycle.find(by, each) for each in body.environment_ids]
         if body.dry_run:
             planned = promotions.plan_stage(by=by, environments=places, confirm=body.confirm, **wish)
-            return Status(200, {"plans": [plan_shape(plan) for plan in planned]})
+            return Status(200, {"plans": [plan_shape(plan, to=by) for plan in planned]})
         made = promotions.promote_stage(by=by, environments=places, confirm=body.confirm, **wish)
         return Status(201, {"deployments": [deployment_shape(each) for each in made]})
     environment = lifecycle.find(by, body.environment_id or "")
     if body.dry_run:
         _check_given(body.confirm, environment)
-        return Status(200, plan_shape(plans.propose(by=by, environment=environment, **wish)))
+        return Status(200, plan_shape(plans.propose(by=by, environment=environment, **wish), to=by))
     return _made(response, promotions.promote(by=by, environment=environment, confirm=body.confirm, **wish))
 
 
@@ -148,7 +150,7 @@ def create_rollback(request: HttpRequest, response: HttpResponse, body: Rollback
     wish = _wish(by, body) | {"environment": lifecycle.find(by, body.environment_id)}
     if body.dry_run:
         _check_given(body.confirm, wish["environment"])
-        return Status(200, plan_shape(plans.propose(by=by, kind="rollback", **wish)))
+        return Status(200, plan_shape(plans.propose(by=by, kind="rollback", **wish), to=by))
     return _made(response, rollbacks.roll_back(by=by, confirm=body.confirm, **wish))
 
 
@@ -163,7 +165,7 @@ def create_removal(request: HttpRequest, response: HttpResponse, body: RemovalIn
     }
     if body.dry_run:
         _check_given(body.confirm, wish["environment"])
-        return Status(200, plan_shape(plans.propose(by=by, kind="removal", **wish)))
+        return Status(200, plan_shape(plans.propose(by=by, kind="removal", **wish), to=by))
     return _made(response, removals.remove(by=by, confirm=body.confirm, **wish))
 
 
@@ -224,7 +226,7 @@ def _wish(by: Actor, body: Any) -> dict[str, Any]:
     found["release"] = releases.find(by, body.release_id) if body.release_id else None
     back = getattr(body, "to_deployment_id", None)
     found["to_deployment"] = deployments.find(by, back) if back else None
-    for name in ("bypass", "lift_hold"):
+    for name in ("bypass", "lift_hold", "configuration"):
         if hasattr(body, name):
             found[name] = getattr(body, name)
     return found

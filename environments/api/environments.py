@@ -16,6 +16,7 @@ from environments.api.schemas.environments import (
     SeveralOut,
     WorkerCommandOut,
 )
+from environments.configuration import variables
 from environments.models import Environment
 from projects import events
 from projects import lifecycle as projects
@@ -34,15 +35,16 @@ PLAIN = (
 
 
 def shapes(by: Actor, rows: list[Environment]) -> list[dict[str, Any]]:
-    derived = summaries.of(rows, by=by)
+    derived, given = summaries.of(rows, by=by), variables.of_environments(row.pk for row in rows)
     return [
         {
             **{name: getattr(row, name) for name in PLAIN},
             "policy_ids": [],
+            "based_on": row.based_on_id,
             "temporal_namespace": row.namespace,
             "execution_environment": {
-                "env_vars": row.env_vars,
-                "secrets": [],
+                "env_vars": given[row.pk],
+                "secrets": row.required_secrets,
                 "integration_ids": [],
                 "mcp_servers": row.mcp_servers,
             },

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja import P, Query, QueryEx, Router
 
-from environments import lifecycle, service_logs, summaries
+from environments import lifecycle, service_logs, summaries, undoing
 from environments.api.schemas.observing import EndpointOut, EventFilters, EventOut, LogLineOut
 from environments.models import Endpoint
 from projects import apps, history, scopes
@@ -38,6 +38,16 @@ def list_environment_events(
 ) -> list[dict[str, Any]]:
     by = actor(request)
     return read_events(request, paging, filters, environment_id=lifecycle.find(by, id).id)
+
+
+@router.post("/events/{id}/undoing", response=EventOut)
+def undo_event(request: HttpRequest, id: str) -> dict[str, Any]:
+    """Take back what the event tells of, with the rights that the change itself needs; answers the event.
+
+    409 where it cannot be undone (`cannot-undo`), and where the thing has moved on since (`moved-on`).
+    """
+    by = actor(request)
+    return history.told(by.organization, undoing.undo(history.find(by, id).pk, by=by))
 
 
 def read_events(

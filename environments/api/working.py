@@ -59,10 +59,14 @@ def _renew(worker: Worker, body: RenewalsIn) -> list[renew.Renewal]:
 
 @router.post("/runs/{id}/reports", auth=ENDING)
 def report(request: HttpRequest, id: UUID, body: ReportIn) -> dict[str, bool]:
-    worker, said = worker_of(request), body.step
+    worker = worker_of(request)
     _own(worker, id)
-    step = steps.Report(n=said.n, name=said.name, phase=said.phase, detail=said.detail or "", exit_code=said.exit_code)
-    return {"cancel": steps.report(id, body.attempt, worker, step)}
+    told = [
+        steps.Report(n=said.n, name=said.name, phase=said.phase, detail=said.detail or "", exit_code=said.exit_code)
+        for said in (body.before, body.step)
+        if said
+    ]
+    return {"cancel": steps.report(id, body.attempt, worker, *told)}
 
 
 @router.post("/runs/{id}/log-chunks", auth=ENDING)

@@ -23,7 +23,7 @@ def board(actor: Actor, filters: Filters) -> Board:
     if filters.status and filters.status not in STATUSES:
         raise Invalid.field("status", f"must be one of {', '.join(STATUSES)}.")
     chain_id, columns = _columns(actor, filters)
-    apps, counts, live = _apps(actor, filters, columns)
+    apps, counts, which, live = _apps(actor, filters, columns)
     page, more = apps[: filters.limit], len(apps) > filters.limit
     slots = _slots(page, columns, actor)
     return Board(
@@ -31,6 +31,7 @@ def board(actor: Actor, filters: Filters) -> Board:
         columns=[_counted(column, live) for column in columns if column.shown],
         rows=cells.rows(page, columns, slots, actor=actor),
         counts=counts,
+        which=which,
         next_cursor=_cursor(page[-1]) if page and more else "",
     )
 
@@ -75,11 +76,10 @@ def _columns(actor: Actor, filters: Filters) -> tuple[uuid.UUID | None, list[Col
 
 def _apps(
     actor: Actor, filters: Filters, columns: Sequence[Column]
-) -> tuple[list[dict[str, Any]], dict[str, int], dict[str, int]]:
+) -> tuple[list[dict[str, Any]], dict[str, int], str, dict[str, int]]:
     after = _after(filters.cursor)
-    visible = actor.visible_projects
     rows = _fetch(
-        statements.APPS.format_map(_seen(actor)),
+        statements.APPS.format_map(_seen(actor) | {"of_status": statements.OF_STATUS}),
         **scopes.values(actor),
         organization=actor.organization.id,
         environments=[column.environment_id for column in columns],
@@ -88,7 +88,6 @@ def _apps(
         serving=[column.state in statuses.SERVING for column in columns],
         project=filters.project_id,
         app=filters.app_id,
-        visible=None if visible is None else list(visible),
         q=_pattern(filters.q),
         status=filters.status,
         paging=bool(filters.cursor),
@@ -96,7 +95,8 @@ def _apps(
         limit=filters.limit + 1,
     )
     counts = {name: rows[0][f"count_{name}"] for name in ("all", *STATUSES)}
-    return [row for row in rows if row["id"]], counts, json.loads(rows[0]["live_in"] or "{}")
+    which = f"{int(rows[0]['which'] or 0) % 2**64:x}"
+    return [row for row in rows if row["id"]], counts, which, json.loads(rows[0]["live_in"] or "{}")
 
 
 def _seen(actor: Actor) -> dict[str, str]:
@@ -107,8 +107,11 @@ def _seen(actor: Actor) -> dict[str, str]:
         "seen_place": ("p.project_id", "place.environment_id"),
     }
     return {
-        name: scopes.clause(actor, project=project, environment=environment)
-        for name, (project, environment) in places.items()
+        "seen_app": scopes.within_clause(actor, project="a.project_id"),
+        **{
+            name: scopes.clause(actor, project=project, environment=environment)
+            for name, (project, environment) in places.items()
+        },
     }
 
 

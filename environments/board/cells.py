@@ -130,6 +130,7 @@ def _cell(app: Mapping[str, Any], column: Column, slot: SlotRow | None, source: 
         same=source is not None and serial == source.serial,
         hold_id=slot.hold_id,
         hold_reason=slot.hold_reason or "",
+        overtaken=slot.overtaken,
         news=news,
     )
     _offer(cell, app, serial, source)

@@ -66,6 +66,7 @@ class SlotRow(NamedTuple):
     condition: str
     condition_reason: str
     condition_since: float | None
+    overtaken: int
     hold_id: str | None
     hold_reason: str | None
     hold_since: float | None
@@ -105,7 +106,8 @@ class News:
 class Cell:
     """One app in one environment. `behind` counts releases cut after the live one up to the previous stage's.
 
-    `offer` names what could come next: "promote" from the previous stage, "deploy" into the first, or nothing.
+    `overtaken` counts the keys whose values are not those that run. `offer` names what could come next: "promote" from
+    the previous stage, "deploy" into the first, or nothing.
     """
 
     column: Column
@@ -122,6 +124,7 @@ class Cell:
     same: bool = False
     hold_id: str | None = None
     hold_reason: str = ""
+    overtaken: int = 0
     news: News | None = None
     behind: int = 0
     offer: str = ""
@@ -156,10 +159,14 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """`counts` are apps by status, `all` among them, under every filter but the status itself."""
+    """`counts` are apps by status, `all` among them, under every filter but the status itself.
+
+    `which` is another word as soon as other apps are counted, under the status, too.
+    """
 
     chain_id: uuid.UUID | None
     columns: Sequence[Column]
     rows: Sequence[Row] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    which: str = ""
     next_cursor: str = ""

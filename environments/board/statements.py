@@ -20,11 +20,14 @@ WHERE e.organization_id = %(organization)s AND e.deleted_at IS NULL
 ORDER BY place.position NULLS LAST, place.within, place.nth
 """
 
+OF_STATUS = """CASE %(status)s WHEN 'failed' THEN failed WHEN 'deploying' THEN deploying WHEN 'degraded' THEN degraded
+      WHEN 'behind' THEN behind WHEN 'held' THEN held WHEN 'live' THEN live ELSE true END"""
 # Every app under the filters with its facts, the counts over them, and one page by keyset. The counts and the page
 # come together: `page` hangs on `total`, so that an empty page still has its counts. An app is behind where a release
 # is live in the whole of a stage and an older one, or none, in what is shown of the next; both stages are summed up
 # first, because comparing cell with cell cost as much as all the rest. Of a cell that which it `says` is counted, in
-# the order of `statuses.of_app`.
+# the order of `statuses.of_app`, and a hold whatever it says. `which` is another number as soon as other apps are
+# counted.
 APPS = """
 WITH place AS (
   SELECT * FROM unnest(%(environments)s::uuid[], %(places)s::int[], %(shown)s::bool[], %(serving)s::bool[])
@@ -34,7 +37,7 @@ WITH place AS (
   FROM projects_app a JOIN projects_project p ON p.id = a.project_id
   WHERE a.organization_id = %(organization)s AND a.archived_at IS NULL
     AND (%(app)s::uuid IS NULL OR a.id = %(app)s::uuid)
-    AND (%(visible)s::uuid[] IS NULL OR a.project_id = ANY(%(visible)s::uuid[]))
+    AND p.archived_at IS NULL AND {seen_app}
     AND (a.project_id = %(project)s::uuid OR %(project)s::uuid IS NULL AND NOT EXISTS (
       SELECT 1 FROM environments_chain c WHERE c.project_id = a.project_id))
     AND (%(q)s::text IS NULL OR a.name ILIKE %(q)s OR p.key ILIKE %(q)s OR EXISTS (
@@ -49,8 +52,8 @@ WITH place AS (
   SELECT s.app_id, app.project_id, s.environment_id, place.place, place.shown, lr.serial,
     CASE WHEN r.phase IS NOT NULL THEN r.phase WHEN lr.serial IS NULL OR NOT place.serving THEN 'nothing'
       WHEN s.condition <> 'ok' THEN 'degraded'
-      WHEN s.observed_at < clock_timestamp() - interval '60 seconds' THEN 'nothing'
-      WHEN h.id IS NOT NULL THEN 'held' END AS says
+      WHEN s.observed_at < clock_timestamp() - interval '60 seconds' THEN 'nothing' END AS says,
+    h.id IS NOT NULL AS held
   FROM app JOIN environments_slot s ON s.app_id = app.id AND {seen_cell}
   JOIN place ON place.environment_id = s.environment_id
   LEFT JOIN environments_deployment ld ON ld.id = s.live_id LEFT JOIN projects_release lr ON lr.id = ld.release_id
@@ -61,7 +64,7 @@ WITH place AS (
 ), fact AS (
   SELECT app_id, bool_or(says IN ('failed', 'errored')) AS failed,
     bool_or(says IN ('queued', 'running')) AS deploying, bool_or(says = 'degraded') AS degraded,
-    bool_or(says = 'held') AS held, bool_or(serial IS NOT NULL) AS live
+    bool_or(held) AS held, bool_or(serial IS NOT NULL) AS live
   FROM cell WHERE shown GROUP BY app_id
 ), level AS (
   SELECT app_id, project_id, place, count(*) AS live, min(serial) AS serial,
@@ -89,13 +92,13 @@ WITH place AS (
     count(*) FILTER (WHERE deploying) AS count_deploying, count(*) FILTER (WHERE degraded) AS count_degraded,
     count(*) FILTER (WHERE behind) AS count_behind, count(*) FILTER (WHERE held) AS count_held,
     count(*) FILTER (WHERE live) AS count_live,
+    sum(uuid_hash_extended(id, 0)) FILTER (WHERE {of_status}) AS which,
     (SELECT jsonb_object_agg(environment_id, n) FROM (
       SELECT environment_id, count(*) AS n FROM cell WHERE serial IS NOT NULL GROUP BY environment_id) c) AS live_in
   FROM known
 ), page AS (
   SELECT known.* FROM known
-  WHERE CASE %(status)s WHEN 'failed' THEN failed WHEN 'deploying' THEN deploying WHEN 'degraded' THEN degraded
-      WHEN 'behind' THEN behind WHEN 'held' THEN held WHEN 'live' THEN live ELSE true END
+  WHERE {of_status}
     AND (NOT %(paging)s OR (project_sort, project_id, app_sort, id)
       > (%(after_project)s::text, %(after_project_id)s::uuid, %(after_app)s::text, %(after_app_id)s::uuid))
   ORDER BY project_sort, project_id, app_sort, id LIMIT %(limit)s
@@ -117,7 +120,7 @@ SELECT s.app_id::text, s.environment_id::text, ld.id::text AS live_id, lr.id::te
   
   CASE WHEN s.observed_at < clock_timestamp() - interval '60 seconds'
     THEN extract(epoch FROM s.observed_at)::float8 END AS unseen_since, s.condition, s.condition_reason,
-  extract(epoch FROM s.condition_since)::float8 AS condition_since,
+  extract(epoch FROM s.condition_since)::float8 AS condition_since, s.overtaken,
   h.id::text AS hold_id, h.reason AS hold_reason, extract(epoch FROM h.created_at)::float8 AS hold_since,
   n.kind AS news_kind, n.created_by AS news_by, nr.version AS news_version, nr.commit AS news_commit,
   r.id::text AS run_id, r.phase, r.reason AS run_reason,

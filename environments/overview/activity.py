@@ -22,6 +22,17 @@ _BY_VERB = {
     "lost": "offline",
 }
 _BY_KIND = {
+    "app.restored": "succeeded",
+    "project.restored": "succeeded",
+    **dict.fromkeys(["team.assigned", "agent.assigned", "agent.joined_team"], "succeeded"),
+    **dict.fromkeys(["team.taken_off", "agent.taken_off", "agent.left_team"], "cancelled"),
+    "workflow.restored": "succeeded",
+    **dict.fromkeys(("workflow.run_asked", "agent.run_asked"), "queued"),
+    **{
+        f"{noun}.run_{end}": end
+        for noun in ("workflow", "agent")
+        for end in ("succeeded", "failed", "errored", "cancelled")
+    },
     "environment.became_ready": "running",
     "environment.failed": "error",
     "environment.terminating_started": "terminating",

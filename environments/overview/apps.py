@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from environments import seen, statuses
 from environments.models import Chain, Deployment, Endpoint, Environment, Run, RunKind, Slot
-from environments.overview import activity, manifest_text, slots
+from environments.overview import activity, crews, manifest_text, slots
 from environments.planning import stages
-from projects import access, history, lifecycle, scopes
+from projects import access, history, marks, scopes
 from projects.access import Actor, Permission
-from projects.models import App, Project, Release
+from projects.models import App, Project, Release, Workflow
 
 PAGE = 50
 FIRST_MANIFEST = """\
@@ -23,68 +23,57 @@ services:
 """
 
 
-def projects_page(actor: Actor, *, cursor: str = "") -> dict[str, Any]:
-    """The projects an actor may see, newest first, 50 a page; `cursor` is the id of the last one seen."""
-    found = lifecycle.visible(actor)
-    last = found.filter(pk=cursor).first() if _is_uuid(cursor) else None
-    if last is not None:
-        found = found.filter(Q(created_at__lte=last.created_at), Q(created_at__lt=last.created_at) | Q(id__lt=last.id))
-    counted = App.objects.filter(project=OuterRef("pk"), archived_at=None).order_by().values("project")
-    projects = list(
-        found.annotate(app_count=Subquery(counted.annotate(n=Count("pk")).values("n"))).order_by("-created_at", "-id")[
-            : PAGE + 1
-        ]
-    )
-    return {
-        "projects": projects[:PAGE],
-        "next": projects[PAGE - 1].id if len(projects) > PAGE else "",
-        "first": last is not None,
-        "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS),
-    }
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
-
-
 def last_manifest(app: App) -> dict[str, str]:
     """What the form for a new release begins with: the newest release's manifest, as text."""
     newest = Release.objects.filter(app=app).order_by("-serial").first()
     return {"manifest": manifest_text.write(newest.manifest) if newest else FIRST_MANIFEST}
 
 
-def project_page(project: Project, actor: Actor, *, chosen: Environment | None = None) -> dict[str, Any]:
-    """The project's apps with their newest release and where they are live, all over or in the chosen environment."""
+def project_page(
+    project: Project, actor: Actor, *, chosen: Environment | None = None, archived: bool = False, cursor: str = ""
+) -> dict[str, Any]:
+    """The project's apps with their newest release and where they are live, all over or in the chosen environment.
+
+    Those in use, or the archived ones, by name, 50 a page.
+    """
     newest = Release.objects.filter(app=OuterRef("pk")).order_by("-serial")
-    apps = (
-        App.objects.filter(project=project)
-        .annotate(
+    every = App.objects.filter(project=project)
+    counts = every.aggregate(
+        in_use=Count("pk", Q(archived_at=None)), archived=Count("pk", Q(archived_at__isnull=False))
+    )
+    apps = every.filter(archived_at__isnull=not archived)
+    if cursor:
+        name, ident = marks.read(cursor, str, uuid.UUID)
+        apps = apps.filter(Q(name__gte=name), Q(name__gt=name) | Q(pk__gt=ident))
+    found = list(
+        apps.annotate(
             newest=Subquery(newest.values("version")[:1]),
             newest_at=Subquery(newest.values("created_at")[:1]),
             release_count=Subquery(
                 Release.objects.filter(app=OuterRef("pk")).order_by().values("app").annotate(n=Count("pk")).values("n")
             ),
-        )
-        .order_by("archived_at", "name", "id")[:500]
+        ).order_by("name", "id")[: PAGE + 1]
     )
-    found = list(apps)
+    shown = found[:PAGE]
     live: dict[uuid.UUID, list[dict[str, Any]]] = {}
-    alive = seen_slots(actor, chosen).filter(app__in=found, live__isnull=False)
+    alive = seen_slots(actor, chosen).filter(app__in=shown, live__isnull=False)
     chain = stages.applying_chain(project, project.organization)
     alive = alive.order_by(stages.place(chain, of="environment"), "environment__name")
     for slot in slots.kept(alive):
         live.setdefault(slot.app_id, []).append(_standing(slot))
     return {
         "project": project,
-        "apps": [{"app": app, "live": live.get(app.id, [])} for app in found],
+        "apps": [{"app": app, "live": live.get(app.id, [])} for app in shown],
+        "archived": archived,
+        "counts": counts,
+        "next": marks.write(shown[-1].name, shown[-1].pk) if len(found) > PAGE else "",
+        "first": bool(cursor),
         "may_manage": access.allows(actor, Permission.MANAGE_PROJECTS, project_id=project.id),
         "activity": _activity(actor, Q(project_id=project.id), chosen),
         "chosen": chosen,
         "restricted_to": _restricted_to(project, actor),
+        "workflows": list(Workflow.objects.filter(project=project, archived_at=None).order_by("name")[:PAGE]),
+        **crews.of_project(project, actor),
     }
 
 
@@ -168,7 +157,7 @@ def _targets(
     release: Release, actor: Actor, chosen: Environment | None, chain: Chain | None, *, live: set[Environment]
 ) -> list[dict[str, Any]]:
     """The environments this actor may deploy the release to; the plan says what stands in the way."""
-    if release.app.archived_at is not None:
+    if release.app.is_put_away:
         return []
     draft = reverse("plan-draft")
     environments = seen.environments(actor)

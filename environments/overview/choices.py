@@ -34,10 +34,19 @@ FOUND = (
     "AND environment_words(e.name, e.display_name, e.description, e.created_by, e.tags) LIKE %(words)s "
     "AND (e.name ILIKE %(find)s OR e.display_name ILIKE %(find)s)"
 )
+# Looked up before they are put in order: otherwise all are read in that order, until enough of them are called so.
+NAMED = """
+    AND e.id = ANY(ARRAY(
+      SELECT id FROM environments_environment
+      WHERE organization_id = %(organization)s AND deleted_at IS NULL AND lower(name) = lower(%(name)s)
+      UNION ALL
+      SELECT id FROM environments_environment
+      WHERE organization_id = %(organization)s AND deleted_at IS NULL AND lower(display_name) = lower(%(name)s)))
+"""
 
 PROJECTS = """
 SELECT key, name FROM projects_project
-WHERE organization_id = %s AND (%s OR id = ANY(%s::uuid[])) ORDER BY name LIMIT %s
+WHERE organization_id = %(organization)s AND archived_at IS NULL AND {seen} ORDER BY name LIMIT %(limit)s
 """
 
 
@@ -59,15 +68,25 @@ class Choice(NamedTuple):
 
 def choices(actor: Actor, *, find: str = "", limit: int) -> list[Choice]:
     """At most `limit` environments the actor may see, whose name holds `find`; one or two letters: begins so."""
+    return _chosen(actor, FOUND if find else "", find, limit)
+
+
+def named(actor: Actor, name: str, *, limit: int) -> list[Choice]:
+    """At most `limit` environments the actor may see, of just this name or display name."""
+    return _chosen(actor, NAMED, name, limit)
+
+
+def _chosen(actor: Actor, found: str, find: str, limit: int) -> list[Choice]:
     values = {
         "organization": actor.organization.id,
         **scopes.values(actor),
         "words": f"%{_literal(names.line_holding(find))}%",
+        "name": find,
         "find": f"{'%' if names.long_enough(find) else ''}{_literal(find)}%",
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute(STATEMENT.format(seen=seen.clause(actor, row="e"), found=FOUND if find else ""), values)
+        cursor.execute(STATEMENT.format(seen=seen.clause(actor, row="e"), found=found), values)
         return [Choice._make(row) for row in cursor.fetchall()][:limit]
 
 
@@ -77,7 +96,7 @@ def _literal(typed: str) -> str:
 
 def projects(actor: Actor, *, limit: int) -> list[tuple[str, str]]:
     """Key and name of the first projects that the actor may see, by name."""
-    visible = actor.visible_projects
+    values = {"organization": actor.organization.id, "limit": limit, **scopes.values(actor)}
     with connection.cursor() as cursor:
-        cursor.execute(PROJECTS, [str(actor.organization.id), visible is None, list(visible or ()), limit])
+        cursor.execute(PROJECTS.format(seen=scopes.within_clause(actor, project="id")), values)
         return [(key, name) for key, name in cursor.fetchall()]

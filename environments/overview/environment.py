@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import Count, Q
 from django.db.models.functions import Now
 
-from environments import disk, statuses
+from environments import disk, seen, statuses
 from environments.models import (
     LIFECYCLE_KINDS,
     UNFINISHED,
@@ -21,7 +21,7 @@ from environments.models import (
 )
 from environments.overview import activity as happened
 from environments.overview import measured, slots
-from projects import access, history
+from projects import access, history, narration
 from projects.access import Actor, Permission
 from projects.models import App
 
@@ -49,6 +49,7 @@ def head(environment: Environment, actor: Actor) -> dict[str, Any]:
     return {
         "environment": environment,
         "place": place,
+        "based_on": seen.environments(actor).filter(pk=base).first() if (base := environment.based_on_id) else None,
         "level": place.stage.position + 1 if place else 0,
         "actions": _actions(environment, may_operate=may_operate),
         "may_operate": may_operate,
@@ -116,13 +117,6 @@ def releases(environment: Environment, actor: Actor) -> dict[str, Any]:
 
 
 _KINDS = {Worker.Kind.BUILTIN: "part of this installation", Worker.Kind.JOINED: "joined by command"}
-# What a worker was ended by, where it says so in the system's own word.
-_ENDS = {
-    "SIGTERM": "told to stop",
-    "SIGINT": "stopped by Ctrl-C",
-    "SIGHUP": "its terminal was closed",
-    "superseded": "another process took its place",
-}
 
 
 def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
@@ -141,7 +135,7 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
             "worker": worker,
             "name": worker.hostname,
             "status": "disconnected" if worker.ended_at else "online" if worker.alive else "offline",
-            "word": _ENDS.get(worker.end_reason, worker.end_reason),
+            "word": narration.end_of_worker(worker.end_reason),
             "kind": _KINDS[Worker.Kind(worker.kind)],
             "busy": worker.busy,
         }
@@ -155,8 +149,8 @@ def workers(environment: Environment, actor: Actor) -> dict[str, Any]:
 
 
 def activity(environment: Environment, actor: Actor) -> dict[str, Any]:
-    seen = history.visible(actor).filter(environment_id=environment.id)
-    return {"activity": happened.lines(seen)}
+    told = history.visible(actor).filter(environment_id=environment.id)
+    return {"activity": happened.lines(told)}
 
 
 def logs(environment: Environment, actor: Actor, app_id: str = "", service: str = "") -> dict[str, Any]:

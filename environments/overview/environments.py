@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.utils.html import format_html
 
 from environments import drawing, seen
 from environments.models import Environment, State
-from projects import marks
+from projects import marks, scopes
 from projects.access import Actor
 
 PAGE = 50
@@ -86,22 +86,26 @@ SELECT e.id,
      JOIN environments_stage stage ON stage.id = place.stage_id
      JOIN environments_chain chain ON chain.id = place.chain_id
    WHERE place.environment_id = e.id AND chain.project_id IS NULL LIMIT 1),
-  (SELECT count(*) FROM environments_slot slot WHERE slot.environment_id = e.id AND slot.live_id IS NOT NULL),
+  (SELECT count(*) FROM environments_slot slot
+   WHERE slot.environment_id = e.id AND slot.live_id IS NOT NULL AND {slots}),
   (SELECT count(*) FROM environments_worker w WHERE w.environment_id = e.id AND w.ended_at IS NULL),
   (SELECT count(*) FROM environments_worker w
    WHERE w.environment_id = e.id AND w.ended_at IS NULL AND w.lease_until > now()),
   latest.at, latest.actor
-FROM unnest(%s::uuid[]) AS e (id)
+FROM unnest(%(environments)s::uuid[]) AS e (id)
 LEFT JOIN LATERAL (
   SELECT at, actor FROM projects_event
-  WHERE organization_id = %s AND environment_id = e.id ORDER BY number DESC LIMIT 1
+  WHERE organization_id = %(organization)s AND environment_id = e.id AND {events} ORDER BY number DESC LIMIT 1
 ) AS latest ON true
 """
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What stands beside an environment in its row; `place` is its stage's position in the default chain."""
+    """What stands beside an environment in its row, of what the reader sees there.
+
+    `place` is its stage's position in the default chain.
+    """
 
     place: int | None
     apps: int
@@ -112,8 +116,18 @@ class Facts:
 
 
 def _facts(actor: Actor, environments: list[Environment]) -> dict[uuid.UUID, Facts]:
+    statement = FACTS.format(
+        slots=scopes.clause(
+            actor,
+            project="(SELECT project_id FROM projects_app WHERE id = slot.app_id)",
+            environment="slot.environment_id",
+        ),
+        events=scopes.clause(actor, project="project_id", environment="environment_id", lacking=("project_id",)),
+    )
+    ids = [environment.id for environment in environments]
+    given = {"environments": ids, "organization": actor.organization.id, **scopes.values(actor)}
     with connection.cursor() as cursor:
-        cursor.execute(FACTS, [[environment.id for environment in environments], actor.organization.id])
+        cursor.execute(statement, given)
         return {row[0]: Facts(*row[1:]) for row in cursor.fetchall()}
 
 
@@ -167,7 +181,9 @@ def _counts(actor: Actor, filters: Filters) -> list[dict[str, Any]]:
 
 
 def _capped(found: QuerySet[Environment]) -> tuple[str, tuple[Any, ...]]:
-    sql, bound = found.order_by().values("pk")[: COUNTED + 1].query.sql_with_params()
+    # Who sees nothing gets a statement like all others, with a condition that is never true.
+    compiler = found.order_by().values("pk")[: COUNTED + 1].query.get_compiler(DEFAULT_DB_ALIAS, elide_empty=False)
+    sql, bound = compiler.as_sql()
     return f"(SELECT count(*) FROM ({sql}) AS counted)", bound
 
 

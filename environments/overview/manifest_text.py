@@ -25,13 +25,17 @@ def write(manifest: dict[str, Any]) -> str:
     """Text that `manifests.parse` reads as the same manifest."""
     told: dict[str, Any] = {}
     if manifest.get("steps"):
-        told["steps"] = [_step(step) for step in manifest["steps"]]
+        told["steps"] = [step(one) for one in manifest["steps"]]
     if manifest.get("services"):
         told["services"] = [_service(service) for service in manifest["services"]]
+    return dumped(told)
+
+
+def dumped(told: dict[str, Any]) -> str:
     return yaml.dump(told, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def _step(step: dict[str, Any]) -> dict[str, Any]:
+def step(step: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {"name": step["name"], "run": step["run"]}
     if step["timeout"] != STEP_TIMEOUT:
         told["timeout"] = _duration(step["timeout"])

@@ -42,9 +42,7 @@ def member_page(membership: Membership, actor: Actor) -> dict[str, Any]:
         "may_grant": access.allows(actor, Permission.MANAGE_MEMBERS),
         "may_change": access.allows(actor, needed),
         "may_manage_owners": access.allows(actor, Permission.MANAGE_OWNERS),
-        "token_count": AccessToken.objects.filter(
-            organization=actor.organization, owner=membership.user_id, revoked_at=None
-        ).count(),
+        "token_count": tokens.visible(actor).filter(owner=membership.user_id).count(),
     }
 
 

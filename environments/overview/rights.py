@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from environments import seen
+from projects import scopes
 from projects.access import Actor
 from projects.models import AccessToken, Grant, Invitation, Project, Role
 
@@ -22,8 +23,7 @@ class Names:
 def names(actor: Actor, projects: Iterable[uuid.UUID], environments: Iterable[uuid.UUID]) -> Names:
     """Two statements, however many rights are told with them."""
     wanted = Project.objects.filter(organization=actor.organization, pk__in=set(projects))
-    if actor.visible_projects is not None:
-        wanted = wanted.filter(pk__in=actor.visible_projects)
+    wanted = wanted.filter(scopes.within(actor, project="pk"))
     places = seen.environments(actor, terminating=True).filter(pk__in=set(environments))
     return Names(
         dict(wanted.values_list("pk", "name")),

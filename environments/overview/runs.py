@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from environments.models import UNFINISHED, Phase, Run, RunStep
+from environments.models import ERRAND_KINDS, UNFINISHED, Phase, Run, RunStep
 from environments.runs import logs
 
 LINES = 1000
@@ -43,6 +43,8 @@ def title(run: Run) -> str:
         return f"Restart {run.app.name} / {run.service} in {where}"
     if run.kind == "fetch" and run.app:
         return f"Fetch the source of {run.app.name}"
+    if run.kind in ERRAND_KINDS:
+        return f"Run {run.specification['name']} in {where}"
     return f"{run.get_kind_display()} {where}"
 
 

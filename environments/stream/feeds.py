@@ -43,8 +43,7 @@ class Feed:
 
     def __init__(self, organization: Organization) -> None:
         self.organization = organization
-        self.epoch = organization.event_epoch
-        self.last = -1
+        self.position = Cursor(organization.event_epoch, -1)
         self.listeners = 0
         self.audiences: set[Audience] = set()
         self._recent: deque[Event] = deque(maxlen=KEPT)
@@ -52,12 +51,16 @@ class Feed:
         self._asked = self._served = 0
 
     @property
-    def position(self) -> Cursor:
-        return Cursor(self.epoch, self.last)
+    def epoch(self) -> int:
+        return self.position.epoch
+
+    @property
+    def last(self) -> int:
+        return self.position.number
 
     def begin(self, position: Cursor) -> None:
         """Stand at `position`, forgetting what was read before."""
-        self.epoch, self.last = position.epoch, position.number
+        self.position = position
         self._recent.clear()
 
     async def read(self) -> bool:
@@ -81,14 +84,14 @@ class Feed:
         if rows[0].number != self.last + 1:
             self._recent.clear()
         self._recent.extend(rows)
-        self.last = rows[-1].number
+        self.position = Cursor(self.epoch, rows[-1].number)
 
     async def after(self, cursor: Cursor) -> list[Event]:
         """At most 500 events that follow `cursor`, in order; Lost where they are not to be had."""
+        if cursor == self.position:
+            return []
         if cursor.epoch != self.epoch or cursor.number > self.last:
             raise Lost
-        if cursor.number == self.last:
-            return []
         if self._recent and self._recent[0].number <= cursor.number + 1:
             start = cursor.number + 1 - self._recent[0].number
             return list(islice(self._recent, start, start + A_READ))

@@ -35,6 +35,9 @@ def concerns(actor: Actor, event: Event) -> bool:
     """Whether it may have ended what this reader listens by: their membership, grants, sessions or token."""
     if event.kind.startswith(("member.", "session.")):
         return actor.user is not None and event.object.get("name") == actor.user.username
+    if event.kind in {"project.created", "project.updated"}:
+        # One that became private is another's from this event on, which tells of it, too.
+        return "private" in (event.data.get("visibility"), *(event.data.get("values") or {}).get("visibility", ()))
     return event.kind == "token.revoked" and actor.token is not None
 
 
@@ -74,7 +77,8 @@ async def follow(
                 return
             events = await _after(feed, cursor)
             if events:
-                cursor = Cursor(feed.epoch, events[-1].number)
+                up_to_now = events[-1].number == feed.last
+                cursor = feed.position if up_to_now else Cursor(feed.epoch, events[-1].number)
             if any(concerns(actor, event) for event in events):
                 actor = await _still(actor, again)  # before it is told what follows
             hints = [hint for hint in audience.take() if may_hear(actor, hint)]

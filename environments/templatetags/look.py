@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django import template
+from django.utils import dateformat
 from django.utils.safestring import SafeString
 
 from environments import drawing, statuses
@@ -70,3 +71,9 @@ def level(place: int | None) -> SafeString:
 def ago(moment: datetime | None) -> SafeString:
     """`<time>` that says how long ago, and the exact moment as its title."""
     return drawing.ago(moment)
+
+
+@register.filter
+def moment(at: datetime | None, form: str) -> SafeString:
+    """`{{ token.expires_at|moment:'j M Y' }}`: in that form, with the exact moment as its title."""
+    return drawing.dated(at, dateformat.format(at, form) if at else "")

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django import template
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from environments import statuses
+from environments import drawing, statuses
+from projects import narration
+from projects.models import Event
 
 register = template.Library()
 
@@ -17,6 +18,12 @@ def who(actor: str) -> SafeString:
     """`owner` for `user:owner`; the whole label, with what kind of actor it is, is the title."""
     kind, _, name = actor.partition(":")
     return format_html('<span title="{}">{}</span>', actor, name) if name else format_html("{}", kind)
+
+
+@register.filter
+def told(event: Event) -> str:
+    """The sentence that an event is told by, for what is done about it."""
+    return narration.sentence(event)
 
 
 @register.filter
@@ -30,8 +37,6 @@ def elapsed(start: datetime | None, end: datetime | None = None) -> SafeString:
     """A `<time>` with a duration; one that has not ended goes on counting in the open page."""
     if start is None:
         return SafeString("")
-    seconds = max(0.0, ((end or timezone.now()) - start).total_seconds())
-    words = statuses.duration(seconds)
-    if end is not None:
-        return format_html("<time>{}</time>", words)
-    return format_html('<time data-elapsed="{}">{}</time>', round(seconds, 1), words)
+    if end is None:
+        return drawing.elapsed(start)
+    return format_html("<time>{}</time>", statuses.duration(max(0.0, (end - start).total_seconds())))

@@ -10,11 +10,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from environments import fetches, samples
-from environments.forms.releases import AppForm, ProjectForm, ReleaseForm
+from environments.delivery import archivals, deletions
+from environments.forms.releases import AppForm, AppSettingsForm, ProjectForm, ProjectSettingsForm, ReleaseForm
 from environments.overview import apps as overview
 from environments.overview import compared
 from environments.views.choice import chosen_environment, go
+from environments.views.confirming import confirm
 from environments.views.fragments import conditional
+from environments.views.settings import settings_page
+from environments.views.undoing import done, undoable
 from projects import access, apps, artifacts, events, lifecycle, manifests, releases
 from projects.access import Permission
 from projects.errors import NotFound, Refused
@@ -25,18 +29,17 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 @require_safe
 @signed_in
 @conditional
-def projects(request: Visit) -> HttpResponse:
-    context = overview.projects_page(request.actor, cursor=request.GET.get("cursor", ""))
-    context["here"] = request.get_full_path()
-    return render(request, "projects/_list.html" if is_fragment(request) else "projects/page.html", context)
-
-
-@require_safe
-@signed_in
-@conditional
 def project(request: Visit, project_id: uuid.UUID) -> HttpResponse:
-    context = overview.project_page(_project(request, project_id), request.actor, chosen=chosen_environment(request))
+    """Its apps in use, or with `?archived=true` those that are put away and can be restored."""
+    context = overview.project_page(
+        _project(request, project_id),
+        request.actor,
+        chosen=chosen_environment(request),
+        archived=request.GET.get("archived") == "true",
+        cursor=request.GET.get("cursor", ""),
+    )
     context["here"] = request.get_full_path()
+    context["undoable"] = undoable(request, context)
     return render(request, "project/_body.html" if is_fragment(request) else "project/page.html", context)
 
 
@@ -53,6 +56,7 @@ def app(request: Visit, app_id: uuid.UUID) -> HttpResponse:
         chosen=chosen_environment(request),
     )
     context["here"] = request.get_full_path()
+    context["undoable"] = undoable(request, context)
     return render(request, "app/_body.html" if is_fragment(request) else "app/page.html", context)
 
 
@@ -76,10 +80,10 @@ def release(request: Visit, release_id: uuid.UUID) -> HttpResponse:
 @signed_in
 def new_project(request: Visit) -> HttpResponse:
     access.require(request.actor, Permission.MANAGE_PROJECTS)
-    form = ProjectForm(request.POST or None)
+    form = ProjectForm(request.POST or None, by=request.actor)
     if request.method == "POST" and form.is_valid():
         try:
-            made = lifecycle.create(by=request.actor, **form.cleaned_data)
+            made = lifecycle.create(by=request.actor, **form.wish())
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -98,7 +102,7 @@ def new_app(request: Visit, project_id: uuid.UUID) -> HttpResponse:
     form = AppForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            made = apps.create(by=request.actor, project=found, **form.cleaned_data)
+            made = apps.create(by=request.actor, project=found, **form.wish())
         except Refused as refused:
             form.refuse(refused)
         else:
@@ -108,6 +112,109 @@ def new_app(request: Visit, project_id: uuid.UUID) -> HttpResponse:
     context = {"form": form, "heading": f"New app in {found.name}", "button": "Create app", "back": back}
     context["crumbs"] = [_projects(), {"word": found.name, "url": back}]
     return render(request, "form.html", context, status=form.status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def project_settings(request: Visit, project_id: uuid.UUID) -> HttpResponse:
+    found = _project(request, project_id)
+    access.require(request.actor, Permission.MANAGE_PROJECTS, project_id=found.id)
+    form = ProjectSettingsForm(request.POST or None, by=request.actor, project=found)
+    return settings_page(
+        request,
+        form,
+        save=lambda seen: lifecycle.update(found, by=request.actor, seen=seen, **form.wish()),
+        now=lambda: ProjectSettingsForm(by=request.actor, project=_project(request, project_id)),
+        of=found.name,
+        place="project",
+        ident=found.id,
+        above=[_projects()],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def deletion(request: Visit, project_id: uuid.UUID) -> HttpResponse:
+    found = _project(request, project_id)
+    access.require(request.actor, Permission.MANAGE_PROJECTS, project_id=found.id)
+    return confirm(
+        request,
+        lambda: deletions.delete(found, by=request.actor),
+        heading=f"Delete {found.name}",
+        sentence="Archived apps of which nothing was ever released go with it, and so do the roles that were given in "
+        "it alone. A project in which something was released is kept with its history. This cannot be undone.",
+        done=f"{found.name} is deleted.",
+        to=reverse("projects"),
+        back=reverse("project", args=[found.id]),
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def project_archival(request: Visit, project_id: uuid.UUID) -> HttpResponse:
+    found = _project(request, project_id)
+    access.require(request.actor, Permission.MANAGE_PROJECTS, project_id=found.id)
+    return confirm(
+        request,
+        lambda: lifecycle.archive(found, by=request.actor),
+        heading=f"Archive {found.name}",
+        sentence="Its apps leave the board, and nothing new is made in it: no apps, releases, deployments or "
+        "environments. What runs of it keeps running. It keeps its key and its history, and can be restored.",
+        done=f"{found.name} is archived.",
+        to=reverse("project", args=[found.id]),
+    )
+
+
+@require_POST
+@signed_in
+def project_restoration(request: Visit, project_id: uuid.UUID) -> HttpResponse:
+    with events.noted() as made:
+        found = lifecycle.restore(_project(request, project_id), by=request.actor)
+    done(request, f"{found.name} is restored: it takes new things again.", made)
+    return go(request, "project", found.id)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def app_settings(request: Visit, app_id: uuid.UUID) -> HttpResponse:
+    found = _app(request, app_id)
+    access.require(request.actor, Permission.MANAGE_PROJECTS, project_id=found.project_id)
+    form = AppSettingsForm(request.POST or None, app=found)
+    return settings_page(
+        request,
+        form,
+        save=lambda seen: apps.update(found, by=request.actor, seen=seen, **form.wish()),
+        now=lambda: AppSettingsForm(app=_app(request, app_id)),
+        of=found.name,
+        place="app",
+        ident=found.id,
+        above=[_projects(), {"word": found.project.name, "url": reverse("project", args=[found.project_id])}],
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def archival(request: Visit, app_id: uuid.UUID) -> HttpResponse:
+    found = _app(request, app_id)
+    access.require(request.actor, Permission.MANAGE_PROJECTS, project_id=found.project_id)
+    return confirm(
+        request,
+        lambda: archivals.archive(found, by=request.actor),
+        heading=f"Archive {found.name}",
+        sentence="It leaves the board and takes no more releases and deployments. What runs of it keeps running until "
+        "it is removed. It keeps its name, its releases and its history, and can be restored.",
+        done=f"{found.name} is archived.",
+        to=reverse("app", args=[found.id]),
+    )
+
+
+@require_POST
+@signed_in
+def restoration(request: Visit, app_id: uuid.UUID) -> HttpResponse:
+    with events.noted() as made:
+        found = apps.restore(_app(request, app_id), by=request.actor)
+    done(request, f"{found.name} is restored: it takes releases and deployments again.", made)
+    return go(request, "app", found.id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

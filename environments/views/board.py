@@ -9,12 +9,14 @@ from urllib.parse import quote, urlencode
 
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from environments import board as boards
 from environments import statuses
+from environments.delivery import chains
 from environments.overview import choices
-from environments.views.board_row import draw
+from environments.views.board_row import draw, filled, place
 from environments.views.board_words import Words
 from environments.views.choice import chosen_environment, link, query
 from environments.views.fragments import conditional
@@ -26,6 +28,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 CHIPS = ("failed", "deploying", "degraded", "held", "behind")
 WORDS = {"behind": "Behind"}
 MOST_PROJECTS = 200
+MOST_APART = 10
 
 
 @require_safe
@@ -41,7 +44,7 @@ def board(request: Visit) -> HttpResponse:
         return render(request, "begin/_main.html" if live else "begin/page.html", beginning(request))
     context = _shown(request, found, filters, project)
     filtered = is_fragment(request) and request.htmx.target == "board"
-    return render(request, f"board/{'_main' if live else '_filtered' if filtered else 'page'}.html", context)
+    return _drawn(request, f"board/{'_main' if live else '_filtered' if filtered else 'page'}.html", context)
 
 
 def beginning(request: Visit) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def table(request: Visit) -> HttpResponse:
     project = _project(request)
     filters = _filters(request, project)
     found = boards.board(request.actor, filters)
-    return render(request, "board/_table.html", _shown(request, found, filters, project))
+    return _drawn(request, "board/_table.html", _shown(request, found, filters, project))
 
 
 @require_safe
@@ -95,7 +98,7 @@ def column(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 @signed_in
 @conditional
 def chips(request: Visit) -> HttpResponse:
-    """The counts; where the page shows fewer or more apps than there are now, also the offer to look again."""
+    """The counts; where the page shows fewer, more or other apps than there are now, also the offer to look again."""
     project = _project(request)
     filters = _filters(request, project, limit=0)
     found = boards.board(request.actor, filters)
@@ -131,6 +134,12 @@ def _query(request: Visit, **more: str) -> str:
     return query(request, **kept, **more)
 
 
+def _drawn(request: Visit, template: str, shown: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(
+        filled(render_to_string(template, shown, request), [group["drawn"] for group in shown["groups"]])
+    )
+
+
 def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project: Project | None) -> dict[str, Any]:
     words = Words(request.actor, query=_query(request), now=time.time())
     beside = any(row.elsewhere for row in found.rows)
@@ -150,6 +159,7 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
         "table_live": " ".join([*_columns_live(found), *([] if found.rows else [chips["chips_live"]])]),
         "more_url": _url(request, cursor=found.next_cursor) if found.next_cursor else "",
         "first_url": _url(request) if filters.cursor else "",
+        "apart": [] if found.rows else _apart(request),
         "filtered": bool(filters.status or filters.q or project or filters.tag),
         "clear_url": link("board") + query(request),
         "project": project,
@@ -176,13 +186,20 @@ def _shown(request: Visit, found: boards.Board, filters: boards.Filters, project
     }
 
 
+def _apart(request: Visit) -> list[dict[str, str]]:
+    """The boards of projects whose chain is their own: on this one their apps have no row."""
+    own = chains.visible(request.actor).filter(project__isnull=False)[:MOST_APART]
+    projects = [chain.project for chain in own if chain.project]
+    return [{"url": _url(request, project=one.key), "word": one.name} for one in projects]
+
+
 def _columns_live(found: boards.Board) -> list[str]:
     """What tells that a stage was added, moved or taken out, or that another chain applies."""
     return ["chains", f"chain:{found.chain_id}"] if found.chain_id else ["chains"]
 
 
 def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict[str, Any]]:
-    for _, members in groupby(found.rows, key=lambda row: row.project_id):
+    for number, (_, members) in enumerate(groupby(found.rows, key=lambda row: row.project_id)):
         rows_of_project = list(members)
         first = rows_of_project[0]
         yield {
@@ -190,13 +207,15 @@ def _groups(found: boards.Board, words: Words, *, beside: bool) -> Iterable[dict
             "name": first.project_name,
             "id": first.project_id,
             "apps": f"{first.project_apps} app{'' if first.project_apps == 1 else 's'}",
-            "rows": draw(words.row(row, beside=beside) for row in rows_of_project),
+            "rows": place(number),
+            "drawn": draw(words.row(row, beside=beside) for row in rows_of_project),
         }
 
 
 def _chips(request: Visit, found: boards.Board, filters: boards.Filters) -> dict[str, Any]:
     total = found.counts[filters.status or "all"]
     shown = request.GET.get("shown", "")
+    many, _, which = shown.partition(".")
     subjects = ["apps", *(f"environment:{column.environment_id}" for column in found.columns)]
     subjects += sorted({f"project:{row.project_id}" for row in found.rows})
     return {
@@ -212,8 +231,9 @@ def _chips(request: Visit, found: boards.Board, filters: boards.Filters) -> dict
         ],
         "all": {"count": found.counts["all"], "current": not filters.status},
         "chips_live": " ".join(subjects),
-        "chips_src": _fragment(request, "board-chips", shown=shown if shown else str(total)),
-        "moved": abs(total - int(shown)) if shown.isdecimal() and len(shown) < 10 else 0,
+        "chips_src": _fragment(request, "board-chips", shown=shown if shown else f"{total}.{found.which}"),
+        "moved": abs(total - int(many)) if many.isdecimal() and len(many) < 10 else 0,
+        "others": bool(which) and which != found.which,
         "again_url": _url(request),
         "total": f"{total} app{'' if total == 1 else 's'}",
     }

@@ -1,10 +1,17 @@
 """What a row of the board reads out, word by word, and drawing it."""
 
-from collections.abc import Iterable
+import re
+import secrets
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.template import loader
 from django.utils.safestring import SafeString
+
+# Nobody can write it into a page.
+_MARK = f"{secrets.token_hex(8)}-"
+_PLACES = re.compile(f"<!--{_MARK}([0-9]+)-->")
 
 
 class GateWords(NamedTuple):
@@ -18,10 +25,19 @@ class GateWords(NamedTuple):
     id: str = ""
 
 
+class AgeWords(NamedTuple):
+    """Since when a cell has been as it is; `elapsed` are the seconds of what still goes on and is counted on."""
+
+    text: str
+    at: str
+    exact: str
+    elapsed: str = ""
+
+
 class CellWords(NamedTuple):
     """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one.
 
-    `rest` follows a loud word; a quiet `word` says it all. `back` is where the key `r` plans a rollback.
+    Behind the word stand its `age` and the `rest`. `back` is where the key `r` plans a rollback.
     """
 
     env: str
@@ -34,6 +50,7 @@ class CellWords(NamedTuple):
     commit: str
     loud: str
     word: str
+    age: AgeWords | None
     rest: str
     title: str
     done: str
@@ -69,7 +86,23 @@ class RowWords(NamedTuple):
     elsewhere: tuple[BesideWords, ...]
 
 
-def draw(rows: Iterable[RowWords]) -> SafeString:
+def draw(rows: Iterable[RowWords]) -> bytes:
     """The rows as HTML, one after the other; whatever the template prints, its engine has escaped."""
-    template = loader.get_template("board/_row.html", using="compiled")
-    return SafeString(template.render({"rows": rows}))
+    return b"".join(map(_drawn, rows))
+
+
+@lru_cache(maxsize=512)
+def _drawn(row: RowWords) -> bytes:
+    """Once for all who are told the same: an event calls every open page back for the same rows."""
+    return str(loader.get_template("board/_row.html", using="compiled").render({"row": row})).encode()
+
+
+def place(number: int) -> SafeString:
+    """What stands in a page where `filled` puts rows: they are most of it, and each level of templates copies all."""
+    return SafeString(f"<!--{_MARK}{number}-->")
+
+
+def filled(page: str, rows: Sequence[bytes]) -> bytes:
+    text, *following = _PLACES.split(page)
+    pairs = zip(following[::2], following[1::2], strict=True)
+    return b"".join([text.encode(), *(part for n, after in pairs for part in (rows[int(n)], after.encode()))])

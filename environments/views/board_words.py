@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from environments import statuses
+from environments import drawing, statuses
 from environments.board import Cell, Column, Row
 from environments.models import Phase
-from environments.views.board_row import BesideWords, CellWords, GateWords, RowWords
+from environments.views.board_row import AgeWords, BesideWords, CellWords, GateWords, RowWords
 from environments.views.choice import link
 from projects.access import Actor, Permission, allows, allows_somewhere, who
 
@@ -21,6 +21,7 @@ ENDS = {
     "degraded": "is degraded",
 }
 LOUD = {"busy", "warn", "bad"}
+SAYS_HELD = {"held", "rolled-back"}
 Prepared = dict[str, Any]
 
 
@@ -137,9 +138,11 @@ class Words:
     def cell(self, app: _App, cell: Cell) -> CellWords:
         place = self._place(cell.column)
         look = statuses.status_of(cell.status)
-        version, commit, word, rest, title = self._said(cell, look)
+        version, commit, word, age, rest, title = self._said(cell, look)
         loud = look.tone in LOUD
         gate = self._gate(app, cell, place) if cell.behind else None
+        if gate is None and cell.overtaken:
+            gate = self._again(app, cell, place)
         news = cell.news
         progress = f"{news.done}{news.kind}" if news else ""
         offer = gate.label + gate.text if gate else ""
@@ -154,14 +157,15 @@ class Words:
             version=version,
             commit=commit,
             loud=f"is-{look.tone}" if loud else "",
-            word=word if loud else _joined([word, rest]),
+            word=word,
+            age=age,
             rest=rest,
             title=title,
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
             gate=gate,
             back=self._back(app, cell, place),
-            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offer}|{progress}"),
+            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offer}|{progress}|{cell.overtaken}"),
         )
 
     def _back(self, app: _App, cell: Cell, place: _Place) -> str:
@@ -175,36 +179,51 @@ class Words:
         may = allows_somewhere(self.actor, Permission.DEPLOY)
         return f"{self._draft}?kind=rollback{self._further}" if may else ""
 
-    def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, str, str]:
-        """Version and commit on the first line; the word and what follows it on the second; the whole as a title."""
-        age = statuses.age(self.now - cell.seconds) if cell.seconds is not None else ""
-        news = cell.news
+    def _said(self, cell: Cell, look: statuses.Status) -> tuple[str, str, str, AgeWords | None, str, str]:
+        """Version and commit on the first line; the word, its age and the rest on the second; the whole as a title."""
+        news, since = cell.news, cell.seconds
+        # A hold is told behind every status but those that say it themselves.
+        held, hold = _held(cell) if cell.hold_id and cell.status not in SAYS_HELD else ("", "")
         if cell.status == "none":
-            return "", "", look.word, "", ""
+            return "", "", look.word + held, None, "", ""
         if news is not None and news.phase in (Phase.QUEUED, Phase.RUNNING):
             word = "Cancelling" if news.cancelling else look.word
             if news.total and news.phase == Phase.RUNNING:
                 word += f" {news.done} of {news.total}"
             serving = f"{cell.version} live" if cell.version else ""
-            parts = [statuses.duration(self.now - cell.seconds) if cell.seconds is not None else "", serving]
             if news.phase == Phase.QUEUED and news.kind == "removal":
                 word = "Removal queued"
             version, commit = (news.version, news.commit) if news.version else (cell.version, cell.commit)
-            return version, commit[:7], word, _joined(parts), _joined([word, serving, who(news.by)])
+            return (
+                version,
+                commit[:7],
+                word + held,
+                self._age(since, goes_on=True),
+                serving,
+                _joined([word, serving, who(news.by), hold]),
+            )
+        age = self._age(since)
         # What a service wrote last stands in the title alone.
         reason = statuses.brief(cell.reason).removesuffix(".") if cell.reason else ""
         if news is not None:
             failed = f"{look.word} {news.version}".strip() if cell.version else look.word
             version, commit = (cell.version, cell.commit) if cell.version else (news.version, news.commit)
-            said = _joined([failed, cell.reason, who(news.by)])
-            return version, commit[:7], failed, _joined([age, reason]), said
+            return version, commit[:7], failed + held, age, reason, _joined([failed, cell.reason, who(news.by), hold])
         word = f"{look.word}, bypassed" if cell.bypassed else look.word
         by = who(cell.by)
-        if not cell.reason:
-            return cell.version, cell.commit[:7], word, f"{age} · {by}" if age else by, ""
-        wrong = cell.status in {"degraded", "drifted"}
-        rest = _joined([age, reason if wrong else by])
-        return cell.version, cell.commit[:7], word, rest, _joined([word, cell.reason, age, by])
+        rest = reason if cell.status in {"degraded", "drifted"} else by
+        if cell.overtaken:
+            rest = _joined([not_running(cell.overtaken), rest])
+        title = _joined([word, cell.reason, by, hold]) if cell.reason or hold else ""
+        return cell.version, cell.commit[:7], word + held, age, rest, title
+
+    def _age(self, since: float | None, *, goes_on: bool = False) -> AgeWords | None:
+        if since is None:
+            return None
+        seconds = self.now - since
+        if goes_on:
+            return AgeWords(statuses.duration(seconds), *drawing.stamp(int(since)), f"{max(0.0, seconds):.1f}")
+        return AgeWords(statuses.age(seconds), *drawing.stamp(int(since)))
 
     def _gate(self, app: _App, cell: Cell, place: _Place) -> GateWords:
         """The space before a cell: how far behind it is, and the one action that closes the gap."""
@@ -225,17 +244,35 @@ class Words:
         said = f"{label}, {cell.behind} release{'' if cell.behind == 1 else 's'} {away}"
         return GateWords(count if cell.version else verb, url=url, label=said, id=name)
 
+    def _again(self, app: _App, cell: Cell, place: _Place) -> GateWords | None:
+        """The same release with the values of now, where it runs with others."""
+        if cell.in_flight or not self._may_deploy(app.project_id, cell.column, place):
+            return None
+        url = f"{self._draft}?kind=redeploy&app={app.id}&environment_id={place.id}{self._further}"
+        label = f"Deploy {app.name} {cell.version} to {cell.column.title} again, {not_running(cell.overtaken)}"
+        return GateWords("Redeploy", url=url, label=label, id=f"g-{app.short}-{place.short}")
+
     def _beside(self, cell: Cell) -> BesideWords:
         look = statuses.status_of(cell.status)
+        word = f"{look.word}, held" if cell.hold_id and cell.status not in SAYS_HELD else look.word
         return BesideWords(
             url=link("environment", cell.column.environment_id) + self.query,
             name=cell.column.title,
             css=look.css,
             shape=look.shape,
-            word=look.word,
+            word=word,
             version=cell.version,
-            title=f"{cell.column.title}: {look.word} {cell.version}",
+            title=f"{cell.column.title}: {word} {cell.version}",
         )
+
+
+def not_running(changes: int) -> str:
+    return f"{changes} change{'' if changes == 1 else 's'} not running"
+
+
+def _held(cell: Cell) -> tuple[str, str]:
+    """What stands behind the word, and what stands in the title."""
+    return ", held", f"Held: {cell.hold_reason}" if cell.hold_reason else "Held"
 
 
 def _joined(parts: list[str]) -> str:

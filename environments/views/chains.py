@@ -23,6 +23,7 @@ from environments.views.undoing import done
 from projects import events, lifecycle
 from projects.access import Permission, allows, require
 from projects.errors import Conflict, Invalid, NotFound, status
+from projects.versions import ChangedMeanwhile
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 MOST_CHOICES = 200
@@ -104,7 +105,7 @@ def stages(request: Visit, chain_id: uuid.UUID) -> HttpResponse:
         with events.noted() as made:
             chains.update(found, by=request.actor, stages=written, create_missing=adding, seen=seen)
     except (Conflict, Invalid) as refusal:
-        if adding and not isinstance(refusal, chains.ChangedMeanwhile):
+        if adding and not isinstance(refusal, ChangedMeanwhile):
             form.refuse(refusal)
             return _page(request, found, form, code=form.status)
         return _page(request, found, form, refusal=sentence(refusal), code=status(refusal))

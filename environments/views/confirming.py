@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
+from environments.views import undoing
 from environments.views.choice import query
+from projects import events
 from projects.credentials import Secret
 from projects.errors import Refused, status
 from projects.views.signed_in import Visit
@@ -22,17 +23,18 @@ def confirm(
     to: str,
     back: str = "",
 ) -> HttpResponse:
-    """Ask on GET and act on POST; a refusal is told on the same page."""
+    """Ask on GET and act on POST, offering to undo what can be undone; a refusal is told on the same page."""
     context = {"heading": heading, "sentence": sentence, "back": back or to}
     if request.method != "POST":
         return render(request, "confirm.html", context)
     try:
-        act()
+        with events.noted() as made:
+            act()
     except Refused as refused:
         if getattr(refused, "code", "") in {"not-found", "not-allowed"}:
             raise
         return render(request, "confirm.html", {**context, "refusal": refused.detail}, status=status(refused))
-    messages.success(request, done)
+    undoing.done(request, done, made)
     return HttpResponseRedirect(to + query(request))
 
 

@@ -35,9 +35,11 @@ class Copy(SpooledTemporaryFile[bytes]):
 
     def close(self) -> None:
         if not self.closed:
-            super().close()
-            with _counting:
-                _held[self.reader] -= 1
+            try:
+                super().close()
+            finally:  # also where a full disk refuses the rest of it
+                with _counting:
+                    _held[self.reader] -= 1
 
 
 @contextmanager
@@ -59,9 +61,9 @@ def written(*, reader: object, what: str) -> Iterator[Copy]:
             raise TooMany(f"Too many {what} are being written at this moment; try again in some seconds.")
         try:
             yield copy
+            copy.seek(0)  # which writes the rest of it
         finally:
             _writing.release()
     except BaseException:
         copy.close()
         raise
-    copy.seek(0)

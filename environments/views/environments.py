@@ -22,7 +22,7 @@ from environments.overview import environment as overview
 from environments.overview import environments as overviews
 from environments.views.choice import chosen_environment, go
 from environments.views.fragments import conditional, told_in_place
-from environments.views.undoing import done
+from environments.views.undoing import done, undoable
 from projects import access, apps, events, narration
 from projects.access import Permission
 from projects.errors import Invalid, NotFound, Refused
@@ -131,7 +131,8 @@ def worker_command(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: Visit, found: Environment) -> dict[str, Any]:
-    return overview.page(found, request.actor, log=_chosen_log(request)) | _offers(request, found)
+    context = overview.page(found, request.actor, log=_chosen_log(request)) | _offers(request, found)
+    return context | {"undoable": undoable(request, context)}
 
 
 def _offers(request: Visit, found: Environment) -> dict[str, bool]:
@@ -146,6 +147,8 @@ def _find(request: Visit, environment_id: uuid.UUID) -> Environment:
 def _part(request: Visit, found: Environment, part: str, *, refusal: str = "", status: int = 200) -> HttpResponse:
     context = overview.part(part, found, request.actor, log=_chosen_log(request))
     context |= {"environment": found, "refusal": refusal}
+    if part == "activity":
+        context["undoable"] = undoable(request, context)
     if part == "head":
         context |= _offers(request, found)
     response = render(request, f"environment/_{part}.html", context, status=status)

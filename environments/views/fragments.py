@@ -8,6 +8,7 @@ from typing import Concatenate, ParamSpec
 
 from django.http import HttpResponse, HttpResponseNotModified
 
+from environments.forms.form import sentence
 from projects.errors import Refused, status
 from projects.views.signed_in import Visit, is_fragment
 
@@ -47,4 +48,4 @@ def told_in_place(request: Visit, refusal: Refused) -> tuple[str, int]:
     number = status(refusal)
     if not is_fragment(request) or number not in SWAPPED:
         raise refusal
-    return refusal.detail, number
+    return sentence(refusal), number

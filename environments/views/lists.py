@@ -13,14 +13,22 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from environments.overview.lists import activity as activity_list
+from environments.overview.lists import agents as agents_list
 from environments.overview.lists import endpoints as endpoints_list
 from environments.overview.lists import listing
+from environments.overview.lists import projects as projects_list
 from environments.overview.lists import releases as releases_list
 from environments.overview.lists import runs as runs_list
+from environments.overview.lists import teams as teams_list
 from environments.overview.lists import workers as workers_list
+from environments.overview.lists import workflows as workflows_list
+from environments.overview.lists.listing import Listing
+from environments.undoing import offers
 from environments.views import copies
-from environments.views.choice import chosen_environment
+from environments.views.choice import chosen_environment, page
 from environments.views.fragments import conditional
+from projects import access
+from projects.access import Permission
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 LISTS: dict[str, ModuleType] = {
@@ -28,8 +36,14 @@ LISTS: dict[str, ModuleType] = {
     "releases": releases_list,
     "endpoints": endpoints_list,
     "workers": workers_list,
+    "workflows": workflows_list,
     "activity": activity_list,
+    "projects": projects_list,
+    "teams": teams_list,
+    "agents": agents_list,
 }
+# What belongs together: lists that lead to each other.
+BESIDE = ("projects", "workflows", "teams", "agents")
 COLUMNS = (
     "id", "at", "kind", "actor", "object", "project_id", "environment_id", "sentence", "reason", "link", "undoes",
 )  # fmt: skip
@@ -42,17 +56,25 @@ def listed(request: Visit, name: str) -> HttpResponse:
     """One of `LISTS`, which differ in what they list and in nothing else."""
     module = LISTS[name]
     asked = listing.asked(request.GET, module.FILTERS, chosen_environment(request))
+    found: Listing = module.listed(request.actor, asked)
     context = {
         "heading": name.capitalize(),
         "asked": asked,
         "given": asked.given,
-        "listing": module.listed(request.actor, asked),
+        "listing": found,
+        "undoable": offers.still(found.told, by=request.actor),
         "here": request.get_full_path(),
         "place": request.path,
-        "moments": [(name, asked.value(name)) for name in ("since", "until") if name in module.FILTERS],
         "words": [(name, asked.value(name)) for name in ("actor", "object") if name in module.FILTERS],
     }
-    return render(request, "lists/_list.html" if is_fragment(request) else "lists/page.html", context)
+    if name in BESIDE:
+        context["tabs"] = [
+            {"word": other.capitalize(), "url": page(request, other), "current": other == name} for other in BESIDE
+        ]
+    if name == "projects":
+        context["may_manage"] = access.allows(request.actor, Permission.MANAGE_PROJECTS)
+    own = "projects/page.html" if name == "projects" else "lists/page.html"
+    return render(request, "lists/_list.html" if is_fragment(request) else own, context)
 
 
 @require_safe

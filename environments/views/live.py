@@ -45,9 +45,7 @@ async def changes(scope: Scope, receive: Receive, send: Send) -> None:
             start = Cursor(-1, 0)
 
         async def tell(events: list[Event], hints: list[dict[str, Any]], now: Cursor) -> None:
-            subjects = {subject for event in events for subject in event.subjects}
-            subjects |= {str(subject) for hint in hints for subject in hint["subjects"]}
-            await stream.tell("change", orjson.dumps(sorted(subjects)).decode(), id=now)
+            await stream.tell("change", orjson.dumps(changed(events, hints)).decode(), id=now)
 
         await follow(
             stream,
@@ -58,6 +56,13 @@ async def changes(scope: Scope, receive: Receive, send: Send) -> None:
             wait=GATHER,
             tell=tell,
         )
+
+
+def changed(events: list[Event], hints: list[dict[str, Any]]) -> list[str]:
+    """The subjects of what happened and of what was hinted at; `events` where anything happened at all."""
+    subjects = {subject for event in events for subject in event.subjects}
+    subjects |= {str(subject) for hint in hints for subject in hint["subjects"]}
+    return sorted(subjects | {"events"} if events else subjects)
 
 
 async def run_log(scope: Scope, receive: Receive, send: Send) -> None:

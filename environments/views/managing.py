@@ -13,8 +13,8 @@ from environments.forms.environments import DeletionForm, EnvironmentForm
 from environments.models import Environment
 from environments.overview import environment as overview
 from environments.views.choice import chosen_environment, go, page
-from environments.views.undoing import done
-from projects import access, events
+from environments.views.settings import settings_page
+from projects import access
 from projects.access import Permission
 from projects.errors import Conflict, Invalid, Refused
 from projects.views.signed_in import Visit, is_fragment, signed_in
@@ -24,7 +24,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 @signed_in
 def new(request: Visit) -> HttpResponse:
     access.require(request.actor, Permission.MANAGE_ENVIRONMENTS)
-    form = EnvironmentForm(request.POST or None)
+    form = EnvironmentForm(request.POST or None, by=request.actor)
     if request.method == "POST" and form.is_valid():
         try:
             made = lifecycle.create(by=request.actor, **form.fields_of_the_contract())
@@ -49,24 +49,17 @@ def settings(request: Visit, environment_id: uuid.UUID) -> HttpResponse:
     found = _find(request, environment_id)
     lifecycle.check_manage(found, by=request.actor)
     protects = lifecycle.can_protect(found, by=request.actor)
-    form = EnvironmentForm(request.POST or None, environment=found, protects=protects)
-    if request.method == "POST" and form.is_valid():
-        try:
-            seen = form.cleaned_data["version"]
-            with events.noted() as made:
-                lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract())
-        except lifecycle.ChangedMeanwhile as refused:
-            form.refuse(refused)
-            form.compare_with(_find(request, environment_id))
-        except Refused as refused:
-            form.refuse(refused)
-        else:
-            done(request, "Saved.", made)
-            return go(request, "environment", found.id)
-    back = reverse("environment", args=[found.id])
-    context = {"form": form, "heading": f"Settings of {found.title}", "button": "Save", "back": back}
-    context["crumbs"] = [_environments(), {"word": found.title, "url": back}]
-    return render(request, "form.html", context, status=form.status)
+    form = EnvironmentForm(request.POST or None, by=request.actor, environment=found, protects=protects)
+    return settings_page(
+        request,
+        form,
+        save=lambda seen: lifecycle.update(found, by=request.actor, seen=seen, **form.fields_of_the_contract()),
+        now=lambda: EnvironmentForm(by=request.actor, environment=_find(request, environment_id)),
+        of=found.title,
+        place="environment",
+        ident=found.id,
+        above=[_environments()],
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -22,6 +22,7 @@ class Wish:
     environment: Environment
     release: Release | None
     to_deployment: Deployment | None
+    configuration: str
     bypass: bool
     reason: str
     link: str
@@ -34,6 +35,7 @@ class Wish:
             kind=self.kind or None,
             release=self.release,
             to_deployment=self.to_deployment,
+            configuration=self.configuration or None,
             bypass=self.bypass,
             reason=self.reason,
             link=self.link,
@@ -48,6 +50,7 @@ class Wish:
             "environment_id": str(self.environment.id),
             "release": str(self.release.id) if self.release else "",
             "to_deployment": str(self.to_deployment.id) if self.to_deployment else "",
+            "configuration": self.configuration,
             "bypass": "1" if self.bypass else "",
             "reason": self.reason,
         }
@@ -66,6 +69,7 @@ def wish_of(request: Visit, given: Mapping[str, str]) -> Wish:
         environment=environment,
         release=releases.find(request.actor, release) if release else None,
         to_deployment=deployments.find(request.actor, returned) if returned else None,
+        configuration=given.get("configuration", ""),
         bypass=bool(given.get("bypass")),
         reason=given.get("reason", "").strip(),
         link=given.get("link", "").strip(),

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
+from django.utils.html import format_html
 
-from environments import statuses
+from environments import drawing, statuses
 from environments.forms.form import sentence
-from environments.models import DeploymentKind, Environment, Plan
+from environments.models import ConfigurationChoice, DeploymentKind, Environment, Plan
 from environments.planning import gates, history, stages
 from environments.views.plan_wish import Wish
 from projects.access import Actor, Permission, allows, who
@@ -37,6 +37,8 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
     button = f"{verb} {environment.title}"
     if kind == DeploymentKind.ROLLBACK and release:
         button = f"Roll back to {release.version}"
+    if kind == DeploymentKind.REDEPLOY and plan and plan.configuration_from_id:
+        title, button = "Bring back the configuration of", f"Bring back in {environment.title}"
     chain = stages.applying(wish.app.project, wish.app.organization)
     may_bypass = allows(
         actor,
@@ -56,7 +58,9 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
         "state": "blocked" if closed or plan is None else "ready-to-go",
         "gates": judged,
         "passed": f"{len(judged) - len(closed)} of {len(judged)} passed",
-        "why": closed[0]["sentence"] if closed else (refusal.detail if refusal and plan is None else ""),
+        "why": (closed[0]["brief"] if closed[0]["code"] == "configuration" else closed[0]["sentence"])
+        if closed
+        else (refusal.detail if refusal and plan is None else ""),
         "ready": plan is not None and not closed,
         "button": button,
         "danger": kind == DeploymentKind.REMOVAL,
@@ -65,16 +69,41 @@ def sheet(actor: Actor, wish: Wish, plan: Plan | None, *, refusal: Refused | Non
         "releases": _releases(kind, wish, release),
         "changes": [change(one) for one in (plan.changes if plan else ())],
         "configuration": plan.configuration_changes if plan else [],
+        "then": any("then" in one for one in plan.configuration_changes) if plan else False,
+        "choices": _choices(wish, plan),
         "bypassable": may_bypass and any(gate["code"] == "stage" for gate in closed) and not wish.bypass,
         "must_confirm": environment.protected,
         "confirm_pattern": _exactly(environment.name),
     }
 
 
+def _choices(wish: Wish, plan: Plan | None) -> list[dict[str, Any]]:
+    """What goes back in a rollback: release and configuration, or one of them."""
+    if plan is None or (plan.configuration_from_id is None and wish.kind != DeploymentKind.ROLLBACK):
+        return []
+    of, kept = ConfigurationChoice.OF_DEPLOYMENT, ConfigurationChoice.PINNED
+    rolling = plan.kind == DeploymentKind.ROLLBACK
+    source = str(plan.configuration_from_id or "")
+    release = str(plan.release_id) if rolling else ""
+    return [
+        {
+            "words": words,
+            "chosen": chosen,
+            "given": {**wish.given, "kind": kind, "configuration": choice, "to_deployment": source, "release": back},
+        }
+        for words, kind, choice, back, chosen in (
+            ("Release and configuration", "rollback", of, release, rolling and plan.configuration == of),
+            ("Release only", "rollback", kept, release, rolling and plan.configuration == kept),
+            ("Configuration only", "redeploy", of, "", not rolling),
+        )
+    ]
+
+
 def _gate(gate: Any) -> dict[str, Any]:
     passed = bool(gate["passed"])
     return {
         **gate,
+        "brief": gate["sentence"].partition(": ")[0],
         "title": gates.TITLES.get(gate["code"], gate["code"].capitalize()),
         "look": statuses.status_of("passed" if passed else "blocked"),
         "word": "passed" if passed else "blocked",
@@ -103,7 +132,9 @@ def _hop(actor: Actor, kind: DeploymentKind, wish: Wish, plan: Plan, chain: Any)
         before["below"] = "the stage before"
     else:
         before = {"name": "Release", "level": None}
-        before["below"] = f"cut {_ago(release.created_at)} by {who(release.created_by)}" if release else ""
+        before["below"] = (
+            format_html("cut {} by {}", drawing.ago(release.created_at), who(release.created_by)) if release else ""
+        )
     before |= {"version": release.version if release else "None chosen", "commit": _short(release)}
     return {"before": before, "after": after}
 
@@ -124,6 +155,8 @@ def _releases(kind: DeploymentKind, wish: Wish, chosen: Release | None) -> list[
                 found.append(deployment.release)
     elif kind != DeploymentKind.REMOVAL:
         found = list(Release.objects.filter(app=wish.app).order_by("-serial")[:MOST_RELEASES])
+        # An older one than these stands last, or the form would show another as the one that is planned.
+        found += [chosen] if chosen is not None and chosen not in found else []
     return [
         {"id": release.id, "version": release.version, "chosen": chosen is not None and release.id == chosen.id}
         for release in found
@@ -139,15 +172,17 @@ def change(told: Any) -> dict[str, Any]:
         else {"commit": "", "text": str(line)}
         for line in told["changes"]
     ]
-    return {**told, "commit": told["commit"][:7], "lines": lines, "by": who(told["created_by"]), "ago": _ago(cut)}
+    return {
+        **told,
+        "commit": told["commit"][:7],
+        "lines": lines,
+        "by": who(told["created_by"]),
+        "ago": drawing.ago(cut),
+    }
 
 
 def _short(release: Release | None) -> str:
     return release.commit[:7] if release else ""
-
-
-def _ago(moment: datetime) -> str:
-    return statuses.ago((timezone.now() - moment).total_seconds())
 
 
 def _exactly(name: str) -> str:

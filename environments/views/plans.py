@@ -3,6 +3,8 @@
 Looking at a plan writes nothing; the form carries the digest of what was seen, and what is sent is planned anew.
 """
 
+from typing import Any
+
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
@@ -13,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from environments.delivery import deployments
 from environments.models import Deployment, DeploymentKind, Plan
 from environments.views.choice import go, page, query
+from environments.views.plan_lacks import FIELD, missing
 from environments.views.plan_wish import Wish, wish_of
 from environments.views.plan_words import sheet
 from projects import events
@@ -31,6 +34,17 @@ def draft(request: Visit) -> HttpResponse:
     return _shown(request, wish, plan, confirm=request.GET.get("confirm", "").strip())
 
 
+def looked_at(
+    request: Visit, wish: Wish, *, refusal: Refused | None = None, confirm: str = "", code: int = 200
+) -> HttpResponse:
+    """The sheet as it stands now, with what was refused just before."""
+    try:
+        plan: Plan | None = _look(request, wish)
+    except (Invalid, Conflict) as closed:
+        plan, refusal, code = None, refusal or closed, code if refusal else status(closed)
+    return _shown(request, wish, plan, refusal=refusal, confirm=confirm, code=code)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def carry_out(request: Visit) -> HttpResponse:
@@ -41,11 +55,7 @@ def carry_out(request: Visit) -> HttpResponse:
     try:
         deployment = _carried_out(request, wish, seen=seen, confirm=confirm or None)
     except (Conflict, Invalid) as refusal:
-        try:
-            plan = _look(request, wish)
-        except (Conflict, Invalid):
-            plan = None
-        return _shown(request, wish, plan, refusal=refusal, confirm=confirm, code=status(refusal))
+        return looked_at(request, wish, refusal=refusal, confirm=confirm, code=status(refusal))
     messages.success(request, _done(deployment))
     if is_fragment(request):
         return render(request, "plan/_done.html", {"toasts_swap": True})
@@ -75,15 +85,25 @@ def _shown(
     confirm: str = "",
     code: int = 200,
 ) -> HttpResponse:
+    shown = sheet(request.actor, wish, plan, refusal=refusal)
+    for choice in shown["choices"]:
+        choice["url"] = reverse("plan-draft") + query(request, **choice["given"])
     context = {
-        **sheet(request.actor, wish, plan, refusal=refusal),
+        **shown,
         "confirm": confirm,
+        "lacks": _lacks(request, wish, plan) if plan else {},
+        "FIELD": FIELD,
         "draft_url": page(request, "plan-draft"),
         "again_url": reverse("plan-draft") + query(request, **wish.given),
         "back_url": page(request, "board"),
     }
     template = "plan/_sheet.html" if is_fragment(request) else "plan.html"
     return render(request, template, context, status=code)
+
+
+def _lacks(request: Visit, wish: Wish, plan: Plan) -> dict[str, Any]:
+    found = missing(plan, by=request.actor)
+    return {**found, "wish": {**wish.given, "release": str(plan.release_id or "")}} if found else {}
 
 
 def _done(deployment: Deployment) -> str:

@@ -7,8 +7,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from environments import lifecycle, seen
-from environments.forms.environments import SeveralDeletionForm
+from environments import lifecycle, seen, undoing
+from environments.forms.environments import SeveralDeletionForm, SeveralTagForm
 from environments.lifecycle import several as room
 from environments.models import Environment, StageEnvironment
 from environments.views.choice import page
@@ -27,11 +27,23 @@ def several(request: Visit) -> HttpResponse:
         if not form.is_valid():
             context = {"form": form, "ids": idents, "rows": _kept(request.actor, idents), "crumbs": _crumbs()}
             return render(request, "environments/deletion.html", context, status=form.status)
+    if what in {"tag", "untag"}:
+        asked = SeveralTagForm(request.POST)
+        if not asked.is_valid():
+            many = f"{len(idents)} environment{'' if len(idents) == 1 else 's'}"
+            context = {
+                "form": asked,
+                "heading": f"{HEADINGS[what]} {'to' if what == 'tag' else 'from'} {many}",
+                "button": HEADINGS[what],
+                "back": reverse("environments"),
+                "crumbs": _crumbs(),
+            }
+            return render(request, "form.html", context, status=asked.status)
     outcomes = lifecycle.act_on_several(what, idents, by=request.actor, tag=request.POST.get("tag", "")[:100])
     done = sum(one.done for one in outcomes)
     context = {
         "heading": HEADINGS[what],
-        "outcomes": outcomes,
+        "outcomes": [(one, undoing.offered(one.made)) for one in outcomes],
         "done": done,
         "refused": len(outcomes) - done,
         "back": page(request, "environments"),

@@ -21,10 +21,11 @@ PLACES = (
     ("Environments", "environments", ("environment",)),
     ("Releases", "releases", ("release", "releases")),
     ("Runs", "runs", ("run",)),
+    ("Configuration", "configuration", ("configuration", "variable", "secret")),
     ("Endpoints", "endpoints", ()),
     ("Workers", "workers", ()),
     ("Activity", "activity", ()),
-    ("Projects", "projects", ("project", "app")),
+    ("Projects", "projects", ("project", "app", "workflow", "workflows", "team", "teams", "agent", "agents")),
     ("Chain", "chain", ("chain", "stage")),
 )
 THEMES = {"light": "Light", "dark": "Dark", "": "System"}
@@ -142,6 +143,10 @@ class Shell:
     @property
     def may_create_environment(self) -> bool:
         return self.actor is not None and allows(self.actor, Permission.MANAGE_ENVIRONMENTS)
+
+    @property
+    def may_manage_stores(self) -> bool:
+        return self.actor is not None and allows(self.actor, Permission.MANAGE_STORES)
 
     @property
     def stream_url(self) -> str:

@@ -11,7 +11,7 @@ class Filters(Schema):
     environment: str = ""
     project: str = ""
     tag: str = ""
-    status: str = Field("", description="failed, deploying, degraded, behind, held or live.")
+    status: str = Field("", description="failed, deploying, degraded, behind, held (whatever else is so) or live.")
     q: str = ""
     limit: int = Field(50, ge=1, le=1000, description="How many apps.")
     cursor: str = ""
@@ -57,6 +57,7 @@ class CellOut(Schema):
     environment_id: UUID
     release: ReleaseBrief | None = Field(description="What is live.")
     deployment_id: UUID | None
+    overtaken: int = Field(description="Keys whose values are not those that run: a redeploy brings them.")
     status: str
     phase: str | None = Field(description="Of the latest deployment; null where nothing was ever deployed.")
     run_id: UUID | None = Field(description="The latest deployment's run, while it is on its way or did not succeed.")

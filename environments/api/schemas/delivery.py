@@ -1,7 +1,7 @@
 """REST: what wishes about deliveries carry, and what is told of plans, deployments and holds."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 from ninja import Schema
@@ -10,6 +10,11 @@ from pydantic import Field
 from environments.api.schemas.runs import PhaseName
 from projects.rest.shapes import Wish
 
+ConfigurationName = Literal["latest", "pinned", "of_deployment"]
+CONFIGURATION = (
+    "Values of now (default for deploy and promotion), of what is live there, or of an earlier deployment (default for "
+    "a rollback)."
+)
 KindName = Literal["deploy", "promotion", "rollback", "redeploy", "removal"]
 CONFIRM = "The environment's name (with environment_ids the stage's); required where it is protected."
 
@@ -28,6 +33,7 @@ class PlanIn(Said):
     release_id: UUID | None = None
     environment_id: UUID
     to_deployment_id: UUID | None = None
+    configuration: ConfigurationName | None = Field(None, description=CONFIGURATION)
     bypass: bool = False
     lift_hold: bool = False
 
@@ -41,6 +47,7 @@ class PromotionIn(Said):
     release_id: UUID | None = Field(None, description="Omitted: what is live in the previous stage.")
     environment_id: UUID | None = None
     environment_ids: list[UUID] | None = Field(None, description="Environments of one stage: all or none.")
+    configuration: ConfigurationName | None = Field(None, description=CONFIGURATION)
     bypass: bool = False
     lift_hold: bool = False
     dry_run: bool = False
@@ -51,6 +58,7 @@ class RollbackIn(Said):
     environment_id: UUID
     release_id: UUID | None = None
     to_deployment_id: UUID | None = None
+    configuration: ConfigurationName | None = Field(None, description=CONFIGURATION)
     dry_run: bool = False
 
 
@@ -83,9 +91,16 @@ class ChangeOut(Schema):
 
 
 class ValueChangeOut(Schema):
+    """`then`: what the earlier deployment ran with, where its values are taken up; a secret's value is dots."""
+
     key: str
-    before: Any
-    after: Any
+    before: str | None
+    after: str | None
+    then: str | None = None
+    before_version: int | None = None
+    after_version: int | None = None
+    then_version: int | None = None
+    masked: bool = False
 
 
 class GateOut(Schema):
@@ -105,6 +120,7 @@ class PlanOut(Schema):
     from_version: str
     environment_id: UUID
     to_deployment_id: UUID | None
+    configuration: ConfigurationName
     bypass: bool
     lift_hold: bool
     reason: str
@@ -120,8 +136,12 @@ class PlanOut(Schema):
 
 
 class DeploymentOut(Schema):
+    """`pins_digest`: over the keys and versions it runs with, and over no value."""
+
     id: UUID
     number: int
+    configuration: ConfigurationName
+    pins_digest: str
     kind: KindName
     app_id: UUID
     release_id: UUID | None

@@ -32,6 +32,9 @@ class EnvironmentFields(BaseModel):
     protected: bool | None = Field(None, strict=True)
     kind: str | None = Field(None, description="permanent or ephemeral.")
     project_id: UUID | None = None
+    based_on: str | None = Field(
+        None, description="Id or name of the environment whose configuration it inherits.", max_length=110
+    )
     provisioner: str | None = Field(None, description="process or external.")
     execution_environment: ExecutionEnvironment | None = None
 
@@ -97,6 +100,7 @@ class EnvironmentOut(Answer):
     protected: bool
     kind: str
     project_id: UUID | None
+    based_on: UUID | None
     provisioner: str
     execution_environment: ExecutionEnvironmentOut
     error_message: str

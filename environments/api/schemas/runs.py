@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 PhaseName = Literal["queued", "running", "succeeded", "failed", "errored", "cancelled"]
-KindName = Literal["provision", "start", "stop", "terminate", "prepare", "deploy", "restart", "fetch"]
+KindName = Literal[
+    "provision", "start", "stop", "terminate", "prepare", "deploy", "restart", "fetch", "workflow", "agent"
+]
 
 
 class StepOut(Schema):
@@ -31,6 +33,9 @@ class RunOut(Schema):
     app_id: UUID | None
     deployment_id: UUID | None
     worker_id: UUID | None
+    workflow_id: UUID | None
+    agent_id: UUID | None
+    inputs: dict[str, str] = Field(description="What a workflow or agent was given.")
     service: str
     attempt: int
     max_attempts: int

@@ -39,6 +39,7 @@ class StepIn(Said):
 
 class ReportIn(Said):
     attempt: int
+    before: StepIn | None = None
     step: StepIn
 
 

@@ -4,30 +4,38 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, time
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import NoReverseMatch, reverse
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.html import format_html
 
 from environments import drawing
 from environments.overview.lists import listing
-from environments.overview.lists.listing import PAGE, Asked, Column, Listing
-from projects import history, marks, narration
+from environments.overview.lists.listing import PAGE, Asked, Column, Listing, Moment
+from projects import history, marks, names, narration
 from projects.access import Actor
 from projects.errors import Invalid
 from projects.models import Event
 
 FILTERS = ("actor", "kind", "object", "since", "until", "project")
+SUBJECTS = "events"  # told with every event, whatever it is about
 MOST_EXPORTED = 100_000
 COLUMNS = [Column("What happened", wide=False), Column("Who", wide=False), Column("When", wide=False), Column("Kind")]
 # The nouns that events begin with; a whole kind may be asked for as well.
 NOUNS = {
-    "app": "Apps", "artifact": "Artifacts", "chain": "Chains", "deployment": "Deployments",
-    "environment": "Environments", "hold": "Holds", "member": "Members", "organization": "Organization",
-    "project": "Projects", "release": "Releases", "run": "Runs", "service": "Services", "token": "Tokens",
-    "worker": "Workers", "worker_token": "Worker tokens",
+    "agent": "Agents", "app": "Apps", "artifact": "Artifacts", "chain": "Chains", "configuration": "Configuration",
+    "deployment": "Deployments",
+    "environment": "Environments", "history": "History", "hold": "Holds", "invitation": "Invitations",
+    "member": "Members", "organization": "Organization", "project": "Projects", "release": "Releases", "run": "Runs",
+    "secret": "Secrets", "service": "Services", "session": "Sessions", "store": "Secret stores",
+    "team": "Teams", "token": "Tokens", "variable": "Variables",
+    "worker": "Workers", "worker_token": "Worker tokens", "workflow": "Workflows",
 }  # fmt: skip
-PAGES = {"app": "app", "project": "project", "environment": "environment", "run": "run", "release": "release"}
+PAGES = {
+    "app": "app", "project": "project", "environment": "environment", "run": "run", "release": "release",
+    "secret": "configuration-entry", "variable": "configuration-entry", "workflow": "workflow", "team": "team",
+    "agent": "agent",
+}  # fmt: skip
 
 
 def listed(actor: Actor, asked: Asked) -> Listing:
@@ -44,12 +52,15 @@ def listed(actor: Actor, asked: Asked) -> Listing:
     return Listing(
         columns=COLUMNS,
         rows=[_row(event, asked) for event in shown],
-        subjects="" if asked.cursor else "app:* environment:* project:* member:* token:*",
+        subjects="" if asked.cursor else SUBJECTS,
         filters=[
             listing.choice(asked, "kind", "Kind", kinds, every="Everything"),
             listing.projects(asked, actor),
         ],
+        moments=[_shown(asked, "since"), _shown(asked, "until")],
         search="",
+        # The newest alone: what lies further back is hardly ever undone, and judging it would mean reading all since.
+        told=[] if asked.cursor else shown,
         empty="Nothing has happened yet.",
         exports=[(word, f"{reverse(f'activity-{form}')}{asked.query()}") for word, form in FORMS],
         **listing.ends(asked, following),
@@ -73,7 +84,7 @@ def matching(actor: Actor, asked: Asked) -> QuerySet[Event]:
         rows = rows.filter(actor__iexact=name) if ":" in name else rows.filter(actor__iendswith=f":{name}")
     if asked.value("object"):
         name = asked.value("object")
-        rows = rows.filter(Q(object__name__icontains=name) | Q(data__app__icontains=name))
+        rows = rows.filter(names.holding("object__name", name) | names.holding("data__app", name))
     if since := _moment(asked, "since", time.min):
         rows = rows.filter(at__gte=since)
     if until := _moment(asked, "until", time.max):
@@ -103,11 +114,21 @@ def _moment(asked: Asked, name: str, of_day: time) -> datetime | None:
     try:
         day = parse_date(text)
         moment = datetime.combine(day, of_day) if day else parse_datetime(text)
-    except ValueError:
+        # Near the ends of the calendar another zone's moment has no place in ours.
+        moment = moment and (moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         moment = None
     if moment is None:
         raise Invalid.field(name, "Give a day such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z.")
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment
+
+
+def _shown(asked: Asked, name: str) -> Moment:
+    moment = _moment(asked, name, time.min)
+    if moment is None or parse_date(asked.value(name)):
+        return Moment(name, asked.value(name))
+    _, words = drawing.stamp(int(moment.timestamp()))
+    return Moment(name, asked.value(name), words)
 
 
 def _row(event: Event, asked: Asked) -> list[Any]:

@@ -6,11 +6,11 @@ from django.db.models import OuterRef, Q, Subquery
 from django.urls import reverse
 from django.utils.html import format_html
 
-from environments import drawing
+from environments import drawing, seen
 from environments.models import Endpoint, Slot, State
 from environments.overview.lists import listing
 from environments.overview.lists.listing import Asked, Column, Listing
-from projects import scopes
+from projects import apps, names, scopes
 from projects.access import Actor
 
 FILTERS = ("q", "project")
@@ -37,11 +37,8 @@ def listed(actor: Actor, asked: Asked) -> Listing:
         rows = rows.filter(environment=asked.environment)
     if project := asked.project(actor):
         rows = rows.filter(app__project=project)
-    if words := asked.value("q"):
-        named = Q(app__name__icontains=words) | Q(service__icontains=words) | Q(environment__name__icontains=words)
-        port = words.rpartition(":")[2].strip("/")
-        rows = rows.filter(named | Q(port=int(port)) if port.isascii() and port.isdigit() and len(port) < 6 else named)
-    found, ends = listing.page(rows, asked)
+    words = asked.value("q")
+    found, ends = listing.page(rows, asked, any_of=_matches(actor, words) if words else ())
     return Listing(
         columns=COLUMNS,
         rows=[_row(one, asked) for one in found],
@@ -51,6 +48,16 @@ def listed(actor: Actor, asked: Asked) -> Listing:
         empty="No app has an address yet: each service with a port gets one with its first deployment.",
         **ends,
     )
+
+
+def _matches(actor: Actor, words: str) -> list[Q]:
+    port = words.rpartition(":")[2].strip("/")
+    return [
+        Q(app__in=apps.named_like(actor, words)),
+        names.holding("service", words),
+        Q(environment__in=seen.matching(seen.environments(actor), words)),
+        *([Q(port=int(port))] if port.isascii() and port.isdigit() and len(port) < 6 else []),
+    ]
 
 
 def _row(endpoint: Any, asked: Asked) -> list[Any]:

@@ -12,10 +12,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from environments.models import Environment
-from projects import marks, names
+from projects import marks, names, scopes
 from projects.access import Actor
 from projects.errors import Invalid, NotFound
-from projects.models import Project
+from projects.models import Event, Project
 
 PAGE = 50
 LONGEST = 200  # characters of one filter
@@ -56,10 +56,8 @@ class Asked:
         """The project that is asked for by its key; NotFound where it is not seen."""
         if not self.value("project"):
             return None
-        ids = actor.visible_projects
         found = Project.objects.filter(names.same("key", self.value("project")), organization=actor.organization)
-        found = found if ids is None else found.filter(pk__in=ids)
-        project = found.first()
+        project = found.filter(scopes.within(actor, project="pk")).first()
         if project is None:
             raise NotFound("There is no project of that key here, or you may not see it.")
         return project
@@ -88,6 +86,15 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A day of the calendar, or a moment, which no field for days can show: it is told in `words` instead."""
+
+    name: str
+    value: str
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class Column:
     word: str
     wide: bool = True  # left out where there is no room
@@ -96,11 +103,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Choosing:
-    """Rows can be ticked, and what is ticked is sent to `url` under `name`; `ticks` are `(value, label)` by row."""
+    """Rows can be ticked, and what is ticked is sent to `url` under `name`; `ticks` are `(value, label)` by row.
+
+    `idle` stands beside the button while none is ticked; `asks` is what is said to who ticks none, or more than `most`.
+    """
 
     url: str
     word: str
     name: str
+    idle: str
+    asks: str
+    most: int
     ticks: list[tuple[str, str]]
 
 
@@ -116,18 +129,22 @@ class Listing:
     empty: str
     next: str = ""
     first: str = ""
+    moments: list[Moment] = field(default_factory=list)
     exports: list[tuple[str, str]] = field(default_factory=list)
     choosing: Choosing | None = None
+    told: list[Event] = field(default_factory=list)  # what each row tells of, where that could be undone
+    actions: list[tuple[str, str]] = field(default_factory=list)  # word and name of the page
 
     @property
-    def table(self) -> list[tuple[SafeString, list[tuple[Column, Any]]]]:
-        """Its rows, each with the box that chooses it and each cell with its column."""
+    def table(self) -> list[tuple[SafeString, list[tuple[Column, Any]], Event | None]]:
+        """Its rows, each with the box that chooses it, each cell with its column, and the event it tells of."""
         rows = [list(zip(self.columns, row, strict=True)) for row in self.rows]
-        if self.choosing is None:
-            return [(SafeString(""), row) for row in rows]
-        box = '<input type="checkbox" form="choosing" name="{}" value="{}" aria-label="{}">'
-        ticks = [format_html(box, self.choosing.name, *tick) for tick in self.choosing.ticks]
-        return list(zip(ticks, rows, strict=True))
+        ticks = [SafeString("")] * len(rows)
+        if self.choosing is not None:
+            box = '<input type="checkbox" form="choosing" name="{}" value="{}" aria-label="{}">'
+            ticks = [format_html(box, self.choosing.name, *tick) for tick in self.choosing.ticks]
+        events: Sequence[Event | None] = self.told or [None] * len(rows)
+        return list(zip(ticks, rows, events, strict=True))
 
 
 def choice(asked: Asked, name: str, label: str, options: Iterable[tuple[str, str]], *, every: str) -> Filter:
@@ -136,24 +153,36 @@ def choice(asked: Asked, name: str, label: str, options: Iterable[tuple[str, str
 
 def projects(asked: Asked, actor: Actor) -> Filter:
     """Of the projects that the actor sees; of very many the first, and the one that is chosen."""
-    ids = actor.visible_projects
-    found = Project.objects.filter(organization=actor.organization)
-    found = found if ids is None else found.filter(pk__in=ids)
+    found = Project.objects.filter(scopes.within(actor, project="pk"), organization=actor.organization)
     known = [(key, f"{name} ({key})") for key, name in found.order_by("key").values_list("key", "name")[:200]]
     if asked.value("project") and asked.value("project").upper() not in {key.upper() for key, _ in known}:
         known.append((asked.value("project"), asked.value("project")))
     return choice(asked, "project", "Project", known, every="Every project")
 
 
-def page(rows: QuerySet[Any], asked: Asked, *, at: str = "created_at") -> tuple[list[Any], dict[str, Any]]:
-    """At most 50, newest first, and the addresses of the next and the first page."""
+def page(
+    rows: QuerySet[Any], asked: Asked, *, at: str = "created_at", any_of: Sequence[Q] = ()
+) -> tuple[list[Any], dict[str, Any]]:
+    """At most 50, newest first, and the addresses of the next and the first page.
+
+    With `any_of`, those of which one of these is true: a statement for each, which can be answered by an index of its
+    own, while one statement for all of them would read the whole table.
+    """
     if asked.cursor:
         moment, ident = marks.read(asked.cursor, datetime, uuid.UUID)
-        rows = rows.filter(Q(**{f"{at}__lt": moment}) | Q(**{at: moment}, pk__lt=ident))
-    found = list(rows.order_by(f"-{at}", "-pk")[: PAGE + 1])
+        rows = rows.filter(Q(**{f"{at}__lte": moment}), Q(**{f"{at}__lt": moment}) | Q(pk__lt=ident))
+    newest = rows.order_by(f"-{at}", "-pk")
+    each = [newest.filter(one)[: PAGE + 1] for one in any_of or (Q(),)]
+    found = sorted(
+        {row.pk: row for part in each for row in part}.values(), key=lambda row: _place(row, at), reverse=True
+    )
     shown = found[:PAGE]
-    following = marks.write(getattr(shown[-1], at), shown[-1].pk) if len(found) > PAGE else ""
+    following = marks.write(*_place(shown[-1], at)) if len(found) > PAGE else ""
     return shown, ends(asked, following)
+
+
+def _place(row: Any, at: str) -> tuple[datetime, uuid.UUID]:
+    return getattr(row, at), row.pk
 
 
 def ends(asked: Asked, following: str) -> dict[str, Any]:

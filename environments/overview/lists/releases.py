@@ -12,7 +12,7 @@ from environments import drawing, seen
 from environments.models import Environment, Slot
 from environments.overview.lists import listing
 from environments.overview.lists.listing import Asked, Choosing, Column, Listing
-from projects import apps, names, releases
+from projects import apps, releases
 from projects.access import Actor
 from projects.models import Release
 
@@ -36,9 +36,7 @@ def listed(actor: Actor, asked: Asked) -> Listing:
     if wanted := asked.one_of("live", ("yes", "no")):
         rows = rows.filter(Exists(live) if wanted == "yes" else ~Exists(live))
     if words := asked.value("q"):
-        rows = rows.filter(
-            names.holding("version", words) | Q(app__in=apps.named_like(actor, words)) | Q(commit__istartswith=words)
-        )
+        rows = rows.filter(releases.matching(actor, words) | Q(app__in=apps.named_like(actor, words)))
     found, ends = listing.page(rows, asked)
     places = _places(actor, [release.pk for release in found])
     return Listing(
@@ -54,6 +52,9 @@ def listed(actor: Actor, asked: Asked) -> Listing:
             url=reverse("releases-chosen"),
             word="Compare two",
             name="release",
+            idle="Select two releases of one app, then",
+            asks="Select two releases of one app, or one to compare it with the one before it.",
+            most=2,
             ticks=[(str(release.pk), f"Compare {release.app.name} {release.version}") for release in found],
         ),
         empty="No release has been cut yet. An app's page cuts one.",

@@ -10,6 +10,7 @@ from environments.models import Phase, Run, RunKind
 from environments.overview.lists import listing
 from environments.overview.lists.listing import Asked, Column, Listing
 from environments.runs import lookup
+from projects import apps, names
 from projects.access import Actor
 
 FILTERS = ("q", "phase", "kind", "project")
@@ -32,9 +33,8 @@ def listed(actor: Actor, asked: Asked) -> Listing:
         rows = rows.filter(phase=phase)
     if kind := asked.one_of("kind", RunKind.values):
         rows = rows.filter(kind=kind)
-    if words := asked.value("q"):
-        rows = rows.filter(_matches(words))
-    found, ends = listing.page(rows, asked)
+    words = asked.value("q")
+    found, ends = listing.page(rows, asked, any_of=_matches(actor, words) if words else ())
     return Listing(
         columns=COLUMNS,
         rows=[_row(run, asked) for run in found],
@@ -44,17 +44,24 @@ def listed(actor: Actor, asked: Asked) -> Listing:
             listing.choice(asked, "kind", "Kind", RunKind.choices, every="Every kind"),
             listing.projects(asked, actor),
         ],
-        search="Number, app, version, reason",
+        search="Number, app, version, workflow, reason",
         empty="Nothing has been run yet. Deploying a release or creating an environment makes a run.",
         **ends,
     )
 
 
-def _matches(words: str) -> Q:
+def _matches(actor: Actor, words: str) -> list[Q]:
     number = words.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 18:
-        return Q(number=int(number))
-    return Q(app__name__icontains=words) | Q(deployment__release__version__icontains=words) | Q(reason__icontains=words)
+        return [Q(number=int(number))]
+    version = names.holding("deployment__release__version", words)
+    return [
+        Q(app__in=apps.named_like(actor, words)),
+        version & Q(deployment__release__organization=actor.organization),
+        names.holding("reason", words),
+        names.holding("workflow__name", words) & Q(workflow__organization=actor.organization),
+        names.holding("agent__name", words) & Q(agent__organization=actor.organization),
+    ]
 
 
 def _row(run: Run, asked: Asked) -> list[Any]:
@@ -62,6 +69,8 @@ def _row(run: Run, asked: Asked) -> list[Any]:
     if run.deployment is not None:
         release = run.deployment.release
         what = f"{run.deployment.get_kind_display()} {run.app or ''} {release.version if release else ''}".strip()
+    elif run.workflow or run.agent:
+        what = f"{what} {run.workflow or run.agent}"
     elif run.app is not None:
         what = f"{what} {run.app} {run.service}".strip()
     took = ""

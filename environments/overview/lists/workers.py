@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from django.db.models import Count, Q
-from django.db.models.functions import Now
+from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Now
 from django.urls import reverse
 
 from environments import drawing, seen
-from environments.models import Worker
+from environments.models import Run, Worker
 from environments.overview.lists import listing
 from environments.overview.lists.listing import Asked, Column, Listing
+from projects import names, narration
 from projects.access import Actor
 
 FILTERS = ("q", "status", "kind")
@@ -26,11 +27,14 @@ COLUMNS = [
 
 
 def listed(actor: Actor, asked: Asked) -> Listing:
+    running = Run.objects.filter(worker=OuterRef("pk"), phase="running").order_by()
+    held = running.values("worker").annotate(count=Count("pk")).values("count")
     alive = Q(ended_at__isnull=True, lease_until__gt=Now())
     rows = (
-        Worker.objects.filter(environment__in=seen.environments(actor, terminating=True))
+        Worker.objects.filter(organization=actor.organization)
+        .filter(environment__in=seen.environments(actor, terminating=True))
         .select_related("environment")
-        .annotate(busy=Count("runs", filter=Q(runs__phase="running")), alive=alive)
+        .annotate(busy=Coalesce(Subquery(held), 0), alive=alive)
     )
     if asked.environment:
         rows = rows.filter(environment=asked.environment)
@@ -43,9 +47,10 @@ def listed(actor: Actor, asked: Asked) -> Listing:
             rows = rows.filter(ended_at__isnull=False)
     if kind := asked.one_of("kind", Worker.Kind.values):
         rows = rows.filter(kind=kind)
-    if words := asked.value("q"):
-        rows = rows.filter(Q(hostname__icontains=words) | Q(environment__name__icontains=words))
-    found, ends = listing.page(rows, asked, at="registered_at")
+    words = asked.value("q")
+    within = seen.environments(actor, terminating=True)
+    any_of = (names.holding("hostname", words), Q(environment__in=seen.matching(within, words))) if words else ()
+    found, ends = listing.page(rows, asked, at="registered_at", any_of=any_of)
     return Listing(
         columns=COLUMNS,
         rows=[_row(worker, asked) for worker in found],
@@ -64,7 +69,7 @@ def _row(worker: Any, asked: Asked) -> list[Any]:
     status = "disconnected" if worker.ended_at else "online" if worker.alive else "offline"
     return [
         worker.hostname,
-        listing.joined([drawing.status(status), listing.small(worker.end_reason)]),
+        listing.joined([drawing.status(status), listing.small(narration.end_of_worker(worker.end_reason))]),
         listing.link(asked.to(reverse("environment", args=[worker.environment_id])), worker.environment.title),
         worker.get_kind_display(),
         worker.busy,

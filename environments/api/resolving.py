@@ -1,0 +1,115 @@
+"""REST: what configuration comes to for an app, agent, team or project in an environment, and why."""
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from ninja import Query, Router
+
+from environments.api.schemas.configuration import Asked, ContextKind, ContextOut, ExplanationOut, FullOut, Kind
+from environments.configuration import revealing
+from environments.resolving import explaining, resolution, servers, showing, targets
+from environments.resolving.resolution import Resolution
+from environments.resolving.targets import Question
+from projects.access import Actor
+from projects.rest.bodies import actor, shown_once
+from projects.rest.conditional import has_already
+from projects.rest.shapes import Reasoned
+
+router = Router(tags=["configuration"])
+ROOT = "/execution-environment/{kind}/{id}/resolved"
+
+
+@router.get(ROOT, response=dict[str, str])
+def get_resolved(
+    request: HttpRequest,
+    response: HttpResponse,
+    kind: Kind,
+    id: UUID,
+    asked: Query[Asked],
+    why: Query[Reasoned],
+    reveal: bool = False,
+) -> Any:
+    """A flat map; secrets, and what is built from them, as dots. 409 where a value refers to what is not there.
+
+    `reveal=true` shows all of it to those who may reveal every secret in it, and is an event.
+    """
+    by = actor(request)
+    question = asked_about(by, kind, id, asked)
+    if reveal:
+        shown_once(response)
+        return revealing.reveal_all(question, by=by)[1]
+    return conditional(request, question, by, lambda found: showing.masked(found))
+
+
+@router.get(f"{ROOT}/full", response=FullOut)
+def get_resolved_in_full(
+    request: HttpRequest,
+    response: HttpResponse,
+    kind: Kind,
+    id: UUID,
+    asked: Query[Asked],
+    why: Query[Reasoned],
+    reveal: bool = False,
+) -> Any:
+    """The same by kind, and the MCP servers of environment, team and agent with what they refer to."""
+    by = actor(request)
+    question = asked_about(by, kind, id, asked)
+    named = servers.of(question.target)
+    if reveal:
+        shown_once(response)
+        found, values = revealing.reveal_all(question, by=by)
+        return in_full(found, values, named)
+    written = orjson.dumps(named, option=orjson.OPT_SORT_KEYS).decode()
+    return conditional(request, question, by, lambda found: in_full(found, showing.masked(found), named), written)
+
+
+@router.get(f"{ROOT}/explain", response=ExplanationOut)
+def explain_resolved(request: HttpRequest, kind: Kind, id: UUID, asked: Query[Asked]) -> dict[str, Any]:
+    """For each key what wins and what that prevails over: where it is set, by whom and when. A key without a value is
+    no refusal here but a problem."""
+    by = actor(request)
+    question = asked_about(by, kind, id, asked)
+    told = explaining.explain(question, by=by)
+    return {**place_of(question), "keys": told.keys(), "problems": told.problems}
+
+
+@router.get("/context/resolve/{kind}/{id}", response=ContextOut)
+def resolve_context(request: HttpRequest, kind: ContextKind, id: UUID, asked: Query[Asked]) -> dict[str, Any]:
+    """The same resolution scope by scope, from weak to strong."""
+    by = actor(request)
+    question = targets.find(kind, id, by=by, environment=asked.environment, project=asked.project)
+    told = explaining.explain(question, by=by)
+    return {**place_of(question), "layers": told.layers(), "resolved": told.values, "problems": told.problems}
+
+
+def asked_about(by: Actor, kind: str, id: UUID, asked: Asked) -> Question:
+    return targets.find(kind.removesuffix("s"), id, by=by, environment=asked.environment, project=asked.project)
+
+
+def place_of(question: Question) -> dict[str, UUID | None]:
+    return {"environment_id": question.place.id, "project_id": question.target.project_id}
+
+
+def conditional(request: HttpRequest, question: Question, by: Actor, answer: Any, *parts: str) -> HttpResponse:
+    """The answer with a tag that is made of versions, the query and who asks: who has it already is told so before any
+    value is read or secret opened."""
+    asked = (request.get_full_path(), question.target, by.label, by.rights, *parts)
+    if "If-None-Match" in request.headers:
+        tag = showing.tag(resolution.stamp(question.target), *asked)
+        if has_already(request, tag):
+            return HttpResponseNotModified(headers={"ETag": tag})
+    found = question.resolved()
+    response = HttpResponse(orjson.dumps(answer(found)), content_type="application/json; charset=utf-8")
+    response.headers["ETag"] = showing.tag(found.stamp, *asked)
+    return response
+
+
+def in_full(found: Resolution, values: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "env_vars": {key: value for key, value in values.items() if not found.winners[key].is_secret},
+        "secrets": {key: value for key, value in values.items() if found.winners[key].is_secret},
+        "integrations": [],
+        "mcp_servers": showing.filled(found, "mcp_servers", named, values),
+    }
