@@ -4,6 +4,9 @@ import asyncio
 import gc
 import re
 import signal
+import tempfile
+from collections.abc import Hashable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -21,6 +24,8 @@ from environments.stream.crossing import across
 from environments.stream.hub import hub
 from environments.stream.visitors import of_bearer, of_session
 from environments.views import live
+from projects import access
+from projects.access import Actor, Permission
 from projects.authentication import NotAuthenticated
 
 observe: Observe | None = None
@@ -55,21 +60,28 @@ def _untraced(scope: Scope) -> bool:
     return any(route.takes(scope) is not None for route in ROUTES)
 
 
-async def _bears_a_token(scope: Scope) -> bool:
-    await across(of_bearer, scope)
-    return True
+async def _bears_a_token(scope: Scope) -> Hashable:
+    return _sender(await across(of_bearer, scope))
 
 
-async def _is_signed_in(scope: Scope) -> bool:
+async def _is_signed_in(scope: Scope) -> Hashable:
     """Whose session is over is answered by the page, which leads to signing in."""
     try:
-        await across(of_session, scope)
+        return _sender(await across(of_session, scope))
     except NotAuthenticated:
-        return False
-    return True
+        return None
 
 
-ARCHIVES = Limit(settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, grace=20.0, rate=32_000)
+def _sender(actor: Actor) -> Hashable:
+    """The person, by whichever door and however many tokens they come; None where they cut no release anywhere."""
+    if not access.allows_somewhere(actor, Permission.RELEASE):
+        return None
+    return actor.user.pk if actor.user else actor.label
+
+
+ARCHIVES = Limit(
+    settings.TOWPATH_ARTIFACT_BYTES + settings.TOWPATH_BODY_BYTES, at_once=16, of_one=3, grace=20.0, rate=32_000
+)
 
 door = FrontDoor(
     routes=ROUTES,
@@ -110,6 +122,8 @@ async def _live(receive: Receive, send: Send) -> None:
 def _settle() -> None:
     """What is loaded now stays: looking again and again whether it is garbage costs a page a tenth of its time."""
     _ = get_resolver().url_patterns  # with everything that pages and operations import
+    with suppress(OSError):
+        tempfile.gettempdir()  # found by writing there, which a disk that is full by then would refuse
     gc.collect()
     gc.freeze()
 

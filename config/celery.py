@@ -14,9 +14,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
 # The applications' records are known from here on.
-from environments import tasks  # noqa: E402
-from environments.doing import performing  # noqa: E402
+from environments import heartbeats, tasks  # noqa: E402
+from environments.doing import overtaking, performing  # noqa: E402
 from environments.doing.keeping import KEEPER  # noqa: E402
+from environments.models import Heartbeat  # noqa: E402
 
 if settings.TRACED:
     from config import tracing
@@ -77,7 +78,9 @@ class Looking(bootsteps.StartStopStep):
             close_old_connections()
             try:
                 if n == 0:
+                    heartbeats.beat(Heartbeat.Name.CONTROL)
                     performing.take_over()
+                    overtaking.settle_all()
                 performing.perform_all()
             except Exception:
                 # The database may be away; it is asked again.

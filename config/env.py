@@ -2,15 +2,27 @@
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from config.up import keys
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+# As a program ends that was told something it cannot work with (EX_CONFIG).
+BAD_SETTING = 78
+
+SHORTEST_MASTER_KEY = 32
+
+
+class BadSetting(ValueError):
+    """A setting has a value that cannot be meant; the message is for whoever set it."""
 
 
 def text(name: str, default: str = "") -> str:
@@ -25,8 +37,36 @@ def number(name: str, default: int, *, least: int, most: int = 36_500) -> int:
     """A whole number from `least` to `most`; anything else is refused rather than mended in silence."""
     given = text(name, str(default))
     if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
-        raise ValueError(f"{name} is {given!r}; it must be a whole number from {least} to {most}.")
+        raise BadSetting(f"{name} is {given!r}; it must be a whole number from {least} to {most}.")
     return int(given)
+
+
+def networks(name: str) -> str:
+    """Networks and addresses, separated by commas or spaces."""
+    given = text(name)
+    for word in given.replace(",", " ").split():
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise BadSetting(f"{name} names {word!r}, which is no network such as 10.1.0.0/16 or 192.0.2.7.") from None
+    return given
+
+
+def address(name: str) -> str:
+    """`http://host` or `https://host:port`, without a slash at its end; nothing where it is not set."""
+    given = text(name).rstrip("/")
+    if given and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", given):
+        # What was given may hold a password.
+        raise BadSetting(f"{name} must be http://host or https://host, without a user's name.")
+    return given
+
+
+def port(name: str, parts: SplitResult) -> int | None:
+    """The one that the address in this setting names, if it does."""
+    try:
+        return parts.port
+    except ValueError:
+        raise BadSetting(f"{name} names no port; that is a whole number up to 65535.") from None
 
 
 def home() -> Path:
@@ -37,6 +77,38 @@ def home() -> Path:
 def key(name: str) -> str:
     """A secret of this installation, kept in $TOWPATH_HOME/keys (0600), made at first use."""
     return keys.secret(home(), name)
+
+
+def write_key(path: Path, content: str) -> None:
+    """Replace a key file in one step, readable by its owner alone."""
+    keys.write(path, content)
+
+
+def master_key_file() -> Path | None:
+    """Where the master keys are written, made with a first one where it is ours; None where a setting gives them."""
+    if text("TOWPATH_MASTER_KEYS"):
+        return None
+    if file := text("TOWPATH_MASTER_KEY_FILE"):
+        return Path(file)
+    key("master")
+    return home() / "keys" / "master"
+
+
+def master_keys() -> list[str]:
+    """What data keys are wrapped by, newest first: TOWPATH_MASTER_KEYS (separated by spaces or commas), else the lines
+    of TOWPATH_MASTER_KEY_FILE, else of $TOWPATH_HOME/keys/master, made at first use. Read anew each time: a file may
+    have been given another line meanwhile."""
+    file = master_key_file()
+    if file is None:
+        found = text("TOWPATH_MASTER_KEYS").replace(",", " ").split()
+    else:
+        try:
+            found = file.read_text().split()
+        except OSError as error:
+            raise BadSetting(f"The master key file {file} cannot be read: {error.strerror}.") from None
+    if not found or min(map(len, found)) < SHORTEST_MASTER_KEY:
+        raise BadSetting(f"A master key has at least {SHORTEST_MASTER_KEY} characters; draw it at random.")
+    return found
 
 
 # A process that is frozen in the middle of a change, or a server that is, must not keep all others waiting for ever.
@@ -50,7 +122,7 @@ def database(url: str) -> dict[str, Any]:
     """Django's settings for a `postgresql://user:password@host:port/name?option=value` URL."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ValueError("DATABASE_URL must begin with postgresql://; Towpath runs on PostgreSQL only.")
+        raise BadSetting("DATABASE_URL must begin with postgresql://; Towpath runs on PostgreSQL only.")
     given = dict(parse_qsl(parts.query))
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -58,7 +130,7 @@ def database(url: str) -> dict[str, Any]:
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port("DATABASE_URL", parts) or ""),
         "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {given.get('options', '')}".strip()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
@@ -86,17 +158,17 @@ def smtp(url: str, password_file: str = "") -> Smtp:
         return Smtp()
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname or parts.password:
-        raise ValueError(
+        raise BadSetting(
             "TOWPATH_SMTP_URL must be smtps://user@host, smtp+starttls://user@host or smtp://host, without a password: "
             "that stands in the file which TOWPATH_SMTP_PASSWORD_FILE names."
         )
     if (parts.username or password_file) and parts.scheme == "smtp":
-        raise ValueError("TOWPATH_SMTP_URL: a password is sent to smtps:// or smtp+starttls:// only.")
+        raise BadSetting("TOWPATH_SMTP_URL: a password is sent to smtps:// or smtp+starttls:// only.")
     if password_file and not Path(password_file).is_file():
-        raise ValueError(f"TOWPATH_SMTP_PASSWORD_FILE names {password_file}, which is not there.")
+        raise BadSetting(f"TOWPATH_SMTP_PASSWORD_FILE names {password_file}, which is not there.")
     return Smtp(
         host=parts.hostname,
-        port=parts.port or PORTS[parts.scheme],
+        port=port("TOWPATH_SMTP_URL", parts) or PORTS[parts.scheme],
         user=unquote(parts.username or ""),
         password=Path(password_file).read_text().strip() if password_file else "",
         starttls=parts.scheme == "smtp+starttls",

@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 import orjson
 
+from config import env
 from projects import correlation
 
 TEXT, JSON = "text", "json"
 HIDDEN = r"\1***"
 # Nothing of ours logs a secret, but what is logged may quote what somebody sent or what a library was given:
-# credentials of ours, passwords in the addresses of servers, and what stands behind `Bearer`.
+# credentials of ours, links to set a password, passwords in the addresses of servers, and what stands behind `Bearer`.
 SECRETS = (
-    re.compile(r"\b(tp[aws]_)[A-Za-z0-9_-]{8,}"),
+    re.compile(r"\b(tp[aiws]_)[A-Za-z0-9_-]{8,}"),
+    re.compile(r"(/password/[^\s/]+/)[A-Za-z0-9-]{8,}"),
     re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"),
     re.compile(r"\b((?:bearer|userkey)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
 )
@@ -71,5 +73,5 @@ FORMATTERS = {TEXT: Readable, JSON: Json}
 def formatter(name: str) -> str:
     """The path of the formatter for TOWPATH_LOG_FORMAT, as the settings of logging want it."""
     if name not in FORMATTERS:
-        raise ValueError(f"TOWPATH_LOG_FORMAT is {name!r}; it must be one of: {', '.join(FORMATTERS)}.")
+        raise env.BadSetting(f"TOWPATH_LOG_FORMAT is {name!r}; it must be one of: {', '.join(FORMATTERS)}.")
     return f"{__name__}.{FORMATTERS[name].__name__}"

@@ -9,20 +9,14 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from config import refusals
+from config.headers import HEADERS
+from environments.forms.form import sentence
 from environments.views.choice import chosen_environment
 from projects.authentication import NotAuthenticated
 from projects.errors import UNSEEN, Malformed, NotFound, Refused, TooLarge
 from projects.rest import problems
 from projects.views.addresses import came_from
 from projects.views.signed_in import to_sign_in
-
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
-)
-# The readable API document is drawn by a bundled script that styles itself.
-DOCS = "/api/v1/docs"
-DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 class WrongMethod(Refused):
@@ -41,20 +35,17 @@ Answer = Callable[[HttpRequest], HttpResponseBase]
 
 
 class SecurityHeaders:
-    """Nothing foreign is loaded, nothing inline runs, no other site frames a page or learns an address."""
+    """On every answer of Django's; the front door gives them to all others."""
 
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        policy = DOCS_POLICY if request.path == DOCS else POLICY
-        response.headers.setdefault("Content-Security-Policy", policy)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("X-Frame-Options", "DENY")
-        response.headers.setdefault("Referrer-Policy", "same-origin")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+        if response.status_code >= 400:
+            response.headers.setdefault("Cache-Control", "no-store")
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         return response
 
 
@@ -110,9 +101,10 @@ class Refusals:
             response = problems.answer(refusals.problem(refusal), {})
         elif isinstance(refusal, NotAuthenticated):
             response = to_sign_in(request)
-        elif isinstance(refusal, refusals.Away):
-            context = {"heading": refusal.title, "kind": "503", "sentence": refusal.detail}
-            response = render(None, "errors/server.html", context, status=503)  # nothing that asks the database
+        elif isinstance(refusal, refusals.Away | refusals.Full):
+            status = refusals.status(refusal)
+            context = {"heading": refusal.title, "kind": str(status), "sentence": refusal.detail}
+            response = render(None, "errors/server.html", context, status=status)  # nothing that asks the database
         else:
             response = self.page(request, refusal)
         for name, value in refusals.headers(refusal).items():
@@ -129,8 +121,8 @@ class Refusals:
             "status": status,
             "kind": str(status),
             "heading": refusal.title,
-            "sentence": refusal.detail,
-            "errors": refusal.errors,
+            "sentence": sentence(refusal),
+            "gates": [error["sentence"] for error in refusal.errors if error.get("sentence")],
             "back": self.back(request),
         }
         templates = ["errors/refused.html", "errors/page.html"]

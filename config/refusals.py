@@ -1,10 +1,12 @@
 """How each kind of refusal is told over HTTP, and what the database's answers come to."""
 
+import errno
 import logging
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
+from psycopg.errors import DiskFull, LockNotAvailable
 
 from projects import errors
 from projects.authentication import NotAuthenticated
@@ -29,9 +31,13 @@ TITLES = {
     429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
+    507: "Insufficient storage",
 }
 AWAY_SENTENCE = "The database does not answer at the moment; try again in a few seconds."
+BUSY_SENTENCE = "Others are changing the same at this moment; try again in a few seconds."
 AWAY_SECONDS = 5
+FULL_SENTENCE = "The disk is full; free some, then try again."
+FULL = {errno.ENOSPC, errno.EDQUOT}
 RANGE_SENTENCE = "A value is out of range."
 OVERTAKEN_SENTENCE = "Something else was changed at the same moment; look again and repeat your request."
 MISSING_SENTENCE = "It is not there any more; look again."
@@ -45,11 +51,25 @@ class Away(errors.Refused):
     http_status = 503
 
 
+class Full(errors.Refused):
+    """Nothing more can be written, here or where the database lies."""
+
+    code = "disk-full"
+    title = "Disk full"
+    http_status = 507
+
+
 def of(exception: Exception) -> errors.Refused | None:
     """The refusal that an exception is, or that the database's answer comes to; None where something is broken."""
     if isinstance(exception, errors.Refused):
         return exception
+    if _disk_is_full(exception):
+        logger.error("The disk is full: %s", type(exception.__cause__ or exception).__name__)
+        return Full(FULL_SENTENCE)
     if isinstance(exception, OperationalError | InterfaceError):
+        if isinstance(exception.__cause__, LockNotAvailable):
+            logger.warning("Others held a lock for too long: %s", exception)
+            return Away(BUSY_SENTENCE)
         logger.warning("The database does not answer: %s", type(exception.__cause__ or exception).__name__)
         return Away(AWAY_SENTENCE)
     if isinstance(exception, ObjectDoesNotExist):  # found a moment ago, and gone behind the lock
@@ -61,6 +81,11 @@ def of(exception: Exception) -> errors.Refused | None:
         logger.warning("Refused by the database: %s", exception.__cause__)
         return errors.Conflict(OVERTAKEN_SENTENCE)
     return None
+
+
+def _disk_is_full(exception: Exception) -> bool:
+    ours = isinstance(exception, OSError) and exception.errno in FULL
+    return ours or isinstance(exception.__cause__, DiskFull)
 
 
 def headers(refusal: errors.Refused) -> dict[str, str]:

@@ -12,13 +12,16 @@ from config import env, logs
 BASE_DIR = Path(__file__).resolve().parent.parent
 TOWPATH_HOME = env.home()
 TOWPATH_BIND = env.text("TOWPATH_BIND", "127.0.0.1:8000")
-TOWPATH_PUBLIC_URL = env.text("TOWPATH_PUBLIC_URL").rstrip("/")
+TOWPATH_PUBLIC_URL = env.address("TOWPATH_PUBLIC_URL")
 INSTALLATION = env.installation()
 # Networks that fetching may reach although they are private: "10.1.0.0/16, 192.0.2.7".
-EGRESS_ALLOW = env.text("TOWPATH_EGRESS_ALLOW")
+EGRESS_ALLOW = env.networks("TOWPATH_EGRESS_ALLOW")
 
 SECRET_KEY = env.key("django")
-MASTER_KEY = env.key("master")
+# Functions, since a file may be given another key while a program runs.
+MASTER_KEYS = env.master_keys
+MASTER_KEY_FILE = env.master_key_file
+WRITE_KEY = env.write_key
 DEBUG = env.flag("TOWPATH_DEBUG")
 ALLOWED_HOSTS = [host.strip() for host in env.text("TOWPATH_ALLOWED_HOSTS", "*").split(",")]
 CSRF_TRUSTED_ORIGINS = [TOWPATH_PUBLIC_URL] if TOWPATH_PUBLIC_URL else []
@@ -85,7 +88,7 @@ REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 
 # Limits, in bytes: a JSON body, and an uploaded archive.
 TOWPATH_BODY_BYTES = 1 << 20
-TOWPATH_ARTIFACT_BYTES = int(env.text("TOWPATH_ARTIFACT_MB", "512")) << 20
+TOWPATH_ARTIFACT_BYTES = env.number("TOWPATH_ARTIFACT_MB", 512, least=1, most=1_000_000) << 20
 DATA_UPLOAD_MAX_MEMORY_SIZE = TOWPATH_BODY_BYTES
 FILE_UPLOAD_HANDLERS = ["projects.archives.Uploads"]
 # How long things are kept, in days, and how many releases' directories each app keeps in an environment.
@@ -94,9 +97,9 @@ TOWPATH_SAMPLE_DAYS = env.number("TOWPATH_SAMPLE_DAYS", 1, least=1)
 TOWPATH_EVENT_DAYS = env.number("TOWPATH_EVENT_DAYS", 365, least=30)
 TOWPATH_RELEASES_KEPT = env.number("TOWPATH_RELEASES_KEPT", 3, least=2, most=20)
 # Live pages and event streams that one person may hold open in one process.
-TOWPATH_STREAMS_PER_USER = int(env.text("TOWPATH_STREAMS_PER_USER", "20"))
+TOWPATH_STREAMS_PER_USER = env.number("TOWPATH_STREAMS_PER_USER", 20, least=1, most=10_000)
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.
-TOWPATH_STREAM_RECHECK = float(env.text("TOWPATH_STREAM_RECHECK", "30"))
+TOWPATH_STREAM_RECHECK = env.number("TOWPATH_STREAM_RECHECK", 30, least=1, most=3600)
 # Whoever has it reads /metrics; without one there is no such address.
 TOWPATH_METRICS_TOKEN = env.text("TOWPATH_METRICS_TOKEN")
 
@@ -129,12 +132,15 @@ CSRF_COOKIE_HTTPONLY = True
 # Two installations on one address (other ports) share the browser's cookies: name them apart.
 SESSION_COOKIE_NAME = "towpath_session_" + TOWPATH_BIND.rpartition(":")[2]
 CSRF_COOKIE_NAME = "towpath_csrf_" + TOWPATH_BIND.rpartition(":")[2]
+DEVICE_COOKIE_NAME = "towpath_device_" + TOWPATH_BIND.rpartition(":")[2]
 CSRF_FAILURE_VIEW = "projects.views.errors.csrf_failure"
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# As admin tells times: to the second, and in which zone.
+DATETIME_FORMAT = "Y-m-d H:i:s e"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = TOWPATH_HOME / "static"

@@ -40,11 +40,18 @@ def begin(part: str) -> None:
     provider.add_span_processor(Belonging(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
     PsycopgInstrumentor().instrument(capture_parameters=False)
-    correlation.trace_with(span)
+    correlation.trace_with(span, traceparent)
 
 
-def span(name: str, attributes: dict[str, str]) -> AbstractContextManager[object]:
-    return tracer.start_as_current_span(name, attributes=attributes)
+def span(name: str, parent: str, attributes: dict[str, str]) -> AbstractContextManager[object]:
+    began = propagate.extract({"traceparent": parent}) if parent else None
+    return tracer.start_as_current_span(name, context=began, attributes=attributes)
+
+
+def traceparent() -> str:
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent", "")
 
 
 class Traced:
@@ -87,5 +94,8 @@ class Routes:
             route = f"/{request.resolver_match.route}"
             here.update_name(f"{request.method} {route}")
             here.set_attribute("http.route", route)
-        here.set_attribute("towpath.actor", correlation.present().actor)
+        about = correlation.present()
+        here.set_attribute("towpath.actor", about.actor)
+        if about.run:
+            here.set_attribute("towpath.run", about.run)
         return response

@@ -5,6 +5,7 @@ import io
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
@@ -17,10 +18,14 @@ files = ThreadPoolExecutor(max_workers=4, thread_name_prefix="files")
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `size` bytes, never slower after `grace` seconds than `rate` bytes a second, `at_once` of them in all."""
+    """At most `size` bytes, never slower after `grace` seconds than `rate` bytes a second.
+
+    `at_once` of them in all, and `of_one` who is known.
+    """
 
     size: int
     at_once: int = 1000
+    of_one: int = 1000
     grace: float = 10.0
     rate: int = 20_000
     longest: float = 3600.0
@@ -72,7 +77,8 @@ class Body:
         return message
 
     def close(self) -> None:
-        self.file.close()
+        with suppress(OSError):  # what a full disk has not taken goes with the rest
+            self.file.close()
 
 
 def announced(scope: Scope) -> bool:
@@ -80,13 +86,21 @@ def announced(scope: Scope) -> bool:
     return header(scope, b"content-length") not in {"", "0"} or bool(header(scope, b"transfer-encoding"))
 
 
+def fits(scope: Scope, limit: Limit) -> bool:
+    """Whether it says of itself that it is no larger than this."""
+    length = _length(scope)
+    return length is not None and length <= limit.size
+
+
+def _length(scope: Scope) -> int | None:
+    given = header(scope, b"content-length")
+    return int(given) if given.isdigit() else None
+
+
 async def take_in(scope: Scope, receive: Receive, limit: Limit) -> Body:
     """The whole body, rewound; the caller closes it."""
-    body = Body()
-    if not announced(scope):
-        return body
-    length = header(scope, b"content-length")
-    if length.isdigit() and int(length) > limit.size:
+    body, length = Body(), _length(scope)
+    if length is not None and length > limit.size:
         raise _too_large(limit)
     begun = time.monotonic()
     try:
@@ -110,4 +124,4 @@ async def take_in(scope: Scope, receive: Receive, limit: Limit) -> Body:
 
 
 def _too_large(limit: Limit) -> TooLarge:
-    return TooLarge(f"The request's body is larger than {limit.size:,} bytes, the most this address takes.")
+    return TooLarge(f"The request's body is larger than {limit.size:,} bytes, the most this address takes from you.")

@@ -5,7 +5,7 @@ import re
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,6 +16,7 @@ from django.http.request import split_domain_port, validate_host
 from config import refusals
 from config.front import bodies, pool
 from config.front.bodies import Limit
+from config.headers import HEADERS
 from environments.stream.asgi import Application, Headers, Message, Receive, Scope, Send, answer, header
 from projects import correlation
 from projects.errors import Malformed, Refused
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 PROBLEM = b"application/problem+json"
+GUARDING = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 # In the scope: the name of the async door that took the request.
 DOOR = "towpath.door"
 Observe = Callable[[Scope, int, float], None]
@@ -49,11 +51,14 @@ class Route:
 
 @dataclass(frozen=True)
 class Large:
-    """An address that takes large bodies from those whom `admit` lets in before a byte is read, small ones from all."""
+    """An address that takes large bodies from those whom `admit` knows before a byte is read, small ones from all.
+
+    `admit` answers by what its person is counted, None for whoever sends no large ones.
+    """
 
     path: re.Pattern[str]
     limit: Limit
-    admit: Callable[[Scope], Awaitable[bool]]
+    admit: Callable[[Scope], Awaitable[Hashable]]
 
 
 class FrontDoor:
@@ -73,7 +78,7 @@ class FrontDoor:
     ) -> None:
         self._routes, self._pages, self._small, self._large = routes, pages, small, large
         self._observe = observe
-        self._coming_in: Counter[Limit] = Counter()
+        self._coming_in: Counter[tuple[Limit, Hashable]] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -94,7 +99,9 @@ class FrontDoor:
                 told = True
                 if self._observe:
                     self._observe(scope, message["status"], time.perf_counter() - begun)
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                present = {name.lower() for name, _ in message.get("headers", [])}
+                missing = [one for one in GUARDING if one[0] not in present]
+                message["headers"] = [*message.get("headers", []), *missing, (b"x-request-id", request_id.encode())]
             await send(message)
 
         with correlation.work(request=request_id):
@@ -127,21 +134,33 @@ class FrontDoor:
             body.close()
 
     async def _take_in(self, scope: Scope, receive: Receive) -> bodies.Body:
-        limit = await self._limit(scope)
-        if self._coming_in[limit] >= limit.at_once:
+        if not bodies.announced(scope):
+            return bodies.Body()  # whoever sends none waits for nobody who does
+        limit, sender = await self._place(scope)
+        if self._coming_in[limit, None] >= limit.at_once:
             raise pool.Busy("Too many uploads are coming in; try again in a few seconds.")
-        self._coming_in[limit] += 1
+        if sender is not None and self._coming_in[limit, sender] >= limit.of_one:
+            raise pool.Busy(
+                f"You are sending {limit.of_one} archives at this moment; try again when one of them is through."
+            )
+        taken = {(limit, None), (limit, sender)}
+        self._coming_in.update(taken)
         try:
             return await bodies.take_in(scope, receive, limit)
         finally:
-            self._coming_in[limit] -= 1
+            self._coming_in.subtract(taken)
+            if not self._coming_in[limit, sender]:
+                del self._coming_in[limit, sender]
 
-    async def _limit(self, scope: Scope) -> Limit:
-        if scope["method"] == "POST" and bodies.announced(scope):
+    async def _place(self, scope: Scope) -> tuple[Limit, Hashable]:
+        """How much of a body is taken in, and as whose: what is small needs none of the few places for large ones."""
+        if scope["method"] == "POST" and not bodies.fits(scope, self._small):
             for place in self._large:
-                if place.path.fullmatch(scope["path"]) and await place.admit(scope):
-                    return place.limit
-        return self._small
+                if place.path.fullmatch(scope["path"]):
+                    sender = await place.admit(scope)
+                    if sender is not None:
+                        return place.limit, sender
+        return self._small, None
 
 
 @lru_cache(maxsize=256)
@@ -154,8 +173,8 @@ def _host_allowed(host: str) -> bool:
 async def _refuse(refusal: Refused, scope: Scope, send: Send) -> None:
     """A problem for programs, a sentence for people; the connection ends, because its body may not be at its end."""
     status = refusals.status(refusal)
-    headers: Headers = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
-    if status in {400, 408, 413}:
+    headers: Headers = [(b"cache-control", b"no-store")]
+    if status in {400, 408, 413, 507}:
         headers.append((b"connection", b"close"))
     headers += [(name.lower().encode(), value.encode()) for name, value in refusals.headers(refusal).items()]
     if scope["path"].startswith(("/api/", "/live")):

@@ -42,10 +42,12 @@ def admitted(header: str) -> bool:
 def see() -> Seen:
     """Everything at once, and within `PATIENCE`."""
     database, broker, disk = health.database(), health.broker(), health.disk()
+    proxy = health.proxy() if health.has_proxy() else None
     rows = _rows.ask(vitals.read, patience=PATIENCE)
     return Seen(
         database=health.answers(database),
         broker=health.answers(broker),
+        proxy=health.answers(proxy) if proxy is not None else None,
         free_disk=known(disk),
         vitals=known(rows),
     )

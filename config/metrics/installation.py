@@ -13,11 +13,12 @@ from environments.vitals import Vitals
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """What was found out for one scrape; None where nobody answered."""
+    """What was found out for one scrape; None where nobody answered, or where there is no proxy."""
 
     vitals: Vitals | None
     database: bool
     broker: bool
+    proxy: bool | None
     free_disk: float | None
 
 
@@ -31,6 +32,8 @@ class Installation(Collector):
         seen = self._seen
         yield gauge("towpath_info", "Always 1; which version this is.", ["version"], {(version(),): 1})
         up = {("database",): seen.database, ("broker",): seen.broker}
+        if seen.proxy is not None:
+            up["proxy",] = seen.proxy
         yield gauge("towpath_up", "Whether the server answers this process.", ["part"], up)
         if seen.free_disk is not None:
             told = "The share of the disk with TOWPATH_HOME that is free."
@@ -63,6 +66,9 @@ def of(vitals: Vitals) -> Iterator[Metric]:
     if vitals.scheduler_age is not None:
         told = "Since the scheduler last finished a round."
         yield gauge("towpath_scheduler_round_age_seconds", told, [], {(): vitals.scheduler_age})
+    if vitals.control_age is not None:
+        told = "Since a control worker last looked for work, or kept what it carries out."
+        yield gauge("towpath_control_look_age_seconds", told, [], {(): vitals.control_age})
     events = CounterMetricFamily("towpath_events", "Events recorded, over all organizations.")
     events.add_metric([], vitals.events)
     yield events

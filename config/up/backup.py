@@ -37,8 +37,11 @@ def main(words: list[str]) -> int:
     os.umask(0o077)
     try:
         back_up(env.home().resolve(), named(words, "backup"))
-    except (CannotStart, psycopg.Error, OSError) as reason:
+    except (CannotStart, psycopg.Error) as reason:
         voice.complain(str(reason))
+        return 1
+    except OSError as reason:
+        voice.complain(f"There is no backup, it could not be written: {reason}.")
         return 1
     except KeyboardInterrupt:
         voice.complain("Interrupted; there is no backup.")
@@ -106,6 +109,8 @@ def write(record: Installation, home: Path, url: str, stream: Any, phrase: str, 
         with voice.step("database"), psycopg.connect(url, connect_timeout=10) as connection:
             # One snapshot for the dump and for what is said of it; work goes on beside.
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            # Before the snapshot and after all: a rotation may come between, and the older key is needed then.
+            before = {name: secret(home, name) for name in KEPT}
             snapshot = str(one(connection, "SELECT pg_export_snapshot()"))
             writer = Writer(stream, described(record, connection))
             stored = connection.execute(
@@ -121,8 +126,13 @@ def write(record: Installation, home: Path, url: str, stream: Any, phrase: str, 
         for (sha256,) in stored:
             writer.artifact(str(sha256), home / "artifacts" / str(sha256))
     with voice.step("keys"):
-        writer.end({name: secret(home, name) for name in KEPT}, phrase)
+        writer.end({name: both(secret(home, name), before[name]) for name in KEPT}, phrase)
     return writer.manifest
+
+
+def both(now: str, before: str) -> str:
+    """The lines of both, those of now first."""
+    return "\n".join(dict.fromkeys([*now.split(), *before.split()]))
 
 
 def described(record: Installation, connection: psycopg.Connection[Any]) -> dict[str, Any]:

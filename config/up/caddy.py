@@ -38,6 +38,12 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int], uid: int | Non
     directory = keys.directory(home / "caddy")
     links = Path("..") / keys.directory(home / "endpoints").name
     servers = {f"endpoint-{port}": listener(links / str(port), f"{host}:{port}") for port in endpoints}
+    servers["alive"] = {
+        "listen": [f"unix/{alive(home).name}"],
+        "protocols": ["h1"],
+        "automatic_https": {"disable": True},
+        "routes": [{"handle": [{"handler": "static_response", "status_code": 200}]}],
+    }
     configuration = {
         "admin": {"disabled": True, "config": {"persist": False}},
         "logging": {"logs": {"default": {"level": "ERROR"}}},
@@ -49,6 +55,11 @@ def configure(home: Path, *, host: str, endpoints: Iterable[int], uid: int | Non
         for path in (file, home / "endpoints", directory):
             os.chown(path, uid, uid)
     return file
+
+
+def alive(home: Path) -> Path:
+    """The socket by which the installation itself asks whether the proxy answers."""
+    return home / "caddy" / "alive.sock"
 
 
 def listener(address: Path, listen: str) -> dict[str, Any]:

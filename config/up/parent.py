@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from config.env import ROOT
+from config.env import BAD_SETTING, ROOT
 from config.up import caddy, installation, interpreter, keys, ports, programs, servers, survivors, voice
 from config.up.errors import CannotStart
 from config.up.programs import Program
@@ -89,7 +89,11 @@ class Parent:
             self.supervisor.start()
             self.wait_for_servers(chosen)
         with voice.step("tables, static files, first sign-in"):
-            self.python("-m", "config.up.prepare", environment={**basic, **chosen.for_preparing()})
+            self.python(
+                "-m",
+                "config.up.prepare",
+                environment={**basic, **programs.given(programs.KEPT), **chosen.for_preparing()},
+            )
         with voice.step("interpreter for environments"):
             interpreter_found.result()
             self.record.save(self.home)
@@ -135,6 +139,8 @@ class Parent:
             text=True,
             start_new_session=True,
         )
+        if outcome.returncode == BAD_SETTING:
+            raise CannotStart(outcome.stdout.strip())
         if outcome.returncode:
             log = self.home / "logs" / "start.log"
             log.write_text(outcome.stdout)

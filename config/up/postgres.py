@@ -24,7 +24,11 @@ APP = "towpath_app"
 DATABASE = "towpath"
 SUPERUSER = "postgres"
 # Rows that are only added and read.
-IMMUTABLE = ("projects_release", "projects_event", "environments_deployment")
+IMMUTABLE = ("projects_release", "projects_event", "environments_deployment", "environments_entryversion")
+
+# A statement, a row that was refused and a parameter hold values of variables and digests of passwords: its log tells
+# what went wrong and never with what.
+SPEECHLESS = ("log_min_error_statement=panic", "log_error_verbosity=terse", "log_parameter_max_length_on_error=0")
 
 # After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
 START_PATIENCE = 15.0
@@ -202,7 +206,7 @@ def major() -> str:
 
 def command(target: Cluster, *settings: str) -> list[str]:
     """The command that serves the cluster in the foreground; SIGINT stops it fast and clean."""
-    given = [f"port={target.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *settings]
+    given = [f"port={target.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *SPEECHLESS, *settings]
     options = [word for setting in given for word in ("-c", setting)]
     return [*unprivileged(target.directory), str(binaries() / "postgres"), "-D", str(target.directory), *options]
 
@@ -262,3 +266,7 @@ def default_privileges(url: str, *, owner: str = OWNER, app: str = APP) -> None:
             if connection.execute("SELECT to_regclass(%s)", [f"public.{table}"]).fetchone() != (None,):
                 statement = sql.SQL("REVOKE UPDATE, DELETE ON {} FROM {}")
                 connection.execute(statement.format(sql.Identifier("public", table), sql.Identifier(app)))
+        if connection.execute("SELECT to_regclass('public.environments_entryversion')").fetchone() != (None,):
+            statement = sql.SQL("GRANT UPDATE (revoked_at, revoked_by, destroyed_at, sealed) ON {} TO {}")
+            versions = sql.Identifier("public", "environments_entryversion")
+            connection.execute(statement.format(versions, sql.Identifier(app)))

@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import django
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 
@@ -16,8 +17,17 @@ from config import env
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    django.setup()
-    migrate()
+    try:
+        django.setup()
+    except env.BadSetting as reason:
+        print(reason)
+        sys.exit(env.BAD_SETTING)
+    try:
+        migrate()
+        call_command("check_master_keys")
+    except CommandError as refusal:
+        print(refusal)
+        sys.exit(env.BAD_SETTING)
     collect()
     if application := os.environ.get("DATABASE_APP_URL"):
         # From here on with the application's rights, as everything that acts; one start of Python instead of two.

@@ -204,9 +204,10 @@ def fill(chosen: servers.Servers, record: Installation, draft: Path, backup: Bac
     if row and row[0]:
         raise CannotStart("The database that DATABASE_URL names is not empty; name one that has no tables.")
     owner = {"DATABASE_URL": chosen.owner_url, "REDIS_URL": chosen.redis_url}
-    basic = programs.basic_environment(record, draft)
+    basic = {**programs.basic_environment(record, draft), **programs.given(programs.KEPT)}
     dumping.load(chosen.owner_url, dumped)
     python("manage.py", "migrate", "--verbosity=0", "--skip-checks", environment={**basic, **owner})
+    python("manage.py", "check_master_keys", "--skip-checks", environment={**basic, **owner})
     if chosen.cluster:
         postgres.grant_roles(chosen.cluster)
     else:

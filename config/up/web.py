@@ -7,7 +7,10 @@ import stat
 import time
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+HTTP = (H11Protocol, HttpToolsProtocol)
 # A request that is not here so long after its connection has not been sent.
 ARRIVES_WITHIN = 1.0
 # The socket is the supervisor's: it stays open while one process restarts, and connections wait in its queue.
@@ -43,8 +46,7 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     def somebody_is_about_to_ask(self) -> bool:
-        # Connections of HTTP alone are spoken here; the type allows for websockets, which have no cycle.
-        return any(connection.cycle is None for connection in self.server_state.connections)  # type: ignore[union-attr]
+        return any(isinstance(one, HTTP) and one.cycle is None for one in self.server_state.connections)
 
 
 def main() -> None:
