@@ -8,6 +8,7 @@ import pytest
 import pytest_django
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
 
 from tests import database, servers
 
@@ -18,6 +19,10 @@ django.setup()
 # Workers of xdist inherit this process's environment; with it they would read the settings before they are here, and
 # work with this process's keys and broker while the servers that they start have theirs.
 del os.environ["DJANGO_SETTINGS_MODULE"]
+
+# How fast examples are made says how busy the machine is, and nothing of Towpath.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 # What starts whole installations, browsers or workers takes longest.
 LONG = ("tests/journeys", "tests/config", "tests/doors/test_accessib", "tests/towpath")

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 from config.env import ROOT
 from config.up import ports, postgres, valkey
@@ -126,15 +127,15 @@ def start_valkey(directory: Path) -> str:
     return broker.url
 
 
-def run(command: list[str], *, stop: signal.Signals) -> subprocess.Popen[bytes]:
+def run(
+    command: list[str], *, stop: signal.Signals, output: IO[bytes] | int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Run a server that ends with this process, also when this process is killed."""
     if shutil.which("setpriv"):
         # In front of the last program only: what comes before may change credentials, which forgets the wish.
         at = next((n for n, word in enumerate(command) if word == "--"), -1) + 1
         command = [*command[:at], "setpriv", "--pdeathsig", stop.name.removeprefix("SIG"), *command[at:]]
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
 
 def end(process: subprocess.Popen[bytes], stop: signal.Signals) -> None:

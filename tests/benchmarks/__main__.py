@@ -18,11 +18,11 @@ django.setup()
 from django.db import connections  # noqa: E402
 
 from config.env import ROOT  # noqa: E402
-from tests.benchmarks import drawing, pages, promoting, seed, streams  # noqa: E402
+from tests.benchmarks import comparing, configuring, drawing, pages, promoting, seed, streams  # noqa: E402
 from tests.benchmarks.report import Report  # noqa: E402
 
 TARGET = ROOT / "docs" / "performance.md"
-PARTS = ("pages", "live", "promotion")
+PARTS = ("pages", "live", "configuration", "comparing", "promotion")
 
 
 def main(chosen: list[str]) -> int:
@@ -35,8 +35,16 @@ def main(chosen: list[str]) -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     report = Report()
     parts = chosen or PARTS
+    if {"pages", "live", "configuration"} & {*parts}:
+        database.clone("bench")
     if "pages" in parts or "live" in parts:
         measure_on_rows(report, parts)
+    if "configuration" in parts:
+        configuring.measure(report, application_environment())
+    if "comparing" in parts:
+        if not {"pages", "live"} & {*parts}:
+            database.clone("bench")
+        comparing.measure(report)
     if "promotion" in parts:
         promoting.measure(report)
     print(f"\nMeasured in {time.monotonic() - began:.0f} s.")
@@ -49,7 +57,6 @@ def main(chosen: list[str]) -> int:
 
 
 def measure_on_rows(report: Report, parts: list[str] | tuple[str, ...]) -> None:
-    database.clone("bench")
     print(f"Seeding {seed.FEW:,} and {seed.MANY:,} environments, and 500 apps in six stages.", flush=True)
     many = seed.organization("many", environments=seed.MANY, apps=500, users=streams.PEOPLE)
     if "pages" in parts:

@@ -102,6 +102,7 @@ class Subject:
     least: int
     cookies: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    status: int = 200
 
 
 class Costs:
@@ -142,7 +143,7 @@ def _round(subject: Subject, client: httpx.Client, requests: int) -> Cost:
 
 def ask(subject: Subject, client: httpx.Client) -> None:
     answer = client.get(subject.path)
-    if answer.status_code != 200 or len(answer.content) < subject.least:
+    if answer.status_code != subject.status or len(answer.content) < subject.least:
         raise SystemExit(f"{answer.url} answered {answer.status_code} with {len(answer.content)} bytes.")
 
 

@@ -33,7 +33,7 @@ TRIES = 4  # a point that has gone by before the worker was halted is tried agai
 
 @dataclass
 class Found:
-    """What one fault came to. `whole` in seconds from the fault; `wrong` is what was not as it has to be."""
+    """What one fault came to. `whole` in seconds, `wrong` what was not as it has to be."""
 
     what: str
     point: str = ""

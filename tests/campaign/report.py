@@ -51,8 +51,10 @@ still with the old; after the switch: with the new; before finish: all is done a
 - No machine's clock was set. The database's clock, by which leases, claims and ends are measured, was made to jump by
   functions of the same names that the application's role finds first. No process's own clock was made to jump.
 - The disk that was full is a file system in memory that holds one whole installation.
-- Seconds are counted from the fault; for the parent of `make up`, which somebody has to start again, from then on, and
-  for PostgreSQL that was away from when it was there again.
+- Seconds are counted from the fault, but where it takes its time or is mended by hand: for the parent of `make up`,
+  which somebody has to start again, from then on; for PostgreSQL that was away from when it was there again; for the
+  disk that was full from when what filled it is deleted; for SIGSTOP beyond the lease from SIGCONT; for the switch with
+  open requests from the end of its waits; for 100 restarts from the last one.
 - `kill -9` proves what a crash of a program leaves, not what a power cut leaves on a disk.
 
 ## What was broken when, and what was found

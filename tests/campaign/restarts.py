@@ -2,14 +2,13 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 from playwright.sync_api import Page, expect
 
 from tests.campaign.faults import Found, watched
 from tests.campaign.site import Site
 from tests.doors.follower import Follower
-from tests.journeys.browser import chromium, sign_in
+from tests.journeys.browser import chromium, sign_in_at
 
 RESTARTS = 100
 AGES = re.compile(r"\b(now|\d+[mhd])\b")
@@ -26,7 +25,7 @@ def restarts_of_web(site: Site) -> Found:
     begun = last(site)
     with chromium() as browser:
         page = browser.new_page()
-        sign_in(page, SimpleNamespace(owner=owner, url=url))  # type: ignore[arg-type]  # all that it asks for
+        sign_in_at(page, url, owner)
         row = page.locator(f"#a-{app}")
         expect(row).to_contain_text("restless")
         page.evaluate("window.neverReloaded = true")

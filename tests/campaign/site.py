@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx
 import psutil
@@ -94,7 +94,7 @@ class Site:
                     raise
             sleep(0.3)
 
-    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    def sql(self, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
         """The rows as they are, past everything that could be wrong; a lost connection is made anew."""
         for last in (False, True):
             try:
@@ -102,7 +102,7 @@ class Site:
                     cluster = postgres.cluster(self.home, port=self.running.record["postgres_port"])
                     url = cluster.url(postgres.SUPERUSER, cluster.superuser_password)
                     self._database = psycopg.connect(url, autocommit=True, connect_timeout=5)
-                cursor = self._database.execute(statement, values)  # type: ignore[arg-type]
+                cursor = self._database.execute(statement, values)
                 return cursor.fetchall() if cursor.description else []
             except psycopg.OperationalError:
                 self._database = None

@@ -57,8 +57,14 @@ def test_a_json_line_is_one_object_with_the_traceback_in_it() -> None:
 @pytest.mark.parametrize("name", logs.FORMATTERS)
 @pytest.mark.parametrize(
     "said",
-    [SECRET, f"redis://:{SECRET[4:]}@broker:6379", f"Authorization: Bearer {SECRET[4:]}"],
-    ids=["token", "address", "header"],
+    [
+        SECRET,
+        f"redis://:{SECRET[4:]}@broker:6379",
+        f"Authorization: Bearer {SECRET[4:]}",
+        f"/join/tpi_{SECRET[4:]}",
+        f"/password/{'0a' * 16}/cw1xyz-{SECRET[4:]}",
+    ],
+    ids=["token", "address", "header", "invitation", "password link"],
 )
 def test_no_secret_that_is_quoted_reaches_a_line(name: str, said: str) -> None:
     try:

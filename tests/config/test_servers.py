@@ -61,6 +61,31 @@ def test_a_wrong_password_is_refused(folder: Path) -> None:
         end(process, signal.SIGINT)
 
 
+def test_what_the_database_refuses_is_logged_without_the_values_that_were_in_it(folder: Path) -> None:
+    cluster = postgres.cluster(folder, port=ports.anywhere())
+    postgres.initialize(cluster)
+    log = folder / "postgres.log"
+    with log.open("wb") as file:
+        process = run(postgres.command(cluster), stop=signal.SIGINT, output=file)
+    try:
+        postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
+        postgres.grant_roles(cluster)
+        with postgres.connect(cluster.owner_url) as connection:
+            connection.execute("CREATE TABLE kept (name text PRIMARY KEY, value text CHECK (value <> 'tp-checked'))")
+        with postgres.connect(cluster.app_url) as connection:
+            connection.execute("INSERT INTO kept VALUES ('tp-taken', '')")
+            for values in (("tp-taken", "tp-value"), ("tp-row", "tp-checked")):
+                with pytest.raises(psycopg.IntegrityError):  # with the values in the statement, and beside it
+                    psycopg.ClientCursor(connection).execute("INSERT INTO kept VALUES (%s, %s)", values)
+                with pytest.raises(psycopg.IntegrityError):
+                    connection.execute("INSERT INTO kept VALUES (%s, %s)", values)
+        said = log.read_text()
+        assert said.count("ERROR:") == 4 and "kept_pkey" in said
+        assert "tp-" not in said and "INSERT" not in said, said
+    finally:
+        end(process, signal.SIGINT)
+
+
 def test_a_crash_while_the_data_directory_is_made_leaves_nothing_that_is_taken_for_one(folder: Path) -> None:
     cluster = postgres.cluster(folder, port=ports.anywhere())
     half = cluster.directory.with_name("postgres.new")

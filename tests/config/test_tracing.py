@@ -13,10 +13,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from config.env import ROOT
 from environments import lifecycle
-from environments.models import Run
+from environments.models import Environment, Run, Worker
+from environments.runs import sessions
+from projects import events
 from projects.models import AccessToken
 from tests import builders
 from tests.doors.web import web
+from tests.environments.house import house as a_house
 from tests.environments.site import until
 
 # As long as the exporter gathers spans, in milliseconds.
@@ -68,6 +71,20 @@ def attributes(span: Any) -> dict[str, Any]:
     return {one.key: one.value.string_value or one.value.int_value for one in span.attributes}
 
 
+def carry_out(environment: dict[str, str]) -> None:
+    """As a control worker does."""
+    words = "from config import celery; from environments.doing import performing; assert performing.perform_all()"
+    subprocess.run([sys.executable, "-c", words], cwd=ROOT, env=environment, check=True, timeout=60)
+
+
+@events.operation
+def another_worker(environment: Environment) -> str:
+    """Its session."""
+    host = Worker.objects.get(environment=environment).host
+    _, session = sessions.open(environment, kind="joined", hostname="node-1", version="1", host=host, metadata={})
+    return session.reveal()
+
+
 def test_a_request_is_traced_with_its_sql_below_it_and_nothing_that_was_sent(
     server_environment: dict[str, str], collector: Collector
 ) -> None:
@@ -108,15 +125,8 @@ def test_a_run_is_traced_with_its_steps_below_it(server_environment: dict[str, s
     owner = builders.owner_of(builders.organization())
     lifecycle.create(by=owner, name="traced", provisioner="external")
     run = Run.objects.get()
-    words = "from config import celery; from environments.doing import performing; assert performing.perform_all()"
 
-    subprocess.run(
-        [sys.executable, "-c", words],
-        cwd=ROOT,
-        env={**server_environment, **SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url},
-        check=True,
-        timeout=60,
-    )
+    carry_out({**server_environment, **SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url})
 
     traced = collector.named("run provision")
     assert attributes(traced)["towpath.run"] == str(run.pk)
@@ -125,6 +135,40 @@ def test_a_run_is_traced_with_its_steps_below_it(server_environment: dict[str, s
     assert {name for name, _ in collector.spans} == {"towpath-control"}
     # Who looked for the run made statements, too, which belong to nothing.
     assert {span.name for _, span in collector.spans if not span.parent_span_id} == {"run provision"}
+
+
+def test_a_wish_its_run_and_what_a_worker_says_of_it_are_one_trace(
+    server_environment: dict[str, str], collector: Collector
+) -> None:
+    house = a_house()
+    environment = house.environment("development")
+    release = house.release(house.app(), "1.0")
+    session = another_worker(environment)
+    environment_of = {**server_environment, **SOON, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    asked = {"authorization": f"Bearer {builders.grant_token(house.owner)}"}
+    with web(environment_of) as server:
+
+        def post(path: str, headers: dict[str, str], **body: Any) -> Any:
+            answer = httpx.post(f"{server.url}/api/v1{path}", headers=headers, json=body, timeout=20)
+            assert answer.is_success, answer.text
+            return answer.json()
+
+        post("/environments", asked, name="traced", provisioner="external")
+        carry_out(environment_of)
+        plan = post("/plans", asked, release_id=str(release.pk), environment_id=str(environment.pk))
+        post("/deployments", asked, plan_id=plan["id"])
+        working = {"authorization": f"Bearer {session}", "Towpath-Protocol": "1"}
+        run = post("/workers/me/claims", working, claim_key="one", wait=0)["run"]
+        said = {"attempt": run["attempt"], "step": {"n": 1, "name": "Fetch", "phase": "running"}}
+        post(f"/runs/{run['id']}/reports", working | {"traceparent": run["traceparent"]}, **said)
+        report = until(lambda: collector.named("POST /api/v1/runs/<id>/reports"), 20)
+        wish = until(lambda: collector.named("POST /api/v1/deployments"), 20)
+        creation = until(lambda: collector.named("POST /api/v1/environments"), 20)
+
+    control = until(lambda: collector.named("run provision"), 20)
+    assert (control.trace_id, control.parent_span_id) == (creation.trace_id, creation.span_id)
+    assert (report.trace_id, report.parent_span_id) == (wish.trace_id, wish.span_id)
+    assert attributes(report)["towpath.run"] == run["id"]
 
 
 @pytest.mark.parametrize("module", ["config.asgi", "config.celery"])

@@ -33,8 +33,9 @@ class Eye:
         self.complaints: list[str] = []
 
     def _said(self, message: ConsoleMessage) -> None:
-        # Of a page that says 403 or 404 the browser says so, too.
-        if message.type == "error" and "the server responded with a status of 4" not in message.text:
+        # Of a page that says 403 or 404 the browser says so, too; what has no address is of the checker's own script.
+        known = "the server responded with a status of 4" in message.text or not message.location["url"]
+        if message.type == "error" and not known:
             self.complaints.append(message.text)
 
     def become(self, who: Actor | Client) -> None:

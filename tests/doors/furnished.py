@@ -2,18 +2,26 @@
 rows than one page holds."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+from environments import crew, errands
+from environments import lifecycle as environments
+from environments.configuration import entries, secrets, stores, variables
+from environments.configuration.entries import Kept
 from environments.delivery import deployments, holds
-from environments.doing import observing, service_logs
-from environments.models import Chain, Environment, Run, RunKind, State
+from environments.doing import assignments, conclusions, observing, service_logs
+from environments.models import Chain, Entry, Environment, Run, RunKind, SecretStore, State
 from environments.planning import plans
+from environments.resolving.scopes import Scope
 from environments.runs import logs, steps
-from projects import grants, invitations, memberships, tokens
-from projects.models import AccessToken, App, Membership, Release
+from projects import apps, grants, invitations, lifecycle, memberships, tokens, workflows
+from projects.credentials import Secret
+from projects.models import AccessToken, Agent, App, Membership, Release, Team, Workflow
 from tests.environments.house import MANIFEST, House
 
 LONG = "a-name-that-somebody-made-as-long-as-the-form-allows-and-a-little-longer-than-that-still-fits-1"
+STEPS = [{"name": "dig", "run": f"echo {'y' * 300}"}, {"name": "fill", "run": "true", "once": True}]
 LINE = "x" * 400 + " and words after it"
 
 
@@ -26,11 +34,19 @@ class Furnished:
     places: list[Environment]
     troubled: list[Environment]
     app: App
+    archived: App
     release: Release
     moving: Run
     failed: Run
+    workflow: Workflow
+    unused: Workflow
+    errand: Run
     member: Membership
     token: AccessToken
+    entries: list[Entry]
+    teams: list[Team]
+    agents: list[Agent]
+    store: SecretStore
 
 
 def furnish(house: House) -> Furnished:
@@ -39,14 +55,85 @@ def furnish(house: House) -> Furnished:
     Environment.objects.filter(pk=places[2].pk).update(protected=True)
     chain = house.chain(*names)
     app, failed = _app(house, places)
+    _compared(house, app, places)
     moving = _moving(house, app, places[1])
     troubled = _troubled(house)
+    workflow, errand = _workflow(house, app, places[0])
+    unused = workflows.archive(
+        workflows.create(by=house.owner, project=app.project, name="Unused", steps=STEPS), by=house.owner
+    )
     member, token = _people(house, app, places)
+    store = _store(house, places[0])
+    archived = apps.archive(house.app("abacus", project=app.project), by=house.owner.because(LINE))
     for number in range(52):
         house.release(app, f"0.{number}")
     return Furnished(
-        house, chain, places, troubled, app, app.releases.get(version="1.2"), moving, failed, member, token
+        house,
+        chain,
+        places,
+        troubled,
+        app,
+        archived,
+        app.releases.get(version="1.2"),
+        moving,
+        failed,
+        workflow,
+        unused,
+        errand,
+        member,
+        token,
+        _configured(house, app, places),
+        *_crew(house, app, places),
+        store,
     )
+
+
+def _configured(house: House, app: App, places: list[Environment]) -> list[Entry]:
+    """A variable with a history and overrides, a secret that is late, and what has no value."""
+    here = Scope(app=app, environment=places[0])
+    environments.update(places[0], by=house.owner, based_on=places[1].name)
+    for scope, value in ((Scope(), "debug"), (Scope(project=app.project), "info"), (Scope(environment=places[1]), "x")):
+        variables.create(scope, by=house.owner, key="LOG_LEVEL", value=value)
+    level = variables.create(here, by=house.owner, key="LOG_LEVEL", value=f"warn\n{LINE}", description=LINE, note=LINE)
+    variables.update(level, by=house.owner, value=LINE, note="louder")
+    late = {"rotate_on": date(2020, 1, 1), "description": LINE}
+    hidden = secrets.create(Scope(environment=places[1]), by=house.owner, key="K" * 90, value=Secret(LINE), **late)
+    secrets.update(hidden, by=house.owner, value=Secret("other"))
+    dead = secrets.create(Scope(), by=house.owner, key="DEAD", value=Secret("x"), write_only=True)
+    secrets.revoke(dead, 1, by=house.owner, destroy=True)
+    sealed = secrets.create(here, by=house.owner, key="SEALED", value=Secret("x"), write_only=True)
+    for key, value in (("URL", "{{SEALED}}@{{LOG_LEVEL}}"), ("LOST", "{{NOWHERE}}"), ("ROUND", "{{ROUND}}")):
+        variables.create(Scope(), by=house.owner, key=key, value=value)
+    gone = variables.create(Scope(), by=house.owner, key="GONE", value="1")
+    entries.delete(gone, by=house.owner, note=LINE)
+    return [level, hidden, sealed]
+
+
+def _crew(house: House, app: App, places: list[Environment]) -> tuple[list[Team], list[Agent]]:
+    """A team and an agent that have all there is, with long names, and of each one that has nothing."""
+    project = lifecycle.update(app.project, by=house.owner, goals=LINE, default_model=LONG, visibility="private")
+    given = {
+        "projects": [project],
+        "description": LINE,
+        "environment_ids": [place.id for place in places],
+        "execution_environment": {"env_vars": {"K" * 120: LINE}, "secrets": ["S" * 120], "mcp_servers": {LONG: {}}},
+    }
+    full = crew.create(Team, by=house.owner, name=LONG, **given)
+    words = {"model_id": LONG, "command": LINE, "system_prompt": LINE, "capabilities": [LONG]}
+    busy = crew.create(Agent, by=house.owner, name=LONG, team=full, **words, **given)
+    return [full, crew.create(Team, by=house.owner, name="idlers")], [
+        busy,
+        crew.create(Agent, by=house.owner, name="idler"),
+    ]
+
+
+def _compared(house: House, app: App, places: list[Environment]) -> None:
+    """A key that is everywhere another, one that one place lacks, and a secret that production has in common."""
+    for place, value in zip(places, (LINE, "short", ""), strict=True):
+        variables.create(Scope(app=app, environment=place), by=house.owner, key="GREETING", value=value)
+        secrets.create(Scope(environment=place), by=house.owner, key="DATABASE_PASSWORD", value=Secret("x"))
+    variables.create(Scope(environment=places[0]), by=house.owner, key="B" * 100, value="two\nlines")
+    secrets.create(Scope(), by=house.owner, key="EVERYWHERE", value=Secret("x"))
 
 
 def line(words: str, stream: str = "out") -> dict[str, Any]:
@@ -84,6 +171,26 @@ def _moving(house: House, app: App, place: Environment) -> Run:
     return run
 
 
+def _workflow(house: House, app: App, place: Environment) -> tuple[Workflow, Run]:
+    """One of each type of input, a run that failed with a long last line and one in the queue."""
+    inputs = {
+        LONG.replace("-", "_")[:60]: {"description": LINE[:450], "required": True, "default": LINE},
+        "count": {"type": "number"},
+        "dry": {"type": "boolean", "default": True},
+        "size": {"type": "choice", "options": ["small", "large"]},
+    }
+    workflow = workflows.create(
+        by=house.owner, project=app.project, name=LONG, description=LINE, inputs=inputs, steps=STEPS
+    )
+    failed = errands.run_workflow(workflow, by=house.owner, environment=place)
+    worker = house.workers[place.id]
+    assignments.take(worker, "workflow")
+    logs.append(failed.id, 1, worker, 0, [line("Step 1: dig", "note"), line(LINE)])
+    conclusions.finish(failed.id, 1, worker, "failed", f"dig ended: {LINE}", [LINE])
+    errands.run_workflow(workflow, by=house.owner, environment=place)
+    return workflow, Run.objects.get(pk=failed.pk)
+
+
 def _troubled(house: House) -> list[Environment]:
     broken, resting, long, full = (house.environment(name) for name in ("broken", "resting", LONG, "full"))
     disk = {"free": 1_000_000, "total": 100_000_000}
@@ -107,3 +214,16 @@ def _people(house: House, app: App, places: list[Environment]) -> tuple[Membersh
     invitations.invite(by=house.owner, role="admin", email=f"{'a' * 60}@example.org")
     token, _ = tokens.create(by=house.owner, name=LONG, role="operator", environment_ids=[place.id for place in places])
     return ada, token
+
+
+def _store(house: House, place: Environment) -> SecretStore:
+    """One that does not answer, with a long name and a secret far down in it, and one that was never asked."""
+    given = {"auth": "token", "credentials": {"token": Secret("planted")}}
+    stores.create(by=house.owner, name="vault", address="https://bao.example.org", **given)
+    store = stores.create(
+        by=house.owner, name=LONG[:64], address="https://127.0.0.1:9", mount=f"kv/{'m' * 80}", **given
+    )
+    stores.probe(store, by=house.owner)
+    kept = Kept(store=store, path="/".join(["a-long-part"] * 20), field="password")
+    secrets.create(Scope(environment=place), by=house.owner, key="K" * 100, value=kept)
+    return store

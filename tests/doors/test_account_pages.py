@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from projects import passwords
 from projects.models import AccessToken, User, UserSession
 from tests import builders
 from tests.doors.visiting import FIREFOX, SAFARI, html, secret_of, signed_in, text
@@ -117,3 +118,13 @@ def test_signing_in_costs_a_constant_number_of_statements(house: House) -> None:
     with CaptureQueriesContext(connection) as again:
         Client().post("/sign-in", sent)
     assert len(again) == len(once)
+
+
+def test_who_guesses_the_present_password_is_told_when_to_come_back(house: House) -> None:
+    client = signed_in(house.person("viewer"))
+    guess = {"present": "wrong", "password": NEW}
+    answers = [client.post("/account/password", guess) for _ in range(passwords.TRIES + 1)]
+
+    assert {answer.status_code for answer in answers[:-1]} == {422}
+    assert answers[-1].status_code == 429 and int(answers[-1]["Retry-After"]) > 0
+    assert "Too many attempts" in answers[-1].content.decode()

@@ -7,6 +7,7 @@ import tarfile
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
+from django.utils import timezone
 
 from environments import lifecycle as environments
 from environments.models import Environment, Run, Slot
@@ -66,7 +67,7 @@ def test_a_release_says_where_it_is_live_and_where_it_may_go(chain: Line) -> Non
     assert "Promote 2.0 to staging" in html(signed_in(chain.owner), of(chain.v2))
 
 
-def test_an_archived_app_offers_to_remove_what_runs_of_it_and_nothing_else(chain: Line) -> None:
+def test_an_archived_app_offers_to_remove_what_runs_of_it_and_to_restore_it_and_nothing_else(chain: Line) -> None:
     apps.archive(chain.app, by=chain.owner)
     client = signed_in(chain.owner)
 
@@ -76,7 +77,69 @@ def test_an_archived_app_offers_to_remove_what_runs_of_it_and_nothing_else(chain
     assert sheet and 'id="carry-out"' in html(client, sheet[1].replace("&amp;", "&"))
     released = html(client, of(chain.v3))
     assert "Deploy 3.0 to" not in released and "shop is archived" in text(released)
-    assert "Remove shop from" not in html(signed_in(chain.house.person("viewer")), of(chain.app))
+    assert actions(shown) == {"restoration", "undoing"} and "Archived just now" in text(shown)
+    for role in ("viewer", "operator"):
+        theirs = html(signed_in(chain.house.person(role)), of(chain.app))
+        assert actions(theirs) == set() and ("Remove shop from" in theirs) == (role == "operator")
+    client.post(reverse("app-restoration", args=[chain.app.id]))
+    assert "Deploy 3.0 to" in html(client, of(chain.v3))
+
+
+def test_an_app_is_archived_after_a_page_has_said_what_that_means(chain: Line) -> None:
+    client, page = signed_in(chain.owner), reverse("app-archival", args=[chain.app.id])
+    assert page in html(client, of(chain.app)) and "can be restored" in text(html(client, page))
+    going = chain.deploy(chain.v3, chain.development)
+
+    refused = client.post(page)
+
+    assert refused.status_code == 409 and "is in flight in development" in refused.content.decode()
+    chain.house.ended(going)
+    assert client.post(page)["Location"] == of(chain.app)
+    assert "shop is archived." in html(client, of(chain.app))
+    assert page not in html(client, of(chain.app))
+
+
+def test_the_archived_apps_of_a_project_are_listed_apart_and_restored_there(chain: Line) -> None:
+    client, project = signed_in(chain.owner), of(chain.app.project)
+    other = chain.house.app("attic", project=chain.app.project)
+    assert "archived" not in html(client, project)
+    apps.archive(other, by=chain.owner)
+
+    shown = html(client, project)
+    assert "attic" not in text(shown).split("Recent activity")[0] and "Apps 1 1 archived" in text(shown)
+    put_away = html(client, f"{project}?archived=true&environment=staging")
+    assert re.search(r"Archived apps 1 1 in use .*attic None cut yet Not in staging just now Restore", text(put_away))
+    assert actions(put_away) == {"restoration?environment=staging", "undoing?environment=staging"}
+    assert "It runs nowhere. Releases" in text(html(client, of(other)))
+    theirs = html(signed_in(chain.house.person("operator")), f"{project}?archived=true")
+    assert "attic" in theirs and actions(theirs) == set()
+    client.post(reverse("app-restoration", args=[other.id]))
+    assert "Nothing is archived here." in text(html(client, f"{project}?archived=true"))
+    assert "archived" not in text(html(client, project)).split("Recent activity")[0]
+
+
+def test_a_project_of_many_apps_is_read_page_by_page(chain: Line) -> None:
+    project = chain.app.project
+    App.objects.bulk_create(
+        App(organization=project.organization, project=project, name=f"app {number:03}", archived_at=at)
+        for number in range(55)
+        for at in [timezone.now() if number % 2 else None]
+    )
+    App.objects.bulk_create(
+        App(organization=project.organization, project=project, name=f"old {number:03}", archived_at=timezone.now())
+        for number in range(30)
+    )
+    client = signed_in(chain.owner)
+    for query, count in (("", 29), ("?archived=true", 57)):
+        seen, address = [], of(project) + query
+        while address:
+            shown = html(client, address)
+            seen += re.findall(r'<th scope="row"><a class="long" href="/apps/[^"]+">([^<]+)</a>', shown)
+            following = re.search(r'href="([^"]*cursor=[^"]*)">Next', shown)
+            address = of(project) + following[1].replace("&amp;", "&") if following else ""
+        assert len(seen) == len(set(seen)) == count and seen == sorted(seen)
+    assert statements(client, of(project)) == statements(client, f"{of(project)}?archived=true")
+    assert client.get(f"{of(project)}?cursor=nonsense").status_code == 422
 
 
 def test_a_project_lists_its_apps_with_their_newest_release(chain: Line) -> None:
@@ -196,7 +259,19 @@ def test_projects_are_shown_fifty_a_page(chain: Line) -> None:
 
     assert "Project 59" in first and "Project 5<" in second
     assert "50 shown" in text(first) and "11 shown" in text(second)
-    assert "Project 59" in html(client, reverse("projects") + "?cursor=rubbish")
+    assert client.get(reverse("projects") + "?cursor=rubbish").status_code == 422
+
+
+def test_the_next_projects_are_shown_also_where_the_last_one_seen_was_deleted_meanwhile(chain: Line) -> None:
+    made = [lifecycle.create(by=chain.owner, key=f"P{n}", name=f"Project {n}") for n in range(51)]
+    client = signed_in(chain.owner)
+    onward = re.search(r'href="(\?cursor=[^"]+)"', html(client, reverse("projects")))
+    assert onward is not None
+
+    lifecycle.delete(made[1], by=chain.owner)
+
+    second = html(client, reverse("projects") + onward[1])
+    assert "Project 0" in second and "Project 50" not in second
 
 
 def test_pages_that_did_not_change_cost_no_bytes(chain: Line) -> None:
@@ -251,7 +326,7 @@ def test_forms_say_what_is_wrong_beside_the_field_and_keep_what_was_typed(chain:
         (cut, NEW | {"manifest": "steps:\n  - {name: a}"}, 422, "manifest", "line 2, steps[0].run: is missing"),
         (cut, NEW | {"manifest": "steps: 1"}, 422, "manifest", "line 1, steps: must be a list"),
         (cut, NEW | {"manifest": "steps: [{name: a"}, 422, "manifest", "line 1: expected"),
-        (cut, NEW | {"manifest": "requires: {secrets: [A]}\n" + MANIFEST}, 422, "manifest", "must be empty"),
+        (cut, NEW | {"manifest": "requires: {secrets: [A-B]}\n" + MANIFEST}, 422, "manifest", "use letters, digits"),
         (cut, NEW | {"git_url": "http://example.org/a"}, 422, "git_url", "https"),
     ):
         answer = client.post(address, given)

@@ -55,6 +55,36 @@ def test_the_slash_key_leads_to_the_search(page: Page, server: Web, app: App) ->
     expect(page.locator("#board-q")).to_be_focused()
 
 
+def test_the_age_of_a_cell_counts_on_and_tells_the_exact_moment(page: Page, server: Web, app: App) -> None:
+    page.clock.install()
+    page.goto(server.url)
+    age = page.locator(".matrix td time").first
+    expect(age).to_have_text("now")
+    page.clock.run_for(1000)  # the first look, by which the two clocks are compared
+
+    page.clock.fast_forward("04:00")
+    page.clock.run_for(2000)
+
+    expect(age).to_have_text("4m")
+    expect(age).to_have_attribute("title", re.compile(r"^\d\d \w{3} \d{4} \d\d:\d\d:\d\d UTC$"))
+
+
+def test_an_age_that_turned_just_before_it_was_first_looked_at_counts_on(page: Page, server: Web, app: App) -> None:
+    page.clock.install()
+    page.goto(server.url)
+    # A clock that leaps looks like a silent stream, and then the page asks for its pieces: not what is tried here.
+    page.route("**/*", lambda route: route.abort())
+    age = page.locator(".matrix td time").first
+    at = int(age.evaluate("age => Date.parse(age.dateTime)"))
+    page.clock.pause_at((at + 61_500) / 1000)
+    age.evaluate("age => age.replaceWith(Object.assign(age.cloneNode(), { textContent: 'now' }))")
+    page.clock.run_for(1000)
+
+    page.clock.run_for(2000)
+
+    expect(age).to_have_text("1m")
+
+
 def test_a_promotion_by_dialog_closes_it_and_changes_the_cell(
     page: Page, server: Web, harbour: House, app: App, stages: list[Environment]
 ) -> None:

@@ -15,6 +15,7 @@ from environments.models import Environment, Slot, State
 from projects import apps, memberships
 from projects.access import Actor
 from projects.models import App
+from tests.builders import rest
 from tests.environments import house as builders
 from tests.environments.house import House
 
@@ -55,6 +56,23 @@ def test_whoever_is_not_signed_in_is_asked_to() -> None:
 
     assert response.status_code == 302
     assert response["Location"] == "/sign-in?next=%2F%3Fstatus%3Dfailed"
+
+
+def test_who_sees_but_a_project_with_a_chain_of_its_own_is_led_to_its_board(
+    house: House, stages: list[Environment]
+) -> None:
+    app = house.app("vault", project=house.project("BANK"))
+    house.chain("development", project=app.project)
+    house.live(house.release(app, "1.0"), stages[0])
+    client = signed_in(house.person("viewer", project=app.project))
+
+    shown = page(client)
+    assert "No app yet" not in shown and "has a board of its own" in text(shown)
+    (way,) = re.findall(r'<a class="btn" href="(/[^"]*project=BANK)">Bank</a>', shown)
+    assert "vault" in text(page(client, way))
+
+    elsewhere = signed_in(house.person("viewer", project=house.project("OTHER")))
+    assert "No app yet" in page(elsewhere) and "Bank" not in page(elsewhere)
 
 
 def test_a_new_organization_is_led_to_its_first_chain(house: House) -> None:
@@ -210,12 +228,40 @@ def test_the_counts_are_of_what_the_cells_say(house: House, stages: list[Environ
 
     assert "Degraded 0 Held 1" in text(page(client))
     degraded.update(condition="degraded", condition_reason="web keeps crashing (exit code 1). Last line: GET / 500")
-    assert "Degraded 1 Held 0" in text(page(client))
+    assert "Degraded 1 Held 1" in text(page(client)), "a hold counts whatever else its cell says"
     cell = re.search(r'<a class="state[^>]* title="([^"]+)".*?</a>', page(client), re.S)
     assert cell and "Last line: GET / 500" in cell[1], "the whole is in the title"
     assert text(cell[0]).strip().endswith("web keeps crashing (exit code 1)")
+    assert "Degraded, held" in text(cell[0])
     Environment.objects.filter(pk=stages[0].pk).update(state=State.STOPPED)
-    assert "Degraded 0 Held 0" in text(page(client))
+    assert "Degraded 0 Held 1" in text(page(client)) and "Stopped, held" in text(page(client))
+
+
+def test_a_hold_is_seen_and_found_behind_every_other_status(house: House, stages: list[Environment]) -> None:
+    app, other = house.app("shop"), house.app("untouched", project=house.project("QUIET"))
+    release = house.release(app, "1.0")
+    house.live(release, stages[0])
+    slot = Slot.objects.filter(app=app, environment=stages[0])
+    holds.place(app, stages[0], by=house.owner, reason="wait for the tide")
+    client = signed_in(house.owner)
+
+    def cell() -> tuple[str, str]:
+        shown = page(client, "/?status=held")
+        found = re.search(r'<a class="state[^>]* title="([^"]+)".*?</a>', shown, re.S)
+        assert found and app.name in shown and other.name not in shown and "Held 1 " in text(shown)
+        return found[1], text(found[0])
+
+    assert "Held · " in cell()[1], "and not twice"
+    slot.update(observed_at=timezone.now() - timedelta(hours=1))
+    assert "Last seen, held" in cell()[1] and "Held: wait for the tide" in cell()[0]
+    newer = house.release(app, "1.1")
+    deployment = promotions.promote(by=house.owner, environment=stages[0], release=newer)
+    holds.place(app, stages[0], by=house.owner, reason="wait for the tide")
+    assert "Queued, held" in cell()[1] and "Held: wait for the tide" in cell()[0]
+    house.ended(deployment, "failed", "health check")
+    assert "Failed 1.1, held" in cell()[1] and "Held: wait for the tide" in cell()[0]
+    told = rest(house.owner).get("/api/v1/board?status=held").json()
+    assert told["counts"]["held"] == 1 and told["rows"][0]["cells"][0]["hold"]["reason"] == "wait for the tide"
 
 
 @pytest.mark.parametrize("state", [State.STOPPING, State.STOPPED, State.PROVISIONING])
@@ -356,6 +402,42 @@ def test_the_counts_offer_to_look_again_when_apps_came_or_went(house: House, sta
     house.app("lake", project=project)
 
     assert "1 app changed. Refresh" in client.get(address, headers=LIVE).content.decode()
+
+
+def test_the_counts_offer_to_look_again_when_one_app_went_and_another_came(
+    house: House, stages: list[Environment]
+) -> None:
+    shop = house.app("shop")
+    for app in (shop, house.app("lake", project=shop.project)):
+        house.live(house.release(app, "1.0"), stages[0])
+    client = signed_in(house.owner)
+    addresses = {}
+    for query in ("/", "/?status=live"):
+        source = re.search(r'id="board-chips"[^>]*data-src="([^"]+)"', page(client, query))
+        assert source
+        addresses[query] = source[1].replace("&amp;", "&")
+        assert "Refresh" not in client.get(addresses[query], headers=LIVE).content.decode()
+
+    apps.archive(shop, by=house.owner)
+    other = house.app("pond", project=shop.project)
+    assert "Other apps are here now. Refresh" in client.get(addresses["/"], headers=LIVE).content.decode()
+    assert "1 app changed. Refresh" in client.get(addresses["/?status=live"], headers=LIVE).content.decode()
+    house.live(house.release(other, "1.0"), stages[0])
+    assert "Other apps are here now" in client.get(addresses["/?status=live"], headers=LIVE).content.decode()
+
+    apps.restore(shop, by=house.owner)
+    apps.archive(other, by=house.owner)
+    for address in addresses.values():
+        assert "Refresh" not in client.get(address, headers=LIVE).content.decode()
+
+
+@pytest.mark.parametrize("shown", ["", "x", "1.", "1.x.y", ".", f"{'9' * 40}.1", "²"])
+def test_a_count_that_is_none_of_ours_offers_nothing_and_breaks_nothing(
+    house: House, stages: list[Environment], shown: str
+) -> None:
+    house.app("shop")
+    answer = signed_in(house.owner).get("/board/chips", {"shown": shown}, headers=LIVE)
+    assert answer.status_code == 200 and "changed. Refresh" not in answer.content.decode()
 
 
 def test_apps_of_a_project_with_its_own_chain_appear_there_alone(house: House, stages: list[Environment]) -> None:

@@ -6,8 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from environments.configuration import secrets, variables
 from environments.models import Environment, Run
-from projects.models import App
+from environments.resolving.scopes import Scope
+from projects import access
+from projects.credentials import Secret
+from projects.models import App, User
 from tests.doors.visiting import LIVE, html, signed_in
 from tests.environments.house import House
 
@@ -51,6 +55,11 @@ def bare(shown: str) -> set[str]:
 
 
 def test_no_link_of_any_page_loses_the_choice(client: Client, app: App, staging: Environment) -> None:
+    by = access.of_user(User.objects.get(pk=client.session["_auth_user_id"]), staging.organization)
+    level = variables.create(Scope(), by=by, key="LEVEL", value="1")
+    variables.create(Scope(environment=staging), by=by, key="LEVEL", value="2")
+    variables.create(Scope(), by=by, key="LOST", value="{{NOWHERE}}")
+    secrets.create(Scope(environment=staging), by=by, key="TOKEN", value=Secret("x"))
     release, run = app.releases.latest("serial"), Run.objects.filter(app=app).latest("number")
     pages = {
         "board": [],
@@ -63,15 +72,27 @@ def test_no_link_of_any_page_loses_the_choice(client: Client, app: App, staging:
         "project-new": [],
         "project": [app.project_id],
         "app-new": [app.project_id],
+        "project-settings": [app.project_id],
+        "project-deletion": [app.project_id],
         "app": [app.id],
+        "app-settings": [app.id],
         "release-new": [app.id],
         "release": [release.id],
         "run": [run.id],
+        "configuration": [],
+        "configuration-key": ["LEVEL"],
+        "configuration-entry": [level.id],
+        "configuration-entry-edit": [level.id],
+        "configuration-entry-deletion": [level.id],
+        "variable-new": [],
+        "secret-new": [],
     }
     addresses = [reverse(name, args=args) + "?environment=staging" for name, args in pages.items()]
     addresses += [
         f"{reverse('run', args=[run.id])}?attempt=1&q=none&environment=staging",
         f"{reverse('environment-holds', args=[staging.id])}?app={app.id}&environment=staging",
+        f"{reverse('configuration')}?view=set&q=LEVEL&app={app.id}&environment=staging",
+        f"{reverse('configuration')}?view=set&show=deleted&environment=staging",
         f"{reverse('plan-draft')}?app={app.id}&environment_id={staging.id}&environment=staging",
     ]
     for address in addresses:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.django_db
 OPEN = {"sign-in", "sign-out", "theme", "invitation-link", "password-link"}
 # Streams are served before Django; tests/doors/test_live_*.py knock at them.
 STREAMS = {"live", "live-run-log", "live-service-log"}
+DEFINITION = "steps: [{name: dig, run: 'true'}]"
 # Whom a page that is read needs, where a viewer is not enough.
 READ = {
     "environment-new": "admin",
@@ -28,22 +29,71 @@ READ = {
     "environment-deletion": "admin",
     "environment-holds": "operator",
     "chain-removal": "admin",
+    "configuration-import": "operator",
+    "configuration-copy": "operator",
     "project-new": "admin",
+    "project-settings": "admin",
+    "project-deletion": "admin",
+    "project-archival": "admin",
+    "team-new": "admin",
+    "team-settings": "admin",
+    "team-deletion": "admin",
+    "agent-new": "admin",
+    "agent-settings": "admin",
+    "agent-deletion": "admin",
     "app-new": "admin",
+    "app-settings": "admin",
+    "app-archival": "admin",
     "release-new": "operator",
+    "workflow-new": "admin",
+    "project-workflow-new": "admin",
+    "workflow-settings": "admin",
+    "workflow-archival": "admin",
+    "workflow-run": "operator",
+    "agent-run": "operator",
     "member-invite": "admin",
     "member-deactivation": "admin",
     "member-removal": "admin",
     "token-new": "admin",
     "token-revocation": "admin",
+    "variable-new": "operator",
+    "secret-new": "operator",
+    "configuration-entry-edit": "operator",
+    "configuration-entry-deletion": "operator",
+    "configuration-version-restoration": "operator",
+    "configuration-version-revocation": "operator",
+    "configuration-version-destruction": "operator",
+    "secret-stores": "admin",
+    "secret-store": "admin",
+    "secret-store-new": "admin",
+    "secret-store-settings": "admin",
+    "secret-store-deletion": "admin",
+    "secret-store-secret": "admin",
 }
+MOORED = {"holder": "app:{app_id}", "place": "{environment_id}"}
+COPIED = {"key": "MOORING", "holder": "app:{app_id}", "from": "{environment_id}", "to": "{other_environment_id}"}
 # Whom a page that changes something needs, and what is sent there.
+AT_OURS = {"holder": "app:{app_id}", "place": "{environment_id}"}
 CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "chain-first": ("admin", {}),
     "chains": ("admin", {"name": "One", "new": "brandnew"}),
     "chain-removal": ("admin", {}),
     "chain-stages": ("admin", {"act": "add", "name": "Second", "new": "brandnew", "seen": "{chain_seen}"}),
+    "configuration-import": ("operator", {**MOORED, "text": "DEPTH=3"}),
+    "configuration-export": ("admin", MOORED),
+    "configuration-compare": ("operator", {"ids": "{environment_id},{other_environment_id}", "holder": "app:{app_id}"}),
+    "configuration-copy": ("operator", COPIED),
     "plans": ("operator", {"app": "{app_id}", "environment_id": "{environment_id}", "release": "{release_id}"}),
+    "plan-values": (
+        "operator",
+        {
+            "app": "{app_id}",
+            "environment_id": "{environment_id}",
+            "release": "{release_id}",
+            "scope": "app-environment",
+            "value:DEPTH": "3",
+        },
+    ),
     "environment-new": ("admin", {"name": "brandnew", "provisioner": "external"}),
     "environments-several": ("admin", {"act": "tag", "tag": "north", "id": "{environment_id}"}),
     "environment-wish": ("operator", {"wanted": "inactive"}),
@@ -57,8 +107,34 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "run-retry": ("operator", {}),
     "undoing": ("operator", {}),
     "project-new": ("admin", {"key": "NEW", "name": "New"}),
+    "project-settings": ("admin", {"name": "renamed", "version": "{project_seen}"}),
+    "project-deletion": ("admin", {}),
+    "project-archival": ("admin", {}),
+    "project-restoration": ("admin", {}),
+    "project-teams": ("admin", {"team": "coopers"}),
+    "project-team-removal": ("admin", {}),
+    "project-agents": ("admin", {"agent": "cooper"}),
+    "project-agent-removal": ("admin", {}),
+    "team-new": ("admin", {"name": "crew"}),
+    "team-settings": ("admin", {"name": "renamed", "version": "{team_seen}"}),
+    "team-deletion": ("admin", {}),
+    "team-agents": ("admin", {"agent": "cooper"}),
+    "team-agent-removal": ("admin", {}),
+    "agent-new": ("admin", {"name": "crane"}),
+    "agent-settings": ("admin", {"name": "renamed", "version": "{agent_seen}"}),
+    "agent-deletion": ("admin", {}),
     "app-new": ("admin", {"name": "tug"}),
+    "app-settings": ("admin", {"name": "renamed", "version": "{app_seen}"}),
+    "app-archival": ("admin", {}),
+    "app-restoration": ("admin", {}),
     "release-new": ("operator", {"version": "9", "manifest": builders.MANIFEST}),
+    "workflow-new": ("admin", {"name": "salvage", "definition": DEFINITION}),
+    "project-workflow-new": ("admin", {"name": "salvage", "definition": DEFINITION}),
+    "workflow-settings": ("admin", {"name": "renamed", "definition": DEFINITION, "version": "{workflow_seen}"}),
+    "workflow-archival": ("admin", {}),
+    "workflow-restoration": ("admin", {}),
+    "workflow-run": ("operator", {"environment": "lagoon"}),
+    "agent-run": ("operator", {"environment": "lagoon", "input": "x"}),
     "sample": ("admin", {}),
     "member-grants": ("admin", {"role": "viewer", "environment": "lagoon"}),
     "member-grant-removal": ("admin", {}),
@@ -70,15 +146,56 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "member-invitation-revocation": ("admin", {}),
     "token-new": ("admin", {"name": "lamp", "role": "viewer"}),
     "token-revocation": ("admin", {}),
+    "variable-new": ("operator", {**AT_OURS, "key": "DEPTH", "type": "text", "value": "3"}),
+    "secret-new": ("operator", {**AT_OURS, "key": "ANCHOR", "value": "deep"}),
+    "configuration-entry-edit": ("operator", {"version": "{entry_seen}", "value": "dim"}),
+    "configuration-entry-deletion": ("operator", {}),
+    "configuration-entry-revealing": ("admin", {}),
+    "configuration-version-restoration": ("operator", {}),
+    "configuration-version-revocation": ("operator", {}),
+    "configuration-version-destruction": ("operator", {}),
+    "secret-store-new": (
+        "admin",
+        {"name": "chest", "address": "https://127.0.0.1:9", "auth": "token", "token": "t"},
+    ),
+    "secret-store-settings": (
+        "admin",
+        {"name": "renamed", "address": "https://127.0.0.1:9", "auth": "token", "version": "{store_seen}"},
+    ),
+    "secret-store-deletion": ("admin", {}),
+    "secret-store-probe": ("admin", {}),
+    "secret-store-secret": ("admin", {"key": "BRINE", "path": "sea", "field": "salt", "environment": "lagoon"}),
 }
 # What is sent there names the thing, not the address.
-NAMING = {("plans", "post"), ("environments-several", "post"), ("releases-chosen", "get")}
+NAMING = {
+    ("plans", "post"),
+    ("plan-values", "post"),
+    ("environments-several", "post"),
+    ("releases-chosen", "get"),
+    ("variable-new", "post"),
+    ("secret-new", "post"),
+    *(
+        (f"configuration-{page}", method)
+        for page in ("import", "export", "compare", "copy")
+        for method in ("get", "post")
+    ),
+}
 # What the address of a page that is read says of our things.
 ASKED: dict[str, dict[str, Any]] = {
+    "configuration-import": MOORED,
+    "configuration-export": MOORED,
+    "configuration-compare": {"ids": ["{environment_id}", "{other_environment_id}"], "holder": "app:{app_id}"},
+    "configuration-copy": COPIED,
     "environment-holds": {"app": "{app_id}"},
     "release-comparison": {"from": "{old_release_id}", "to": "{release_id}"},
+    "configuration-key": {"app": "{app_id}", "environment": "lagoon"},
     "releases-chosen": {"release": ["{old_release_id}", "{release_id}"]},
 }
+# By these an address names what belongs to a project or an environment.
+PLACED = {
+    "environment_id", "app_id", "project_id", "release_id", "run_id", "hold_id", "event_id", "team_id", "agent_id",
+    "entry_id", "key", "workflow_id",
+}  # fmt: skip
 # Everybody's own affairs.
 OWN = {"account-password", "account-session-end", "account-sessions-end", "organization-choice"}
 
@@ -167,6 +284,16 @@ def _sent(door: Door, ours: Street) -> set[str]:
     return {one for one in ours.marks if any(one in filled(word, ours) for word in said)}
 
 
+def test_nothing_is_changed_by_a_form_that_another_site_sends(ours: Street) -> None:
+    before, client = ours.events(), Client(enforce_csrf_checks=True)
+    client.force_login(ours.people["owner"].user)
+    for door in doors():
+        if door.name in CHANGE or door.name in OWN or door.name in {"sign-in", "sign-out", "theme"}:
+            answer = knock(client, "post", door, ours)
+            assert answer.status_code == 403 and "This form is no longer valid" in answer.content.decode(), door.name
+    assert ours.events() == before and client.get("/").status_code == 200
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_every_page_is_read_by_whom_it_is_for(ours: Street, role: str) -> None:
     client = ours.browser(role)
@@ -207,7 +334,11 @@ def test_an_owners_changes_are_carried_out(ours: Street) -> None:
                 if answer.status_code not in {200, 302} or ours.events() == before:
                     refused[door.name] = answer.status_code
     assert set(refused) <= {
+        "app-archival",  # a deployment is on its way
+        "app-restoration",  # is not archived
+        "project-restoration",  # nor is it
         "chain-first",  # there is a chain
+        "configuration-import",  # it is a preview that comes first
         "chains",
         "environment-settings",  # without the version that was seen
         "environment-deletion",  # a stage of the chain holds it
@@ -216,19 +347,35 @@ def test_an_owners_changes_are_carried_out(ours: Street) -> None:
         "environment-wish",  # a deployment is on its way
         "member-activation",  # is active
         "plans",  # a deployment is on its way
+        "project-deletion",  # something was released in it
         "run-retry",  # it is queued
+        "workflow-restoration",  # is not archived
     }, refused
 
 
 def test_who_may_act_elsewhere_only_finds_nothing_here(ours: Street) -> None:
     before, client = ours.events(), ours.browser("limited")
-    placed = {"environment_id", "app_id", "project_id", "release_id", "run_id", "hold_id", "event_id"}
     for door in GUARDED:
         for method in ("get", "post"):
             with undone():
                 answer = knock(client, method, door, ours)
-                if door.keywords & placed or (door.name, method) in NAMING:
+                if door.keywords & PLACED or (door.name, method) in NAMING:
                     assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
                 elif method == "post" and door.name in CHANGE:
                     assert answer.status_code == 403, (door.name, answer.status_code)
+                assert door.name in OWN or ours.events() == before, door.name
+
+
+def test_who_has_no_role_any_more_finds_empty_pages_and_none_of_our_things(ours: Street) -> None:
+    before, client = ours.events(), ours.browser("idle")
+    for door in GUARDED:
+        for method in ("get", "post"):
+            with undone():
+                answer = knock(client, method, door, ours)
+                assert answer.status_code < 500, (door.name, method)
+                if door.keywords & PLACED or (door.name, method) in NAMING:
+                    assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
+                elif method == "post" and door.name in CHANGE:
+                    assert answer.status_code == 403, (door.name, answer.status_code)
+                assert not {"lagoon", "ferry", "HARBOUR"} & set(re.findall(r"\w+", _words(answer))) - _sent(door, ours)
                 assert door.name in OWN or ours.events() == before, door.name

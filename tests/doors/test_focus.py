@@ -55,6 +55,19 @@ def test_what_was_typed_into_a_plan_and_the_focus_outlive_another_look_at_it(pag
     assert typed == ["Asked for", "https://tickets.example/7", "stag"]
 
 
+def test_who_moves_on_at_once_after_closing_a_sheet_stays_there(page: Page, server: Web, app: App) -> None:
+    promoting(page, server)
+    page.evaluate(
+        """() => new Promise(over => {
+            const sheet = document.getElementById("sheet");
+            sheet.addEventListener("close", () => setTimeout(over));
+            sheet.close();
+            document.querySelector(".matrix th a").focus();
+        })"""
+    )
+    expect(page.locator(".matrix th a").first).to_be_focused()
+
+
 def test_going_back_closes_the_sheet_and_stays_on_the_page(page: Page, server: Web, app: App) -> None:
     page.goto(server.url + "/projects")
     promoting(page, server)

@@ -16,6 +16,7 @@ import httpx
 from django.conf import settings
 from django.test import Client
 
+from config.headers import HEADERS
 from projects.access import Actor
 from projects.models import Release
 from tests import builders
@@ -54,6 +55,24 @@ def test_every_answer_carries_the_requests_id(server: Web) -> None:
     assert own.headers["x-request-id"]
     assert given.headers["x-request-id"] == "order-4711-a"
     assert evil.headers["x-request-id"] != "a b\tc"
+
+
+def test_whatever_is_answered_nobody_frames_it_or_runs_something_in_it(server: Web) -> None:
+    cookies = cookies_of(builders.cast().viewer)
+    answers = [
+        httpx.get(f"{server.url}{path}", cookies=given)
+        for path in ("/", "/nowhere", "/sign-in", "/livez", "/static/css/components.css", "/static/no.css", "/admin/")
+        for given in ({}, cookies)
+    ]
+    answers += [httpx.get(f"{server.url}{path}") for path in ("/live", "/api/v1/apps", "/api/v1/events/stream")]
+    answers += [httpx.get(f"{server.url}/livez", headers={"host": "a b"}), httpx.put(f"{server.url}/sign-in")]
+    with httpx.stream("GET", f"{server.url}/live", cookies=cookies) as stream:
+        answers.append(stream)
+    assert {answer.status_code for answer in answers} >= {200, 302, 400, 401, 403, 404}
+    for answer in answers:
+        for name, value in HEADERS.items():
+            assert answer.headers.get_list(name) == [value], (answer.url, answer.status_code, name)
+        assert answer.status_code < 400 or "no-store" in answer.headers["cache-control"], answer.url
 
 
 def test_a_body_that_announces_too_much_is_refused_before_it_is_sent(server: Web) -> None:

@@ -18,12 +18,12 @@ from django.test import Client
 from config import health
 from config.env import ROOT
 from config.up import ports, valkey
-from environments import lifecycle
+from environments import heartbeats, lifecycle
 from environments.management.commands import scheduler
 from environments.models import Heartbeat, Run
 from tests import builders
 from tests.doors.web import Web, web
-from tests.environments.site import until
+from tests.environments.site import all_look, until
 from tests.tying import tied
 from towpath import __version__
 
@@ -38,10 +38,12 @@ def statuses(told: dict[str, Any]) -> dict[str, str]:
     return {name: part["status"] for name, part in told["parts"].items()}
 
 
-def put_back(seconds: int) -> None:
+def put_back(seconds: int, name: str = "scheduler") -> None:
     """As if the scheduler had finished its last round so long ago."""
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE environments_heartbeat SET at = at - %s * interval '1 second'", [seconds])
+        cursor.execute(
+            "UPDATE environments_heartbeat SET at = at - %s * interval '1 second' WHERE name = %s", [seconds, name]
+        )
 
 
 @contextmanager
@@ -59,7 +61,7 @@ ALL_WELL = dict.fromkeys(("database", "broker", "scheduler", "control_workers", 
 
 
 def test_where_all_is_well_each_part_is_told_with_what_was_measured(server: Web) -> None:
-    scheduler.work()
+    all_look()
 
     status, told, _ = detailed(server)
 
@@ -69,6 +71,7 @@ def test_where_all_is_well_each_part_is_told_with_what_was_measured(server: Web)
     assert 0 < parts["database"]["milliseconds"] < 2000 and 0 < parts["broker"]["milliseconds"] < 2000
     assert parts["scheduler"]["seconds_since_last_round"] < 30
     assert parts["control_workers"]["oldest_waiting_seconds"] == 0
+    assert parts["control_workers"]["seconds_since_last_look"] < 30
     assert 0 < parts["disk"]["free_ratio"] < 1
 
 
@@ -77,7 +80,7 @@ def test_a_frozen_broker_is_away_and_all_else_is_told_in_time(
 ) -> None:
     broker = valkey.broker(tmp_path, port=ports.anywhere())
     valkey.initialize(broker)
-    scheduler.work()
+    all_look()
     with (
         process(valkey.command(broker, durable=False), server_environment) as frozen,
         web({**server_environment, "REDIS_URL": broker.url}) as server,
@@ -99,8 +102,9 @@ def test_a_scheduler_that_is_stopped_is_late_and_one_that_goes_on_is_not(
     never, told, _ = detailed(server)
     assert (never, told["parts"]["scheduler"]) == (503, {"status": "never", "seconds_since_last_round": None})
 
+    heartbeats.beat(Heartbeat.Name.CONTROL)
     with process([sys.executable, "manage.py", "scheduler"], server_environment) as running:
-        until(Heartbeat.objects.exists, 20)
+        until(Heartbeat.objects.filter(name="scheduler").exists, 60)
         put_back(60)
         until(lambda: detailed(server)[0] == 200, 20, "it lives, so its next round is told")
         running.send_signal(signal.SIGSTOP)
@@ -112,6 +116,27 @@ def test_a_scheduler_that_is_stopped_is_late_and_one_that_goes_on_is_not(
 
     assert (status, statuses(told)) == (503, {**ALL_WELL, "scheduler": "late"})
     assert told["parts"]["scheduler"]["seconds_since_last_round"] > 60
+
+
+def test_a_control_worker_that_is_stopped_is_late_although_nothing_waits_and_one_that_goes_on_is_not(
+    server: Web, server_environment: dict[str, str]
+) -> None:
+    scheduler.work()
+    never, told, _ = detailed(server)
+    assert (never, told["parts"]["control_workers"]["status"]) == (503, "never")
+
+    celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "--pool=threads", "-c", "2"]
+    with process(celery, server_environment) as running:
+        until(Heartbeat.objects.filter(name="control").exists, 30)
+        put_back(60, "control")
+        until(lambda: detailed(server)[0] == 200, 20, "it lives, so it looks again")
+        running.send_signal(signal.SIGSTOP)
+        put_back(60, "control")
+        scheduler.work()
+        status, told, _ = detailed(server)
+
+    assert (status, statuses(told)) == (503, {**ALL_WELL, "control_workers": "late"})
+    assert told["parts"]["control_workers"]["seconds_since_last_look"] > 60
 
 
 def test_a_dead_database_is_away_and_what_only_it_knows_is_unknown(server_environment: dict[str, str]) -> None:
@@ -127,7 +152,7 @@ def test_a_dead_database_is_away_and_what_only_it_knows_is_unknown(server_enviro
 
 
 def test_a_run_that_no_control_worker_takes_is_told_by_its_age(client: Client, transactional_db: None) -> None:
-    scheduler.work()
+    all_look()
     owner = builders.owner_of(builders.organization())
     lifecycle.create(by=owner, name="waits", provisioner="external")
     with connection.cursor() as cursor:
@@ -147,7 +172,7 @@ def test_a_run_that_no_control_worker_takes_is_told_by_its_age(client: Client, t
 
 
 def test_a_disk_that_is_full_is_told(client: Client, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    scheduler.work()
+    all_look()
     usage = type(health.shutil.disk_usage("/"))
     monkeypatch.setattr(health.shutil, "disk_usage", lambda path: usage(1000, 960, 40))
 

@@ -150,7 +150,7 @@ def test_a_viewer_rolls_nothing_back_by_key(stranger: Page, server: Web, harbour
 
 
 def test_the_palette_finds_on_the_server_and_goes_there(page: Page, server: Web, app: App) -> None:
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     palette, options = page.locator("#palette"), page.locator("#palette [role=option]")
     for key in ("/", "Control+k"):
         press(page, key)
@@ -170,9 +170,30 @@ def test_the_palette_finds_on_the_server_and_goes_there(page: Page, server: Web,
     expect(page.get_by_role("heading", name="ledger 1.0")).to_be_visible()
 
 
+def test_the_palette_leads_on_to_the_list_that_has_more(page: Page, server: Web, app: App, harbour: House) -> None:
+    for number in range(2, 9):
+        harbour.release(app, f"1.{number}")
+    visit(page, f"{server.url}/chain?environment=production")
+    press(page, "/")
+    page.keyboard.type("ledger 1.1")
+    chosen = page.locator("#palette [aria-selected=true]")
+    expect(chosen).to_contain_text("ledger 1.1")
+    press(page, "Control+a")
+    page.keyboard.type("ledger 1.")
+    expect(page.locator("#palette [role=option]")).to_have_count(7)
+    press(page, *["ArrowDown"] * 6)
+    expect(chosen).to_have_text("More among the releases")
+    press(page, "Enter")
+
+    expect(page.get_by_role("heading", name="Releases")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/releases\?q=ledger\+1\.&environment="))
+    expect(page.locator("#list tbody tr")).to_have_count(9)
+    expect(page.locator("main [name=q]")).to_have_value("ledger 1.")
+
+
 def test_the_palette_shows_only_what_one_may_see(page: Page, server: Web, app: App, harbour: House) -> None:
     other = builders.app(builders.cast().owner)
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     press(page, "Control+k")
     page.keyboard.type(other.name)
 
@@ -180,7 +201,7 @@ def test_the_palette_shows_only_what_one_may_see(page: Page, server: Web, app: A
 
 
 def test_enter_before_anything_was_found_asks_the_server_on_a_page(page: Page, server: Web, app: App) -> None:
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     page.route(
         "**/search?*", lambda route: route.abort() if "hx-request" in route.request.headers else route.continue_()
     )
@@ -218,7 +239,7 @@ def test_the_search_page_has_the_palette_too(page: Page, server: Web, app: App) 
 
 
 def test_two_keys_go_to_places_and_rows_are_walked_and_opened(page: Page, server: Web, app: App) -> None:
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     for key, path in (("e", "/environments"), ("r", "/releases"), ("b", "/")):
         press(page, "g", key)
         arrived(page, server.url + path)
@@ -235,7 +256,7 @@ def test_two_keys_go_to_places_and_rows_are_walked_and_opened(page: Page, server
 
 
 def test_the_chosen_environment_is_kept_on_the_way(page: Page, server: Web, app: App) -> None:
-    visit(page, f"{server.url}/projects?environment=production")
+    visit(page, f"{server.url}/chain?environment=production")
     press(page, "g", "e")
     expect(page).to_have_url(f"{server.url}/environments?environment=production")
 
@@ -272,7 +293,7 @@ def test_nothing_fires_while_somebody_types(page: Page, server: Web, app: App, f
 
 
 def test_the_list_of_keys_turns_them_off_and_on_again(page: Page, server: Web, app: App) -> None:
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     keys, switch = page.locator("#keys"), page.get_by_label("Turn them off in this browser")
     press(page, "?")
     expect(keys).to_be_visible()
@@ -281,10 +302,10 @@ def test_the_list_of_keys_turns_them_off_and_on_again(page: Page, server: Web, a
     press(page, "Space", "Escape")
     expect(keys).to_be_hidden()
 
-    visit(page, f"{server.url}/projects")
+    visit(page, f"{server.url}/chain")
     press(page, "/", "Control+k", "?", "p", "g", "e", "j")
     expect(page.locator("dialog[open]")).to_have_count(0)
-    expect(page).to_have_url(f"{server.url}/projects")
+    expect(page).to_have_url(f"{server.url}/chain")
     assert page.evaluate(f"{FOCUSED} === document.body")
     visit(page, f"{server.url}/")
     press(page, "/")

@@ -1,5 +1,6 @@
 """Two grants, each for a project in an environment: neither shows what the one's project has in the other's place."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from django.test import Client
 
 from environments.delivery import holds
 from environments.models import Endpoint, Environment, Hold, Run, ServiceLogChunk, Slot
+from environments.planning import plans
 from environments.stream.following import may_hear, sees
 from projects import access
 from projects.access import Actor
@@ -132,6 +134,23 @@ def test_things_between_two_grants_are_not_found(place: Place) -> None:
             assert answer.status_code == 200 if shown else is_problem(answer, 404), path
 
 
+def test_a_plan_of_somebody_who_sees_more_names_no_place_that_one_does_not_see(place: Place) -> None:
+    viewer = place.house.person("viewer", environment=place.there)
+    shop = place.hidden[0].app
+    proven, fresh = Release.objects.get(app=shop, version="shop-one"), place.house.release(shop, "9.0")
+    for release, passed in ((proven, True), (fresh, False)):
+        plan = plans.propose(by=place.house.owner, release=release, environment=place.there, kind="promotion")
+        (whole,) = (gate for gate in plan.gates if gate["code"] == "stage")
+        assert "here" in whole["sentence"] and whole["passed"] is passed
+
+        told = get(builders.rest(viewer), f"/plans/{plan.id}")
+        (gate,) = (gate for gate in told.json()["gates"] if gate["code"] == "stage")
+        assert gate["passed"] is passed and gate["fix_url"] == "" and not re.search(r"\bhere\b", str(told.json()))
+        assert str(place.here.id) not in told.content.decode()
+        mine = get(builders.rest(place.house.owner), f"/plans/{plan.id}").json()
+        assert whole in mine["gates"]
+
+
 def test_projects_and_environments_themselves_are_seen_by_any_grant_for_them(place: Place) -> None:
     client = builders.rest(place.member)
     assert {row["name"] for row in get(client, "/environments").json()} == {"here", "there"}
@@ -147,6 +166,18 @@ def test_an_environment_tells_the_addresses_and_lines_of_what_is_seen_there(plac
         path = f"/environments/{corner.environment.id}"
         assert (corner.endpoint.url in str(get(client, path).json()["endpoints"])) is shown
         assert (corner.app.name in str(get(client, f"{path}/logs").json())) is shown
+
+
+def test_the_list_of_environments_counts_and_tells_only_what_one_sees_there(place: Place) -> None:
+    stranger = place.house.person("admin", name="banker")
+    for hidden in place.hidden:
+        holds.lift(hidden.hold, by=stranger)
+    for reader, apps, last in ((place.member, "1", place.house.owner), (place.house.owner, "2", stranger)):
+        said = text(html(signed_in(reader), "/environments"))
+        assert last.user is not None
+        for environment in (place.here, place.there):
+            row = rf"\b{environment.name} Running external All {apps} 1 of 1 just now · {last.user.username}\b"
+            assert re.search(row, said), (reader, said)
 
 
 def test_events_and_live_news_are_of_what_one_grant_shows(place: Place) -> None:

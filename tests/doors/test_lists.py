@@ -8,8 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from environments.models import Environment, Run
+from environments.models import Environment, Run, Worker
 from environments.overview.lists import activity
 from environments.views import copies
 from projects import tokens
@@ -109,6 +110,9 @@ def test_releases_say_where_they_are_live(app: App, owner: Client) -> None:
 def test_workers_are_told_apart_by_whether_they_are_here(house: House, app: App, owner: Client) -> None:
     assert len(rows(html(owner, "/workers?status=online"))) == 1
     assert rows(html(owner, "/workers?status=disconnected")) == []
+    Worker.objects.update(ended_at=timezone.now(), end_reason="superseded")
+    (gone,) = rows(html(owner, "/workers?status=disconnected"))
+    assert "Disconnected another process took its place" in gone
 
 
 @pytest.mark.parametrize("page", ["/runs", "/releases"])
@@ -117,6 +121,7 @@ def test_a_long_list_is_paged_and_no_row_is_lost(page: str, house: House, app: A
         release = house.release(app, f"9.{n}")
         if page == "/runs":
             house.live(release, Environment.objects.get(name="development"))
+    Run.objects.update(reason="The ledger is closed tonight")  # found by two of its words, and yet listed once
     seen: list[str] = []
     address = f"{page}?q=ledger"
     while address:
@@ -136,6 +141,18 @@ def test_activity_is_found_by_who_what_and_when(house: House, app: App, owner: C
     assert rows(html(owner, "/activity?until=2020-01-01")) == []
     assert rows(html(owner, "/activity?since=2020-01-01"))
     assert owner.get("/activity?since=yesterday").status_code == 422
+
+
+def test_a_moment_stays_where_a_day_would_stand() -> None:
+    owner = signed_in(builders.cast().owner)
+    page = html(owner, "/activity?since=2020-01-31T12:00:00%2B02:00&until=2999-01-31")
+    assert re.search(r'type="checkbox" name="since" value="2020-01-31T12:00:00\+02:00" checked', page)
+    assert "<b>31 Jan 2020 10:00:00 UTC</b>" in page
+    assert 'type="date" name="since" value=""' in page, "it stands before the moment, which is the last that is sent"
+    assert 'type="date" name="until" value="2999-01-31"' in page
+    assert page.count('type="checkbox" name="') == 1
+    assert rows(html(owner, "/activity?since=&since=2020-01-31T12:00:00Z"))
+    assert owner.get("/activity?since=0001-01-01T00:00:00%2B14:00").status_code == 422
 
 
 def test_activity_is_exported_as_it_is_filtered(app: App, owner: Client) -> None:

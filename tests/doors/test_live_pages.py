@@ -1,5 +1,6 @@
 """A real browser on a real server: open pages become true by themselves, piece by piece, without reloading."""
 
+import re
 import signal
 import time
 from urllib.parse import urlsplit
@@ -11,8 +12,9 @@ from playwright.sync_api import Page, Request, expect
 from environments import lifecycle, states
 from environments.delivery import chains
 from environments.models import Chain, Environment, State
-from projects import access, events
+from projects import access, apps, events, invitations
 from projects import lifecycle as projects
+from projects.models import Role
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -38,6 +40,38 @@ def assert_only_pieces(asked: list[Request]) -> None:
     for request in asked:
         assert request.headers.get("towpath-live") == "1", f"{request.method} {request.url}"
         assert request.resource_type == "fetch"
+
+
+def test_the_open_activity_tells_of_everything_that_happens(page: Page, server: Web, harbour: House) -> None:
+    for name in ("development", "staging"):
+        harbour.environment(name)
+    open_page(page, f"{server.url}/activity")
+    harbour.chain("development", "staging")
+    expect(page.locator("#list")).to_contain_text("Promotion chain Chain created")
+    invitations.invite(by=harbour.owner, email="vera@example.org", role=Role.VIEWER)
+    expect(page.locator("#list")).to_contain_text("Invitation of vera@example.org as viewer made")
+
+
+def test_a_moment_is_kept_when_another_filter_is_chosen_and_gives_way_to_a_day(
+    page: Page, server: Web, harbour: House
+) -> None:
+    app = harbour.app("ledger")
+    harbour.release(app, "1.0")
+    page.goto(f"{server.url}/activity?since=2020-01-31T12:00:00Z&until=2999-01-31T12:00:00Z&kind=release.cut")
+    moment = page.get_by_label("Since 31 Jan 2020 12:00:00 UTC")
+    expect(moment).to_be_checked()
+    expect(page.get_by_label("Since", exact=True)).to_be_hidden()
+    page.get_by_label("Kind").select_option("app")
+    expect(page.locator("#list tbody tr")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"since=2020-01-31T12%3A00%3A00Z"))
+
+    moment.focus()
+    page.keyboard.press("Space")
+    expect(page).not_to_have_url(re.compile("2020"))
+    expect(page).to_have_url(re.compile(r"until=2999-01-31T12%3A00%3A00Z"))
+    page.get_by_label("Since", exact=True).fill("2990-01-01")
+    expect(page).to_have_url(re.compile("since=2990-01-01"))
+    expect(page.locator("#list")).to_contain_text("Nothing matches")
 
 
 @events.operation
@@ -242,6 +276,53 @@ def test_rows_do_not_move_under_the_pointer_until_it_leaves(
     page.mouse.move(0, 0)
     expect(names.first).to_contain_text("aaa-first")
     expect(offer).not_to_be_visible()
+
+
+def test_a_click_that_has_begun_is_not_lost_to_a_change_under_it(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/environments")
+    page.get_by_role("link", name="staging", exact=True).hover()
+    page.mouse.down()
+
+    lifecycle.update(stages[1], by=harbour.owner, description="changed meanwhile")
+    page.wait_for_timeout(1500)
+    page.mouse.up()
+
+    expect(page).to_have_url(f"{server.url}/environments/{stages[1].id}")
+
+
+def test_a_press_that_opens_a_menu_holds_nothing(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    open_page(page, f"{server.url}/environments")
+    page.get_by_role("link", name="staging", exact=True).hover()
+    page.mouse.down(button="right")  # and the menu takes the button's going up
+
+    lifecycle.update(stages[1], by=harbour.owner, description="changed meanwhile", display_name="Renamed")
+
+    expect(page.locator("#list")).to_contain_text("Renamed", timeout=3000)
+
+
+def test_the_row_of_an_archived_app_goes_and_comes_back_when_it_is_restored(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
+    harbour.app("untouched", project=app.project)
+    asked = open_page(page, f"{server.url}/")
+    row, every = page.locator(f"#a-{app.id}"), page.locator("label.chip", has_text="All")
+
+    apps.archive(app, by=harbour.owner)
+    expect(row).not_to_be_visible()
+    expect(every).to_contain_text("All 1")
+    apps.restore(app, by=harbour.owner)
+
+    expect(row).to_be_visible()
+    expect(every).to_contain_text("All 2")
+    harbour.live(release, stages[0])
+    expect(row).to_contain_text("1.0.0")
+    assert_only_pieces(asked)
 
 
 def test_a_hidden_page_rests_and_catches_up_when_it_is_seen_again(

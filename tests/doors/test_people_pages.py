@@ -9,7 +9,8 @@ from django.test import Client
 from environments.overview import rights
 from projects import access, grants, invitations, memberships, tokens
 from projects.access import Permission
-from projects.models import Grant, Invitation, Membership, Role, User
+from projects.models import AccessToken, Grant, Invitation, Membership, Role, User
+from projects.rights import of_grant
 from tests import builders
 from tests.doors.visiting import actions, html, secret_of, signed_in, statements, text
 from tests.environments.house import House
@@ -49,7 +50,7 @@ def test_the_words_say_what_the_rights_are(role: Role, in_project: bool, in_envi
     )
     project, place = grant.project_id or builders.uuid.uuid4(), grant.environment_id or builders.uuid.uuid4()
     names = rights.Names({project: "Shop"}, {place: "Production"})
-    actor = access.Actor("user:x", None, (access.right_of(role, grant.project_id, grant.environment_id),))  # type: ignore[arg-type]
+    actor = access.Actor("user:x", None, (of_grant(role, grant.project_id, grant.environment_id),))  # type: ignore[arg-type]
     said = rights.of_grant(grant, names)
 
     def may(permission: Permission, **where) -> bool:
@@ -78,6 +79,15 @@ def test_a_person_of_limited_sight_reads_no_names_of_other_places(house: House) 
 
     for address in ("/members", "/tokens", f"/members/{memberships.find(house.owner, 'ada').id}"):
         assert "hidden" not in text(html(signed_in(limited), address))
+    ada = memberships.find(house.owner, "ada")
+    builders.grant_token(access.of_user(ada.user, house.organization))
+    AccessToken.objects.filter(owner=ada.user).update(environment_ids=[hidden.id])
+    assert "ada Nothing that you see." in text(html(signed_in(limited), "/members"))
+    for reader, count in ((limited, 0), (house.owner, 1)):
+        assert f"Access tokens {count}" in text(html(signed_in(reader), f"/members/{ada.id}"))
+    house.person("viewer", name="bob")
+    Grant.objects.filter(membership__user__username="bob").delete()
+    assert "bob Nothing yet." in text(html(signed_in(house.owner), "/members"))
 
 
 def test_the_lists_cost_the_same_however_long_they_are(house: House) -> None:
@@ -201,6 +211,7 @@ def test_somebody_is_invited_and_joins(house: House, settings) -> None:
     joined = newcomer.post(path_of(link), {"username": "ada", "password": NEW})
 
     assert joined["Location"] == "/" and newcomer.get("/").status_code == 200
+    assert settings.DEVICE_COOKIE_NAME in joined.cookies, "whoever guesses keeps them out of other browsers only"
     assert "May cut releases of Shop" in text(html(newcomer, "/account"))
     dead = Client().get(path_of(link))
     assert dead.status_code == 410 and "not valid any more" in dead.content.decode()

@@ -68,6 +68,18 @@ def test_looking_at_a_plan_writes_nothing(client: Client, house: House, app: App
     assert not Plan.objects.exists()
 
 
+def test_the_release_that_is_planned_is_the_chosen_one_however_old_it_is(
+    client: Client, house: House, app: App, stages: list[Environment]
+) -> None:
+    oldest = house.release(app, "0.9")
+    for number in range(51):
+        house.release(app, f"1.{number}")
+
+    shown = look(client, address("deploy", app, stages[0], release=oldest.id))
+
+    assert re.findall(r'<option value="[^"]*" selected>([^<]*)', shown) == ["0.9"]
+
+
 def test_the_button_deploys_and_leads_to_the_run(
     client: Client, house: House, app: App, stages: list[Environment]
 ) -> None:

@@ -10,7 +10,8 @@ from environments import lifecycle
 from environments.delivery import holds
 from environments.doing import observing
 from environments.models import Environment, Run
-from projects.models import Event
+from projects.models import App, Event
+from tests.doors.eye import Eye
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -90,7 +91,7 @@ def test_without_script_a_lifted_hold_is_taken_back(
     card.get_by_label("Reason").fill("All is counted")
     card.get_by_role("button", name="Lift the hold on ledger").click()
     assert Event.objects.get(kind="hold.lifted").data["reason"] == "All is counted"
-    plain.get_by_role("button", name="Undo").click()
+    plain.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(plain.locator("#toasts")).to_contain_text("Undone: Hold on ledger in Lagoon lifted: All is counted.")
     expect(plain.locator("#env-releases")).to_contain_text(re.compile(r"Held\s*Counting stock"))
     context.close()
@@ -107,3 +108,66 @@ def test_a_message_that_offers_to_undo_is_accessible(
     assert Axe().run(page, context="#toasts").response["violations"] == []
     lifecycle.update(lagoon, by=harbour.owner, description="still here")
     expect(page.locator("#env-head")).to_contain_text("still here")
+
+
+def test_what_can_be_undone_stays_until_it_is_dismissed_and_what_cannot_leaves(
+    page: Page, server: Web, harbour: House, lagoon: Environment
+) -> None:
+    page.clock.install()
+    page.goto(f"{server.url}/environments/{lagoon.id}/settings")
+    page.get_by_label("Description").fill("deep")
+    page.get_by_role("button", name="Save").click()
+    offered = page.locator("[data-toast]", has=page.get_by_role("button", name="Undo"))
+    expect(offered).to_be_visible()
+    page.evaluate("dispatchEvent(new CustomEvent('towpath:said', { detail: 'a word' }))")
+    expect(page.locator("[data-toast]")).to_have_count(2)
+    page.mouse.move(0, 0)
+
+    page.clock.fast_forward(60_000)
+
+    expect(page.locator("[data-toast]")).to_have_count(1)
+    expect(offered).to_be_visible()
+    offered.get_by_role("button", name="Dismiss").press("Enter")
+    expect(offered).to_have_count(0)
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+
+
+def test_what_was_done_by_a_plain_form_is_announced_on_the_page_it_leads_to(
+    page: Page, server: Web, harbour: House, lagoon: Environment
+) -> None:
+    page.goto(f"{server.url}/environments/{lagoon.id}/settings")
+    page.get_by_label("Description").fill("deep")
+    page.get_by_role("button", name="Save").click()
+    told = page.locator("[data-toast] p")
+    expect(told).to_be_visible()
+    expect(page.locator("#announce")).to_have_text(told.inner_text())
+
+
+def test_without_script_what_the_log_tells_of_is_taken_back_beside_it(
+    browser: Browser, page: Page, server: Web, harbour: House, lagoon: Environment
+) -> None:
+    state = page.context.storage_state()
+    context = browser.new_context(java_script_enabled=False, storage_state=state)  # type: ignore[arg-type]
+    plain = context.new_page()
+    for place, kind in ((f"/environments/{lagoon.id}", "hold.placed"), ("/activity", "hold.lifted")):
+        plain.goto(server.url + place)
+        plain.get_by_role("button", name=re.compile("^Undo: Hold on ledger|^Undo: Hold put on ledger")).click()
+        expect(plain.locator("#toasts")).to_contain_text("Undone: Hold")
+        assert Event.objects.filter(kind=kind).exists()
+    assert Event.objects.filter(kind="hold.placed").count() == 2
+    context.close()
+
+
+def test_what_can_be_undone_is_offered_to_everybody_who_looks(
+    browser: Browser, server: Web, harbour: House, lagoon: Environment
+) -> None:
+    eye = Eye(browser, server.url)
+    eye.become(harbour.owner)
+    lifecycle.update(lagoon, by=harbour.owner, description="deep " * 30)
+    for place in ("/activity", f"/environments/{lagoon.id}", f"/apps/{App.objects.get(name='ledger').id}"):
+        eye.visit(place)
+        button = eye.page.get_by_role("button", name=re.compile("^Undo: ")).first
+        button.focus()
+        expect(button).to_be_focused()
+    assert (eye.found, eye.complaints) == ([], [])
+    eye.close()

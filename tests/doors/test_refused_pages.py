@@ -1,5 +1,6 @@
 """A refusal raised in a page is told in a page, and every page keeps its headers."""
 
+import errno
 import re
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from django.test import Client
 from django.urls import get_resolver, path, reverse
 
 from config import refusals, urls
-from config.middleware import POLICY
+from config.headers import POLICY
 from environments import lifecycle
 from environments.models import Chain
 from projects import errors
@@ -33,13 +34,17 @@ KINDS = {
     "range": DataError("integer out of range"),
     "missing": Chain.DoesNotExist("Chain matching query does not exist."),
     "away": OperationalError("connection refused, password=secret"),
+    "full": OSError(errno.ENOSPC, "No space left on device", "password=secret"),
+    "quota": OSError(errno.EDQUOT, "Disk quota exceeded", "password=secret"),
 }
 STATUSES = {
     "found": 404, "allowed": 403, "invalid": 422, "conflict": 409, "exhausted": 409, "gone": 410, "refused": 400,
-    "many": 429, "range": 422, "missing": 404, "away": 503,
+    "many": 429, "range": 422, "missing": 404, "away": 503, "full": 507, "quota": 507,
 }  # fmt: skip
 SENTENCES = {
-    "away": refusals.AWAY_SENTENCE, "range": refusals.RANGE_SENTENCE, "missing": refusals.MISSING_SENTENCE
+    "invalid": "Name is too long.",
+    "away": refusals.AWAY_SENTENCE, "range": refusals.RANGE_SENTENCE, "missing": refusals.MISSING_SENTENCE,
+    "full": refusals.FULL_SENTENCE, "quota": refusals.FULL_SENTENCE,
 }  # fmt: skip
 
 
@@ -67,9 +72,33 @@ def test_each_kind_has_its_status_and_its_sentence(browser, kind):
         assert "password=secret" not in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("/?status=blue", "Status must be one of failed, deploying, degraded, behind, held, live."),
+        ("/?cursor=zzz", "Cursor is not one of ours; begin with the first page."),
+        ("/environments?cursor=zzz", "Cursor is not one of ours; begin with the first page."),
+        ("/activity?cursor=zzz", "Cursor is not one of ours; begin with the first page."),
+        ("/activity?since=noon", "Give a day such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z."),
+        ("/releases?live=maybe", "Choose one of yes, no."),
+    ],
+)
+def test_a_link_that_asks_for_what_there_is_not_is_answered_with_one_sentence(address: str, sentence: str) -> None:
+    shown = builders.browser(builders.cast().viewer).get(address).content.decode()
+    main = shown.partition("<main")[2].partition("</main>")[0]
+    assert re.findall(r"(?s)<h1>(.*?)</h1>", main) == [sentence]
+    assert main.count(sentence.split(" ", 1)[1]) == 1 and "<li>" not in main
+
+
 def test_a_time_to_come_back_is_said(browser):
     assert browser.get("/raising/many")["Retry-After"] == "17"
     assert int(browser.get("/raising/away")["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("kind", ["away", "full"])
+def test_where_the_database_cannot_be_relied_on_the_page_asks_it_nothing(browser, kind, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert browser.get(f"/raising/{kind}").status_code == STATUSES[kind]
 
 
 def test_who_is_not_signed_in_is_sent_there_and_back(browser):
@@ -115,7 +144,7 @@ def test_the_page_leads_back_to_where_one_came_from_and_never_elsewhere(browser)
 
 def pages_of_a_thing() -> Iterator[str]:
     """The address of every page that names a thing in its path, of one that is unknown."""
-    unlike = {"part": "status", "event_id": "1"}
+    unlike = {"part": "status", "event_id": "1", "number": "1", "key": "NOWHERE"}
     for name, ways in get_resolver(urls.__name__).reverse_dict.lists():
         parameters = ways[0][0][0][1]
         if isinstance(name, str) and parameters:
@@ -127,7 +156,8 @@ def test_what_is_not_there_is_404_also_under_an_environment_that_is_not_there():
     addresses = list(pages_of_a_thing())
     assert len(addresses) > 20
     found = {address: browser.get(f"{address}?environment=nowhere").status_code for address in addresses}
-    assert 404 in found.values() and set(found.values()) <= {404, 405, 410}, found  # a link that is used up is gone
+    # A link that is used up is gone, and whoever may manage no secret store is told that and no more.
+    assert 404 in found.values() and set(found.values()) <= {403, 404, 405, 410}, found
     assert browser.get("/plans/draft?environment=nowhere&kind=y").status_code == 404
 
 

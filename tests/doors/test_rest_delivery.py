@@ -94,9 +94,9 @@ class TestPlans:
         assert get(client, path).status_code == 404
 
     def test_an_unknown_field_is_422_naming_it(self, road: Line, client: Client) -> None:
-        answer = post(client, "/plans", **ids(release=road.v1, environment=road.development), configuration="latest")
+        answer = post(client, "/plans", **ids(release=road.v1, environment=road.development), approval="x")
         assert answer.status_code == 422
-        assert answer.json()["errors"][0]["field"] == "configuration"
+        assert answer.json()["errors"][0]["field"] == "approval"
 
     def test_a_viewer_is_403_and_a_stranger_404(self, road: Line) -> None:
         wish = ids(release=road.v1, environment=road.development)

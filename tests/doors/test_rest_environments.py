@@ -112,7 +112,7 @@ def test_a_name_is_taken_regardless_of_case(client):
         ({"name": "qa", "metadata": []}, "metadata"),
         ({"name": "qa", "policy_ids": ["x"]}, "policy_ids"),
         ({"name": "qa", "provisioner": "docker"}, "provisioner"),
-        ({"name": "qa", "execution_environment": {"secrets": ["x"]}}, "execution_environment.secrets"),
+        ({"name": "qa", "execution_environment": {"secrets": ["1x"]}}, "execution_environment.secrets"),
         ({"name": "qa", "execution_environment": {"nonsense": 1}}, "execution_environment.nonsense"),
         ({"name": "qa", "execution_environment": {"env_vars": {"LD_PRELOAD": "x"}}},
          "execution_environment.env_vars.LD_PRELOAD"),
@@ -336,3 +336,16 @@ def test_an_operator_makes_ephemeral_environments_of_a_project_and_no_permanent_
     foreign = builders.project(cast.stranger)
     assert is_problem(post(operator, "/environments", body | {"name": "pr-4", "project_id": str(foreign.id)}), 404)
     assert delete(operator, f"/environments/{made.json()['id']}").status_code == 204
+
+
+def test_an_environment_is_based_on_another_by_id_or_name_and_circles_are_refused(client, cast):
+    base = make(client, "base")
+    made = make(client, "qa", based_on=base["id"])
+    assert (base["based_on"], made["based_on"]) == (None, base["id"])
+
+    refused = patch(client, f"/environments/{base['id']}", {"based_on": "qa"})
+    assert is_problem(refused, 422) and fields(refused) == {"based_on"}
+    assert "in a circle: base -> qa -> base" in refused.json()["errors"][0]["message"]
+    assert is_problem(post(client, "/environments", {"name": "other", "based_on": "nowhere"}), 422)
+    assert patch(client, f"/environments/{made['id']}", {"based_on": "BASE"}).json()["based_on"] == base["id"]
+    assert patch(client, f"/environments/{made['id']}", {"based_on": None}).json()["based_on"] is None

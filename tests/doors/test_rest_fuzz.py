@@ -10,7 +10,12 @@ import pytest
 from django.test import Client
 
 from environments import lifecycle
+from environments.configuration import secrets, variables
 from environments.management.commands import openapi
+from environments.resolving.scopes import Scope
+from projects import workflows
+from projects.credentials import Secret
+from projects.models import Agent
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +37,8 @@ JUNK = [
     functools.reduce(lambda inner, _: [inner], range(300), None),
     functools.reduce(lambda inner, _: {"a": inner}, range(300), None),
 ]
+INPUTS = {"a": {"type": "choice", "options": ["x"]}, "b": {"type": "number"}, "c": {"type": "boolean"}}
+STEPS = [{"name": "dig", "run": "true"}]
 QUERIES = ["", "%00", "-1", "99999999999999999999", "%f0%9f%9a%a4'", UNKNOWN, "a" * 5_000]
 
 
@@ -45,11 +52,18 @@ def place():
         app = builders.app(cast.owner)
         release = builders.release(cast.owner, app)
         environment = lifecycle.create(by=cast.owner, name="qa", provisioner="external")
+        variable = variables.create(Scope(app=app), by=cast.owner, key="HOST", value="x")
+        secret = secrets.create(Scope(app=app), by=cast.owner, key="PASSWORD", value=Secret("x"))
+
+        workflow = workflows.create(by=cast.owner, project=app.project, name="flow", inputs=INPUTS, steps=STEPS)
+        agent = Agent.objects.create(organization=cast.owner.organization, name="robot", command="think")
 
     Place.client.raise_request_exception = False
     Place.known = {
         "apps": Place.app.id, "environments": Place.environment.id, "projects": Place.app.project_id,
-        "releases": Place.release.id, "members": Place.cast.viewer.user.memberships.get().id,
+        "workflows": Place.workflow.id, "agents": Place.agent.id,
+        "releases": Place.release.id, "variables": Place.variable.id, "secrets": Place.secret.id,
+        "members": Place.cast.viewer.user.memberships.get().id,
     }  # fmt: skip
     return Place
 
@@ -80,6 +94,9 @@ def operations() -> list[tuple[str, str, dict]]:
 def address(path: str, place) -> str:
     """The path with the id of a known thing where there is one."""
     family = path.split("/")[3]
+    for word, known in (("{kind}", "apps"), ("{n}", "1"), ("{name}", "PASSWORD")):
+        path = path.replace(word, known)
+    family = {"execution-environment": "apps"}.get(family, family)
     return path.replace("{id}", str(place.known.get(family, UNKNOWN)))
 
 
@@ -103,7 +120,7 @@ def plausible(name: str, place) -> object:
         "manifest": builders.MANIFEST, "username": builders.name("u"), "password": builders.PASSWORD,
         "project_id": str(place.app.project_id), "app_id": str(place.app.id), "release_id": str(place.release.id),
         "environment_id": str(place.environment.id), "stages": [{"name": "a", "environments": ["qa"]}],
-        "service": "web", "reason": "why", "plan_id": UNKNOWN,
+        "service": "web", "reason": "why", "plan_id": UNKNOWN, "value": "x",
     }  # fmt: skip
     return values.get(name)
 

@@ -1,11 +1,14 @@
 """A POST with an Idempotency-Key happens once, whoever repeats it and whenever."""
 
+import hashlib
+import json
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import orjson
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -42,6 +45,15 @@ def test_another_body_with_the_same_key_is_refused():
     assert is_problem(
         post(client, "/projects", BODY | {"name": "y"}, Idempotency_Key="one"), 409, "idempotency-key-reused"
     )
+
+
+@pytest.mark.django_db
+def test_of_a_body_no_digest_is_kept_from_which_it_could_be_found_by_trying():
+    post(builders.rest(builders.cast().owner), "/projects", BODY, Idempotency_Key="one")
+
+    kept = IdempotentAnswer.objects.values().get()
+    plain = {hashlib.sha256(orjson.dumps(BODY)).hexdigest(), hashlib.sha256(json.dumps(BODY).encode()).hexdigest()}
+    assert not plain & {str(value) for value in kept.values()}
 
 
 @pytest.mark.django_db

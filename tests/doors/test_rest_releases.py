@@ -47,8 +47,8 @@ def test_an_error_in_the_manifest_names_line_and_field(client, app):
     answer = post(client, f"/apps/{app.id}/releases", body)
     assert fields(answer) == {"manifest.steps[0].run", "manifest.services"}
     assert answer.json()["errors"][0] == {"field": "manifest.steps[0].run", "message": "line 2: is missing", "line": 2}
-    required = {"version": "1.0", "manifest": {"steps": [{"name": "a", "run": "b"}], "requires": {"secrets": ["KEY"]}}}
-    assert fields(post(client, f"/apps/{app.id}/releases", required)) == {"manifest.requires.secrets"}
+    required = {"version": "1.0", "manifest": {"steps": [{"name": "a", "run": "b"}], "requires": {"secrets": ["K-Y"]}}}
+    assert fields(post(client, f"/apps/{app.id}/releases", required)) == {"manifest.requires.secrets[0]"}
 
 
 def test_a_version_is_cut_once_and_a_wrong_one_never(client, app):
@@ -169,3 +169,20 @@ def test_an_archived_app_takes_no_release(cast, app):
     assert [row["id"] for row in get(admin, "/apps?archived=true").json()] == [str(app.id)]
     body = {"version": "1.0", "manifest": builders.MANIFEST}
     assert is_problem(post(admin, f"/apps/{app.id}/releases", body), 409, "archived")
+
+
+def test_a_restored_app_takes_releases_again(cast, app):
+    admin, path = builders.rest(cast.admin), f"/apps/{app.id}/restoration"
+    admin.delete(f"{ROOT}/apps/{app.id}")
+    body = {"reason": "the fog lifts"}
+
+    restored = post(admin, path, body)
+
+    assert (restored.status_code, restored.json()["archived_at"]) == (200, None)
+    assert [row["id"] for row in get(admin, "/apps").json()] == [str(app.id)]
+    assert get(admin, "/apps?archived=true").json() == []
+    assert post(admin, f"/apps/{app.id}/releases", {"version": "1.0", "manifest": builders.MANIFEST}).status_code == 201
+    # Once more, nothing changes and nothing is told.
+    assert post(admin, path, body).json() == restored.json()
+    (told,) = get(admin, "/events?kind=app.restored").json()
+    assert told["sentence"] == f"App {app.name} restored: the fog lifts."

@@ -100,6 +100,8 @@ def test_cancelling_needs_no_javascript_and_is_refused_when_it_is_over(house: Ho
         assert refused.status_code == 409
         assert f"{run.number}" in refused.content.decode()
     assert 'id="run-head"' in refused.content.decode()
+    # It was over before a step was: nothing is waited for any more.
+    assert "No step was begun" in text(html(client, address(run)))
 
 
 def test_a_failed_run_says_why_what_still_runs_and_offers_retry(house: House, run: Run) -> None:

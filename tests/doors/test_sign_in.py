@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 
-from projects import organizations
+from projects import authentication, organizations
+from projects.authentication import SIGN_INS, WINDOW
 from projects.models import Membership, User
 from tests import builders
 from tests.environments import house as scenery
@@ -36,6 +38,62 @@ def test_a_wrong_password_is_a_sentence_and_does_not_tell_which_was_wrong(user: 
         assert response.status_code == 422
         assert "The user name or the password is not right." in response.content.decode()
     assert f'value="{user.username}"' in known.content.decode()
+
+
+def test_who_guesses_is_told_when_to_come_back(user: User) -> None:
+    client, where = Client(), builders.name("address")
+    guess = {"username": user.username, "password": "wrong"}
+    answers = [client.post("/sign-in", guess, REMOTE_ADDR=where) for _ in range(SIGN_INS + 1)]
+
+    assert {answer.status_code for answer in answers[:-1]} == {422}
+    assert answers[-1].status_code == 429 and 0 < int(answers[-1]["Retry-After"]) <= WINDOW
+    assert f"try again in {answers[-1]['Retry-After']} seconds" in answers[-1].content.decode()
+
+
+def test_who_guesses_keeps_nobody_out_of_a_browser_in_which_they_have_signed_in_before(user: User) -> None:
+    right, wrong = ({"username": user.username, "password": word} for word in (builders.PASSWORD, "wrong"))
+    theirs, strangers, where = Client(), Client(), builders.name("address")
+
+    def tried(client: Client, sent: dict[str, str]) -> int:
+        return client.post("/sign-in", sent, REMOTE_ADDR=where).status_code
+
+    assert tried(theirs, right) == 302
+    theirs.post("/sign-out")
+    kept = theirs.cookies[settings.DEVICE_COOKIE_NAME]
+    assert kept["httponly"] and kept["samesite"] == "Lax" and kept["path"] == "/sign-in"
+    assert {tried(strangers, wrong) for _ in range(SIGN_INS)} == {422}
+
+    assert tried(Client(), right) == 429
+    assert tried(theirs, right) == 302
+    theirs.post("/sign-out")
+    assert [tried(theirs, wrong) for _ in range(SIGN_INS + 1)] == [422] * SIGN_INS + [429]
+
+
+def test_who_has_gathered_many_known_browsers_guesses_no_more_than_one_name_may(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authentication, "OF_ONE_NAME", 4)
+    right, wrong = ({"username": user.username, "password": word} for word in (builders.PASSWORD, "wrong"))
+    gathered = [Client() for _ in range(5)]
+    for client in gathered:
+        assert client.post("/sign-in", right).status_code == 302
+        client.post("/sign-out")
+
+    assert [client.post("/sign-in", wrong).status_code for client in gathered] == [422] * 4 + [429]
+
+
+def test_what_a_browser_is_known_by_is_good_for_its_person_alone(user: User) -> None:
+    other = builders.owner_of(builders.organization()).user
+    where, theirs = builders.name("address"), Client()
+    theirs.post("/sign-in", {"username": other.username, "password": builders.PASSWORD})
+    forged = theirs.cookies[settings.DEVICE_COOKIE_NAME].value
+    wrong = {"username": user.username, "password": "wrong"}
+    for given in (forged, forged[:-1], "nonsense", ""):
+        client = Client()
+        client.cookies[settings.DEVICE_COOKIE_NAME] = given
+        answers = [client.post("/sign-in", wrong, REMOTE_ADDR=where + given).status_code for _ in range(SIGN_INS + 1)]
+        assert answers[-1] == 429
+        assert Client().post("/sign-in", wrong, REMOTE_ADDR=where + given).status_code == 429
 
 
 def test_nobody_is_sent_to_a_foreign_page_after_signing_in(user: User) -> None:

@@ -6,11 +6,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from environments import lifecycle
-from environments.models import Environment, Hold
+from environments import lifecycle, undoing
+from environments.delivery import archivals, chains, holds
+from environments.models import Environment, Hold, State
+from projects import apps, grants, history, memberships
+from projects import lifecycle as projects
+from projects.access import Actor
+from projects.errors import Refused
 from projects.models import Event, Grant
-from tests.doors.street import Street, street
-from tests.doors.visiting import HTMX
+from tests.doors.street import Street, street, undone
+from tests.doors.visiting import HTMX, statements
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +99,22 @@ def test_settings_saved_without_a_change_offer_nothing(ours: Street) -> None:
     assert event.data["reason"] == "the chart was wrong" and event.data["undoes"]
 
 
+def test_an_archived_app_is_restored_by_a_click_and_archived_by_another(ours: Street) -> None:
+    client, app = ours.browser("admin"), ours.house.app("tug")
+    archived = client.post(f"/apps/{app.id}/archival", {"reason": "too slow"})
+    assert Event.objects.get(kind="app.archived").data["reason"] == "too slow"
+
+    restored = client.post(offer(client, archived["Location"]))
+
+    assert restored["Location"] == reverse("app", args=[app.id])
+    app.refresh_from_db()
+    assert app.archived_at is None
+    client.get(client.post(f"/apps/{app.id}/archival")["Location"])
+    client.post(offer(client, client.post(f"/apps/{app.id}/restoration")["Location"]))
+    app.refresh_from_db()
+    assert app.archived_at is not None
+
+
 def test_a_role_taken_away_is_given_back(ours: Street) -> None:
     client, member = ours.browser("admin"), ours.things["member_id"]
     taken = client.post(f"/members/{member}/grants/{ours.things['grant_id']}/removal")
@@ -118,3 +139,86 @@ def test_nobody_else_undoes_it(ours: Street) -> None:
     assert ours.browser("owner").get(address).status_code == 405
     assert ours.browser("owner").post(f"/events/{10**30}/undoing").status_code == 404
     assert Hold.objects.filter(pk=ours.things["hold_id"], lifted_at=None).exists()
+
+
+def much_done(ours: Street) -> None:
+    """Things done, done again and done over, so that of each kind something is too late to be undone."""
+    house, app = ours.house, ours.house.app("tug")
+    here, there = (Environment.objects.get(pk=ours.things["environment_id"]), house.environment("quay"))
+    held = Hold.objects.get(pk=ours.things["hold_id"])
+    holds.lift(held, by=house.owner)
+    holds.place(held.slot.app, here, by=house.owner)
+    for describe in ("deep", "deeper"):
+        lifecycle.update(here, by=house.owner, description=describe)
+    lifecycle.update(there, by=house.owner, description="wide")
+    lifecycle.update(there, by=house.owner, protected=True)
+    gone = house.environment("gone")
+    lifecycle.update(gone, by=house.owner, description="soon")
+    lifecycle.delete(gone, by=house.owner)
+    dry = house.environment("drydock")
+    Environment.objects.filter(pk=dry.pk).update(state=State.STOPPED, wanted="inactive")
+    lifecycle.start(dry, by=house.owner)
+    lifecycle.stop(there, by=house.owner)
+    archivals.archive(app, by=house.owner)
+    apps.restore(app, by=house.owner)
+    archivals.archive(app, by=house.owner)
+    for name in ("Tug I", "Tug II"):
+        apps.update(apps.locked(app), by=house.owner, repository_url=f"https://example.org/{name[-1]}")
+        projects.update(projects.locked(app.project), by=house.owner, name=name)
+    member = memberships.find(house.owner, str(ours.things["member_id"]))
+    for role in ("operator", "admin"):
+        grants.give(member, by=house.owner, role=role)
+    grants.take_away(Grant.objects.get(membership=member, role="admin").pk, member, by=house.owner)
+    chain = chains.find(house.owner, str(ours.things["chain_id"]))
+    for stages in (["lagoon", "elsewhere"], ["elsewhere", "lagoon"]):
+        named = [{"name": stage, "environments": [stage]} for stage in stages]
+        chains.update(chain, by=house.owner, stages=named)
+
+
+def offered(shown: str) -> set[int]:
+    return {int(number) for number in re.findall(r'<button[^>]* form="undo" formaction="/events/(\d+)/undoing', shown)}
+
+
+def can(event: Event, by: Actor) -> bool:
+    try:
+        with undone():
+            undoing.undo(event.pk, by=by)
+    except Refused:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("who", ["owner", "admin", "operator", "viewer", "limited"])
+def test_the_log_offers_to_undo_what_this_reader_can_undo_and_nothing_else(ours: Street, who: str) -> None:
+    much_done(ours)
+    actor = ours.people[who]
+    told = history.visible(actor).order_by("-number")[:50]
+
+    found = offered(ours.browser(who).get("/activity").content.decode())
+
+    assert found == {event.pk for event in told if can(event, actor)}
+    assert len(found) > {"owner": 8, "admin": 8, "operator": 0}.get(who, -1)
+
+
+def test_recent_activity_offers_it_too_and_a_click_without_script_does_it(ours: Street) -> None:
+    much_done(ours)
+    client, place = ours.browser("owner"), ours.things["environment_id"]
+    pages = [f"/environments/{place}", f"/apps/{ours.things['app_id']}", f"/environments/{place}/activity"]
+    found = [offered(client.get(page).content.decode()) for page in pages]
+    placed = Event.objects.filter(kind="hold.placed").latest("number")
+    assert all(placed.pk in one for one in found), found
+
+    client.post(f"/events/{placed.pk}/undoing")
+
+    assert placed.pk not in offered(client.get(pages[0]).content.decode())
+    assert not Hold.objects.filter(lifted_at=None).exists()
+
+
+def test_offering_it_costs_the_same_however_much_was_done(ours: Street) -> None:
+    much_done(ours)
+    client = ours.browser("owner")
+    few = statements(client, "/activity")
+    much = ours.house.environment("more")
+    for number in range(20):
+        lifecycle.update(much, by=ours.house.owner, description=str(number))
+    assert statements(client, "/activity") <= few

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
+from environments.configuration import variables
 from environments.delivery import deployments, promotions, rollbacks
 from environments.models import Deployment, Environment, Slot
-from environments.planning import plans
+from environments.planning import pinning, plans
+from environments.resolving.scopes import Scope
 from projects.access import Actor
 from projects.models import App, Release
 from tests.environments.house import House, house
@@ -42,11 +44,20 @@ class Line:
         for environment in environments:
             self.house.ended(self.deploy(release, environment, by=by))
 
+    def configure(self, environment: Environment, **values: str) -> None:
+        """Make these the environment's variables, and no others."""
+        variables.replace(Scope(environment=environment), values, by=self.owner)
+
     def promote(self, environment: Environment, *, by: Actor | None = None, **wish: Any) -> Deployment:
         return promotions.promote(by=by or self.owner, environment=environment, app=self.app, **wish)
 
     def rolled_back(self, environment: Environment, *, by: Actor | None = None, **wish: Any) -> Deployment:
         return self.house.ended(rollbacks.roll_back(by=by or self.owner, app=self.app, environment=environment, **wish))
+
+
+def values_of(deployment: Deployment) -> dict[str, str]:
+    """What it pinned, in the open."""
+    return pinning.of_deployment(deployment).environ()
 
 
 def line() -> Line:

@@ -19,10 +19,11 @@ from django.test import override_settings
 from config import env
 from config.up import installation, interpreter, programs, survivors
 from config.up.supervisor import Supervisor
-from environments import lifecycle
+from environments import heartbeats, lifecycle
 from environments.delivery import deployments
 from environments.doing import performing
-from environments.models import Account, Deployment, Environment, Run
+from environments.management.commands import scheduler
+from environments.models import Account, Deployment, Environment, Heartbeat, Run
 from environments.planning import plans
 from environments.runs import logs
 from projects import apps, releases
@@ -176,6 +177,12 @@ def site(ground: Ground, server_environment: dict[str, str], *, isolated: bool) 
 
 
 FIELDS = set(env.Installation.__dataclass_fields__)
+
+
+def all_look() -> None:
+    """As scheduler and control worker do every few seconds."""
+    scheduler.work()
+    heartbeats.beat(Heartbeat.Name.CONTROL)
 
 
 def until(question: Callable[[], Any], seconds: float, what: str = "") -> Any:

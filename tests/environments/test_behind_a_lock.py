@@ -7,14 +7,14 @@ from django.db import transaction
 from django.db.models import Model
 from django.urls import reverse
 
-from environments import cancellations, lifecycle, retries, worker_tokens, workers
-from environments.delivery import chains, holds, promotions, restarts
+from environments import cancellations, lifecycle, retries, undoing, worker_tokens, workers
+from environments.delivery import archivals, chains, holds, promotions, restarts
 from environments.doing import assignments
 from environments.models import Chain, Endpoint, Environment, Host, Run, Slot, Stage, Worker, WorkerToken
 from environments.planning import addresses
 from projects import apps, releases
 from projects.errors import Conflict, NotAllowed, NotFound
-from projects.models import App, Release, Role
+from projects.models import App, Event, Release, Role
 from tests.doors import visiting
 from tests.doors.test_plan_sheet import form
 from tests.environments.house import MANIFEST, house
@@ -164,6 +164,20 @@ def test_an_app_that_is_being_archived_takes_no_release(road: Line) -> None:
 
     assert isinstance(refusal, Conflict) and refusal.code == "archived"
     assert not Release.objects.filter(version="9").exists()
+
+
+def test_an_app_that_is_being_archived_again_is_not_restored_by_undoing_the_first_time(road: Line) -> None:
+    apps.archive(road.app, by=road.owner)
+    first = Event.objects.get(kind="app.archived")
+    apps.restore(road.app, by=road.owner)
+
+    refusal = behind(
+        lambda: archivals.archive(App.objects.get(pk=road.app.pk), by=road.owner),
+        lambda: undoing.undo(first.pk, by=road.owner),
+    )
+
+    assert isinstance(refusal, undoing.MovedOn)
+    assert App.objects.get(pk=road.app.pk).archived_at is not None
 
 
 @pytest.mark.parametrize("before", ["revoked", "never made"])

@@ -35,10 +35,10 @@ class TestAsking:
         assert list(numbers) == [("development", 1), ("development", 2), ("staging", 1)]
 
     def test_it_pins_the_environments_values(self, road: Line) -> None:
-        Environment.objects.filter(pk=road.development.pk).update(env_vars={"MODE": "fast"})
+        road.configure(road.development, MODE="fast")
         road.development.refresh_from_db()
         deployment = road.deploy(road.v1, road.development)
-        Environment.objects.filter(pk=road.development.pk).update(env_vars={"MODE": "slow"})
+        road.configure(road.development, MODE="slow")
         told = assignments.specification(road.house.claimed(deployment))
         assert told["env"]["MODE"] == "fast"
 

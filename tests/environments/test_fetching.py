@@ -25,6 +25,7 @@ from environments.models import Run
 from projects import apps, artifacts, releases
 from projects.errors import NotAllowed
 from projects.models import App, Artifact
+from projects.retired import Archived
 from tests import builders
 from tests.doors.visiting import html, signed_in
 
@@ -241,7 +242,7 @@ def test_who_may_not_release_retries_no_fetch_and_nothing_is_fetched_for_an_arch
     with pytest.raises(NotAllowed):
         retries.retry(run, by=builders.member(app.organization, "viewer"))
     apps.archive(app, by=owner)
-    with pytest.raises(apps.Archived):
+    with pytest.raises(Archived):
         retries.retry(run, by=owner)
     run.refresh_from_db()
     assert run.phase == "failed" and Artifact.objects.get().status == "failed"

@@ -1,6 +1,7 @@
 """The scheduler repairs by looking at the rows: what is stuck gets a way out, what waits gets a courier."""
 
 import time
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -180,7 +181,7 @@ class TestDeletingWhatLivesOnAHostThatIsGone:
 
 def test_what_waits_gets_a_courier_and_not_one_in_every_round(owner: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[Any] = []
-    monkeypatch.setattr(tasks._BELL, "ring", rung.append)
+    monkeypatch.setattr(tasks._BELL, "ring", lambda courier, run_id: rung.append(uuid.UUID(run_id)))
     environment = lifecycle.create(by=owner, name="waiting", provisioner="external")
     run = Run.objects.get(environment=environment)
     rung.clear()

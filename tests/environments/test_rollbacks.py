@@ -3,10 +3,10 @@
 import pytest
 
 from environments.delivery import rollbacks
-from environments.models import Environment, Hold
+from environments.models import Hold
 from environments.planning import proposals
 from projects.errors import Invalid
-from tests.environments.line import Line, line
+from tests.environments.line import Line, line, values_of
 
 pytestmark = pytest.mark.django_db
 
@@ -98,12 +98,12 @@ def test_where_nothing_is_deployed_there_is_nothing_to_roll_back(road: Line) -> 
 
 
 def test_it_brings_back_the_values_it_ran_with(road: Line) -> None:
-    Environment.objects.filter(pk=road.development.pk).update(env_vars={"MODE": "new"})
+    road.configure(road.development, MODE="new")
     road.development.refresh_from_db()
     v4 = road.house.release(road.app, "4.0")
     road.deployed(v4, road.development)
-    assert road.slot(road.development).live.env_vars == {"MODE": "new"}
-    assert road.rolled_back(road.development).env_vars == {}
+    assert values_of(road.slot(road.development).live) == {"MODE": "new"}
+    assert values_of(road.rolled_back(road.development)) == {}
 
 
 def test_it_sets_a_hold_that_says_why(road: Line) -> None:

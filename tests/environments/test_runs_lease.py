@@ -397,6 +397,24 @@ def test_a_late_word_does_not_undo_a_steps_end_and_times_are_the_databases() -> 
     assert step.started_at <= step.finished_at <= timezone.now() + timedelta(seconds=1)
 
 
+def test_a_steps_end_and_the_next_ones_beginning_are_told_in_one_breath() -> None:
+    here = yard()
+    run, worker = begun(here)
+
+    steps.report(
+        run.pk,
+        1,
+        worker,
+        Report(n=1, name="Fetch", phase="succeeded"),
+        Report(n=2, name="install", phase="running"),
+    )
+
+    first, second = RunStep.objects.filter(run=run, n__lte=2).order_by("n")
+    assert (first.phase, second.phase) == ("succeeded", "running")
+    assert first.started_at is not None
+    assert first.finished_at <= second.started_at
+
+
 def test_a_step_keeps_that_it_must_not_be_repeated() -> None:
     here = yard()
     run, worker = begun(here, manifest=PLAIN)

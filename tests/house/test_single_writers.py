@@ -72,7 +72,7 @@ def test_only_the_sealing_room_sees_the_master_key() -> None:
         path
         for path, tree in trees().items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and node.attr == "MASTER_KEY"
+        if isinstance(node, ast.Attribute) and node.attr == "MASTER_KEYS"
     }
     assert seen == {"environments/sealing.py"}
 

@@ -19,6 +19,17 @@ def test_no_template_builds_addresses_or_dates_in_a_board_cell() -> None:
     assert "{% url" not in text and "|date" not in text and "{% ago" not in text
 
 
+def test_every_moment_is_drawn_with_its_exact_time_and_zone() -> None:
+    """By `drawing`, or with a title; a log's line, of which pages hold thousands, tells the time of day."""
+    bare = [
+        f"{path}: {tag}"
+        for path, text in templates().items()
+        for tag in re.findall(r"<time\b.*?>(?!=)", text)
+        if path != "templates/run/_line.html" and "title=" not in tag
+    ]
+    assert bare == []
+
+
 def test_every_live_fragment_has_an_id_and_an_address() -> None:
     element = re.compile(r"<[a-z]+[^>]*\sdata-live=[^>]*>", re.S)
     for path, text in templates().items():

@@ -4,9 +4,11 @@ import ast
 
 from environments import states, statuses
 from environments.models import Phase, Slot, State
+from environments.overview.lists import activity
+from environments.views import live
 from projects import access, narration
 from projects.access import Permission
-from projects.models import Role
+from projects.models import Event, Role
 from tests.house.sources import trees
 
 
@@ -44,6 +46,14 @@ def test_every_event_that_is_recorded_can_be_told() -> None:
     recorded = _literal_kinds() | {f"environment.{verb}" for verb in states._VERBS.values()}
     assert recorded, "the check must see what is recorded"
     assert recorded - set(narration.SENTENCES) == set()
+
+
+def test_every_event_that_can_be_told_is_among_the_kinds_to_choose_from_and_makes_the_open_list_look_again() -> None:
+    assert {kind.partition(".")[0] for kind in narration.SENTENCES} == set(activity.NOUNS)
+    (listened,) = activity.SUBJECTS.split()
+    for kind in narration.SENTENCES:
+        assert listened in live.changed([Event(kind=kind)], []), kind
+    assert live.changed([], [{"subjects": ["run:1"]}]) == ["run:1"], "what is only hinted at is no event"
 
 
 def _literal_kinds() -> set[str]:

@@ -28,12 +28,15 @@ def chromium() -> Iterator[Browser]:
 
 
 def sign_in(page: Page, installation: Installation) -> None:
-    owner = installation.owner
-    page.goto(installation.url + "/")
+    sign_in_at(page, installation.url, installation.owner)
+
+
+def sign_in_at(page: Page, url: str, owner: dict[str, Any]) -> None:
+    page.goto(f"{url}/")
     page.get_by_label("User name").fill(owner["username"])
     page.get_by_label("Password").fill(owner["password"])
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(installation.url + "/")
+    page.wait_for_url(f"{url}/")
 
 
 def column(board: Page, stage: str) -> Any:

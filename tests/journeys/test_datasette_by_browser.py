@@ -57,7 +57,9 @@ def test_datasette_travels_to_production_and_back_beside_a_board_that_is_never_r
             assert version_at(urls["Development"]) == NEW, "what ran before is untouched"
 
             roll_back_production(page, installation, app="datasette")
-            expect(cell(board, "Production")).to_contain_text(re.compile(f"{re.escape(OLD)}.*Rolled back", re.S))
+            expect(cell(board, "Production")).to_contain_text(
+                re.compile(f"{re.escape(OLD)}.*Rolled back", re.S), timeout=SLOW
+            )
             assert version_at(urls["Production"]) == OLD
         assert load.failures == []
         assert load.answered > 100

@@ -86,6 +86,21 @@ def test_an_app_that_comes_while_its_project_is_deleted_leaves_one_of_both():
         assert sum(isinstance(answer, Refused) for answer in answers) == 1
 
 
+def test_an_archived_app_that_is_restored_while_its_project_is_deleted_leaves_both_or_none():
+    cast = builders.cast()
+    for first in ("restored", "deleted"):
+        app = builders.app(cast.admin, project=builders.project(cast.admin))
+        apps.archive(app, by=cast.admin)
+        acts = {
+            "restored": lambda app=app: apps.restore(app, by=cast.admin),
+            "deleted": lambda app=app: lifecycle.delete(app.project, by=cast.admin),
+        }
+        late = acts["deleted" if first == "restored" else "restored"]
+        refusal = behind(acts[first], late)
+        assert isinstance(refusal, lifecycle.InUse if first == "restored" else NotFound), refusal
+        assert App.objects.filter(pk=app.pk).exists() == (first == "restored")
+
+
 def test_a_token_that_is_revoked_at_this_moment_makes_none_that_stays():
     cast = builders.cast()
     leaked, _ = tokens.create(by=cast.admin, name="leaked", role="admin")

@@ -80,8 +80,44 @@ def test_every_error_is_told_at_once_with_its_line():
     assert found["manifest.surprise"].startswith("line 8: is not known here")
 
 
-def test_what_is_required_must_be_empty_as_long_as_nothing_can_be_given():
-    assert list(errors_of("steps: [{name: a, run: b}]\nrequires: {secrets: [KEY]}")) == ["manifest.requires.secrets"]
+def test_what_a_release_requires_is_a_name_or_a_name_with_type_and_pattern():
+    source = """
+steps: [{name: a, run: b}]
+requires:
+  variables: [REGION, {name: WORKERS, type: number}, {name: HOST, pattern: "[a-z.]+"}]
+  secrets: [TOKEN]
+"""
+    assert manifests.parse(source)["requires"] == {
+        "variables": [
+            {"name": "REGION", "type": "text", "pattern": ""},
+            {"name": "WORKERS", "type": "number", "pattern": ""},
+            {"name": "HOST", "type": "text", "pattern": "[a-z.]+"},
+        ],
+        "secrets": [{"name": "TOKEN", "type": "text", "pattern": ""}],
+    }
+
+
+def test_what_cannot_be_required_is_named_with_its_line():
+    found = errors_of(
+        """steps: [{name: a, run: b}]
+requires:
+  variables:
+    - PATH
+    - {name: A, type: colour}
+    - {name: B, pattern: "(x"}
+    - {type: text}
+    - {name: C, surprise: 1}
+  secrets: [A]
+"""
+    )
+    assert {field.removeprefix("manifest.requires."): message[:6] for field, message in found.items()} == {
+        "variables[0]": "line 4",
+        "variables[1].type": "line 5",
+        "variables[2].pattern": "line 6",
+        "variables[3].name": "line 7",
+        "variables[4].surprise": "line 8",
+        "secrets[0]": "line 9",
+    }
 
 
 def test_two_steps_or_services_of_one_name_are_refused():

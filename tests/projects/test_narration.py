@@ -31,6 +31,15 @@ def test_a_revoked_token_tells_how_many_ended_with_it():
     assert narration.sentence(revoked) == "Access token ci revoked, and 600 made with it."
 
 
+def test_why_a_worker_left_is_told_in_words():
+    left = Event(
+        kind="worker.disconnected", object={"name": "heron"}, data={"environment": "Quay", "reason": "SIGTERM"}
+    )
+    assert narration.sentence(left) == "Worker heron left Quay: told to stop."
+    left.data["reason"] = "the machine is taken away"
+    assert narration.sentence(left) == "Worker heron left Quay: the machine is taken away."
+
+
 def test_braces_in_a_name_or_reason_are_only_text():
     event = Event(kind="environment.failed", object={"name": "{0.__class__}"}, data={"reason": "{secret} %s {"})
     assert narration.sentence(event) == "{0.__class__} is in error: {secret} %s {."

@@ -1,13 +1,13 @@
 """Passwords, the links that set them, mail, and how often any of it may be tried."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.core import mail as outbox
 from django.core.management import CommandError, call_command
 
 from config import env
-from projects import access, authentication, invitations, limits, mail, passwords, sessions, tokens
+from projects import access, authentication, grants, invitations, limits, mail, memberships, passwords, sessions, tokens
 from projects.credentials import Secret
 from projects.errors import Gone, Invalid, NotAllowed, NotFound
 from projects.models import Event, Organization, Role, User, UserSession
@@ -40,8 +40,8 @@ def test_a_link_sets_a_password_once_and_ends_every_session() -> None:
 def test_a_link_to_set_a_password_is_good_for_a_day(monkeypatch) -> None:
     cast = builders.cast()
     ident, token = link(cast.viewer, cast.admin)
-    tomorrow = passwords.links._now() + timedelta(days=1, seconds=1)
-    monkeypatch.setattr(passwords.links, "_now", lambda: tomorrow)
+    tomorrow = datetime.now() + timedelta(days=1, seconds=1)
+    monkeypatch.setattr(passwords.Links, "_now", lambda self: tomorrow)
     with pytest.raises(Gone):
         passwords.set_by_link(ident, token, password=NEW)
 
@@ -66,6 +66,61 @@ def test_a_link_dies_when_its_person_joins_another_organization() -> None:
     builders.organization(cast.viewer.user)
     with pytest.raises(Gone):
         passwords.set_by_link(ident, token, password=NEW)
+
+
+CHANGES = {
+    "the person becomes an owner": lambda cast, maker, person: grants.give(person, by=cast.owner, role=Role.OWNER),
+    "the person becomes staff": lambda cast, maker, person: User.objects.filter(pk=person.user_id).update(
+        is_staff=True
+    ),
+    "the maker is removed": lambda cast, maker, person: memberships.remove(maker, by=cast.owner),
+    "the maker is deactivated": lambda cast, maker, person: memberships.deactivate(maker, by=cast.owner),
+    "the maker manages nobody now": lambda cast, maker, person: grants.take_away(
+        maker.grants.get().id, maker, by=cast.owner
+    ),
+    "the maker cannot sign in": lambda cast, maker, person: User.objects.filter(pk=maker.user_id).update(
+        is_active=False
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_link_is_dead_as_soon_as_its_maker_could_not_make_it_any_more(change: str) -> None:
+    cast = builders.cast()
+    maker, person = cast.admin.user.memberships.get(), cast.viewer.user.memberships.get()
+    ident, token = link(cast.viewer, cast.admin)
+    by_owner, by_console = link(cast.viewer, cast.owner), passwords.make_link_by_console(cast.viewer.user)
+
+    CHANGES[change](cast, maker, person)
+
+    with pytest.raises(Gone):
+        passwords.of_link(ident, token, address=builders.name("address"))
+    with pytest.raises(Gone):
+        passwords.set_by_link(ident, token, password=NEW)
+    assert User.objects.get(pk=person.user_id).check_password(builders.PASSWORD)
+    if change != "the person becomes staff":
+        assert passwords.of_link(*by_owner, address=builders.name("address")) == person.user
+    assert passwords.set_by_link(*by_console.reveal().split("/"), password=NEW) == person.user
+
+
+def test_nobody_passes_a_link_off_as_made_by_somebody_else() -> None:
+    cast = builders.cast()
+    ident, token = link(cast.viewer, cast.admin)
+    memberships.remove(cast.admin.user.memberships.get(), by=cast.owner)
+    signed = "-".join(token.split("-")[:2])
+    for forged in (signed, f"{signed}-", f"{signed}-{cast.owner.user.pk.hex}", f"{signed}-x", f"{token}-{'0' * 32}"):
+        with pytest.raises(Gone):
+            passwords.set_by_link(ident, forged, password=NEW)
+
+
+def test_a_link_that_names_no_maker_because_it_was_made_before_they_did_is_dead() -> None:
+    class Before(passwords.Links):
+        def _make_hash_value(self, user: User, timestamp: int) -> str:
+            return super()._make_hash_value(user, timestamp).removesuffix("by:")
+
+    person = builders.cast().viewer.user
+    with pytest.raises(Gone):
+        passwords.set_by_link(person.pk.hex, Before("").make_token(person), password=NEW)
 
 
 def test_changing_ones_password_needs_the_present_one_and_ends_the_other_sessions() -> None:
@@ -106,8 +161,11 @@ def test_the_console_prints_a_link_for_anybody(capsys, settings) -> None:
     assert printed.startswith("https://towpath.example.org/password/")
     ident, token = printed.split("/")[-2:]
     assert passwords.set_by_link(ident, token, password=NEW) == person
-    with pytest.raises(CommandError):
+    with pytest.raises(CommandError, match="Nobody is called nobody-here"):
         call_command("reset_password", "nobody-here")
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    with pytest.raises(CommandError, match=f"{person.username} is inactive.* no link"):
+        call_command("reset_password", person.username)
 
 
 def test_the_console_makes_an_organization_and_an_owner_where_there_is_none(capsys) -> None:

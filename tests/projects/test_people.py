@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from projects import access, authentication, broker, limits, memberships, organizations, tokens
 from projects.errors import Conflict, Invalid, NotAllowed, NotFound
-from projects.models import AccessToken, Event, Grant, Role, User, UserSession
+from projects.models import AccessToken, Event, Grant, Membership, Role, User, UserSession
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +22,16 @@ def test_an_organization_begins_with_its_owner_and_its_first_event():
     made = organizations.create(name="Harbour", owner=owner)
     assert access.of_user(owner, made).role == Role.OWNER
     assert list(organizations.visible(access.of_user(owner, made))) == [made]
+
+
+def test_one_sees_the_organizations_in_which_one_is_active():
+    person = builders.user()
+    own, other = builders.organization(person), builders.cast()
+    there = Membership.objects.create(organization=other.organization, user=person)
+    actor = access.of_user(person, own)
+    assert list(organizations.visible(actor)) == [own, other.organization]
+    memberships.deactivate(there, by=other.owner)
+    assert list(organizations.visible(actor)) == [own]
 
 
 def test_the_name_of_an_organization_is_unique_regardless_of_case():

@@ -9,6 +9,7 @@ from django.db import connection
 from projects import scopes
 from projects.access import Actor, Right
 from projects.models import Event, Role
+from projects.rights import Those
 from tests import builders
 
 pytestmark = pytest.mark.django_db
@@ -18,6 +19,14 @@ PLACES = list(itertools.product((None, P1, P2), (None, E1, E2)))
 BOTH = ("project_id", "environment_id")
 
 
+def all_but(*ids: uuid.UUID) -> Those:
+    return Those(None, frozenset(ids))
+
+
+def _without(those: object) -> frozenset[uuid.UUID]:
+    return those.without if isinstance(those, Those) else NO
+
+
 def only(*ids: uuid.UUID) -> frozenset[uuid.UUID]:
     return frozenset(ids)
 
@@ -25,6 +34,13 @@ def only(*ids: uuid.UUID) -> frozenset[uuid.UUID]:
 @pytest.mark.parametrize(
     "limits",
     [
+        [(all_but(P1), None)],
+        [(all_but(P1), only(E1))],
+        [(all_but(P1), None), (only(P1), None)],
+        [(all_but(P1), None), (only(P1), only(E1))],
+        [(all_but(P1, P2), None), (only(P2), only(E2))],
+        [(all_but(P1), only(E1)), (all_but(P2), only(E1)), (only(P2), only(E2))],
+        [(all_but(P1), only(E1)), (all_but(P2), only(E2))],
         [],
         [(None, None)],
         [(only(P1), None)],
@@ -40,7 +56,10 @@ def only(*ids: uuid.UUID) -> frozenset[uuid.UUID]:
     ],
 )
 def test_statements_show_what_the_actor_is_said_to_see(limits: list[tuple]) -> None:
-    rights = tuple(Right(Role.VIEWER, projects, environments) for projects, environments in limits)
+    rights = tuple(
+        Right(Role.VIEWER, None if isinstance(those, Those) else those, environments, without=_without(those))
+        for those, environments in limits
+    )
     actor = Actor("user:somebody", builders.organization(), rights)
     said = {(p, e) for p, e in PLACES if actor.sees(project_id=p, environment_id=e)}
 
@@ -55,6 +74,16 @@ def test_statements_show_what_the_actor_is_said_to_see(limits: list[tuple]) -> N
     plain = ours.filter(scopes.rows(actor, project="project_id", environment="environment_id"))
     whole = {(p, e) for p, e in said if p is not None and e is not None}
     assert {(one.project_id, one.environment_id) for one in plain if one.project_id and one.environment_id} == whole
+
+    alone = {p for p, e in PLACES if p is not None and actor.sees(project_id=p)}
+    assert {one.project_id for one in ours.filter(scopes.within(actor, project="project_id"))} - {None} == alone
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT project_id FROM projects_event WHERE organization_id = %(ours)s"
+            f" AND kind = 'test.scopes' AND {scopes.within_clause(actor, project='project_id')}",
+            {"ours": actor.organization.pk, **scopes.values(actor)},
+        )
+        assert {found for (found,) in cursor.fetchall()} - {None} == alone
 
     for lacking, seen in ((BOTH, said), ((), whole)):
         clause = scopes.clause(actor, project="project_id", environment="environment_id", lacking=lacking)

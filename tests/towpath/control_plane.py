@@ -24,6 +24,7 @@ class ControlPlane:
         self.observations: list[dict] = []
         self.service_lines: dict[tuple[str, str, str], dict[int, str]] = {}
         self.heard: list[tuple[str, dict]] = []
+        self.traced: list[tuple[str, str | None]] = []
         self.down = False
         self.lease = 30.0
         self.terminated = False
@@ -158,6 +159,7 @@ class ControlPlane:
         assert headers["Towpath-Protocol"] == "1"
         with self.lock:
             self.heard.append((path, body))
+            self.traced.append((path, headers["traceparent"]))
             if path == "/workers/register":
                 return self.register(credential, body)
             session = self.sessions.get(credential)
@@ -243,9 +245,9 @@ class ControlPlane:
 
     def hear(self, run: str, record: dict, what: str, body: dict) -> tuple[int, dict]:
         if what == "reports":
-            step = body["step"]
-            record["steps"][step["n"]] = {**record["steps"].get(step["n"], {}), **step}
-            record["history"].append({**step, "attempt": body["attempt"]})
+            for step in filter(None, (body.get("before"), body["step"])):
+                record["steps"][step["n"]] = {**record["steps"].get(step["n"], {}), **step}
+                record["history"].append({**step, "attempt": body["attempt"]})
             return 200, {"cancel": record["cancel"]}
         if what == "log-chunks":
             for n, line in enumerate(body["lines"], start=body["offset"]):
@@ -327,7 +329,7 @@ class ControlPlane:
         env = {**specification.get("env", {}), "TOWPATH_RUN": run}
         known = {step["name"] for step in record["history"] if step["attempt"] < record["attempt"]}
         steps = [
-            step | {"begun": bool(step.get("once")) and step["name"] in known}
+            step | {"begun": step.get("begun") or (bool(step.get("once")) and step["name"] in known)}
             for step in specification.get("steps") or []
         ]
         about = {"id": run, "attempt": record["attempt"], "kind": "deploy"}

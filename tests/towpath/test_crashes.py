@@ -1,6 +1,7 @@
 """What is killed, frozen or cut off in the middle of a deployment is put right by looking at what really runs."""
 
 import os
+import shutil
 import signal
 import time
 import uuid
@@ -141,8 +142,11 @@ def test_half_a_file_left_by_a_power_cut_keeps_no_supervisor_from_starting(site,
     site.supervisor.wait()
     name = site.routes.current(app).program("web")  # beside it may lie what was being measured when the worker died
     program = site.layout.project("SHOP").specs / name / "program.conf"
-    program.write_text(program.read_text()[:8])
+    whole = program.read_text()
+    program.write_text(whole[:8])
     (program.parent.parent / "empty").mkdir()
+    shutil.copytree(program.parent, program.parent.parent / ".unpack")  # whole, and not yet in its place
+    (program.parent.parent / ".unpack" / "program.conf").write_text(whole)
     assert site.start_supervisor().wait(20) != 0, "this is what it is about"
 
     site.start_worker()
@@ -151,6 +155,7 @@ def test_half_a_file_left_by_a_power_cut_keeps_no_supervisor_from_starting(site,
 
     eventually(lambda: site.get(app) == "1.0")
     assert not (program.parent.parent / "empty").exists()
+    assert not (program.parent.parent / ".unpack").exists()
 
 
 def test_a_port_taken_by_somebody_else_gets_no_traffic(site, control_plane, app):

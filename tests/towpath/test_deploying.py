@@ -47,6 +47,21 @@ def test_a_release_is_deployed_and_answers(site, control_plane, app):
         "Fetch", "write", "Start", "Health check", "Switch", "Drain",
     ]  # fmt: skip
     assert "written" in control_plane.lines(run)
+    assert {step["phase"] for step in record["steps"].values()} == {"succeeded"}
+    # What is a program has an exit code, and of what takes no time only the end is told.
+    assert [step["exit_code"] for _, step in sorted(record["steps"].items())] == [None, 0, None, None, None, None]
+    begun = [step["name"] for step in record["history"] if step["phase"] == "running"]
+    assert begun == ["write", "Start", "Health check", "Switch"]
+
+
+def test_what_is_said_of_a_run_belongs_to_the_trace_of_whoever_asked_for_it(site, control_plane, app):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    run = control_plane.submit(deployment(app, "1.0") | {"traceparent": trace})
+    control_plane.wait(run)
+
+    own = [traced for path, traced in control_plane.traced if run in path]
+    assert own and set(own) == {trace}
+    assert {traced for path, traced in control_plane.traced if "/runs/" not in path} == {None}
 
 
 def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app):
@@ -58,6 +73,7 @@ def test_a_failed_step_leaves_what_ran_before_untouched(site, control_plane, app
     assert record["phase"] == "failed"
     assert record["conclusion"]["reason"] == "install ended with exit code 3"
     assert record["conclusion"]["last_lines"][-1] == "no such version"
+    assert (record["steps"][2]["phase"], record["steps"][2]["exit_code"]) == ("failed", 3)
     assert site.get(app) == "1.0"
     assert len(directories(site, app)) == 1
 

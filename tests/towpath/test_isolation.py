@@ -157,7 +157,7 @@ def test_a_step_cannot_read_the_worker_or_another_project(site, control_plane):
         ls "$place" >/dev/null 2>&1 && cat "$place"* 2>/dev/null && echo "read $place"
     done
     ls "{root}" "{root}/projects" 2>/dev/null && echo listed
-    cat {bank.releases}/*/*/account {bank.specs}/*/spec.json 2>/dev/null
+    cat {bank.releases}/*/*/account {bank.specs}/*/start 2>/dev/null
     mkdir {root}/x {root}/projects/x {root}/routes/x {root}/projects/SHOP/x 2>/dev/null && echo wrote
     mv {root}/projects/SHOP/specs {root}/projects/SHOP/moved 2>/dev/null && echo moved
     touch {root}/projects/SHOP/specs/x 2>/dev/null && echo wrote specs

@@ -79,6 +79,44 @@ def test_a_service_that_somebody_stopped_is_started_again(site, control_plane, a
     eventually(lambda: site.get(app) == "1.0")
 
 
+def test_what_has_a_revoked_value_is_not_started_again_until_there_is_another(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    eventually(lambda: states(control_plane, app) == ["running"])
+    live = control_plane.slots[app]["live"]
+    control_plane.wanted = "stopped"
+    control_plane.change()
+    eventually(lambda: states(control_plane, app) == ["stopped"])
+
+    live["unresolvable"] = "TOKEN has no value: TOKEN v1 is revoked."
+    control_plane.wanted = "running"
+    control_plane.change()
+    time.sleep(4)
+    assert listeners(site, app) == []
+
+    live["unresolvable"] = None
+    control_plane.change()
+    eventually(lambda: site.get(app) == "1.0")
+
+
+def test_a_service_whose_interpreter_an_update_has_put_elsewhere_is_started_by_the_new_one(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    address = site.address(app)
+    program = site.layout.project("SHOP").specs / site.routes.current(app).program("web") / "program.conf"
+    site.supervisor.terminate()
+    site.supervisor.wait()
+    program.write_text(program.read_text().replace("/execution.py", "/gone/execution.py"))
+    site.start_supervisor()
+
+    def answers() -> bool:
+        time.sleep(0.5)
+        control_plane.change()
+        return site.get(app) == "1.0"
+
+    eventually(answers)
+    assert site.address(app) == address
+    assert "/gone/" not in program.read_text()
+
+
 def test_a_surviving_orphan_is_treated_as_the_old_release(site, control_plane, app):
     first = deployment(app, "1.0")
     control_plane.wait(control_plane.submit(first))

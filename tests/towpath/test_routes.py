@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from towpath.worker.layout import Layout
+from towpath.worker.masks import Masks
 from towpath.worker.preparing import prepare
 from towpath.worker.routes import Instance, Overtaken, Routes
 
@@ -132,3 +133,12 @@ def test_an_app_comes_back_whose_removal_was_given_up(routes):
     routes.switch(back, above=2)
 
     assert routes.current("app") == back
+
+
+def test_what_an_instance_was_given_before_stays_hidden_when_it_is_given_something_else(routes):
+    shop = put(routes, instance(1))
+    routes.keep_masks(shop, Masks(["first-secret"]))
+    routes.keep_masks(shop, Masks(["second-secret"]))
+    routes.keep_masks(shop, Masks([]))
+
+    assert set(routes.masks(shop).values) == {"first-secret", "second-secret"}

@@ -4,6 +4,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from socketserver import ThreadingMixIn, UnixStreamServer
 from xmlrpc.server import SimpleXMLRPCDispatcher, SimpleXMLRPCRequestHandler
@@ -40,10 +41,12 @@ class Impostor(ThreadingMixIn, UnixStreamServer, SimpleXMLRPCDispatcher):
     daemon_threads = True
     logRequests = False
 
-    def __init__(self, path: str, look: str) -> None:
+    def __init__(self, path: str, look: str, **others: Callable[..., object]) -> None:
         SimpleXMLRPCDispatcher.__init__(self)
         UnixStreamServer.__init__(self, path, Handler)
         self.register_function(lambda: look, "towpath.look")
+        for name, answer in others.items():
+            self.register_function(answer, f"supervisor.{name}")
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
@@ -54,10 +57,10 @@ def answering(tmp_path):
     layout = Layout(tmp_path / "e").project("SHOP")
     servers = []
 
-    def begin(look: str) -> Supervisor:
+    def begin(look: str, **others: Callable[..., object]) -> Supervisor:
         here = os.getcwd()
         os.chdir(layout.run)
-        servers.append(Impostor("supervisor.sock", look))
+        servers.append(Impostor("supervisor.sock", look, **others))
         os.chdir(here)
         return Supervisor(layout)
 
@@ -123,3 +126,16 @@ def test_nobody_in_its_place_is_an_absence(tmp_path):
 
     with pytest.raises(SupervisorAway):
         Supervisor(Layout(tmp_path / "e").project("SHOP")).look()
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_one_that_runs_on_over_an_update_is_asked_as_it_was_before(answering, start):
+    asked = []
+
+    def note(*words):
+        asked.append(words)
+        return True
+
+    answering("{}", reloadConfig=note, addProcessGroup=note, startProcess=note).add("web", start=start)
+
+    assert asked == [(), ("web",), *([("web:web", False)] if start else [])]

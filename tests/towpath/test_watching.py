@@ -10,9 +10,10 @@ import pytest
 
 from tests.towpath.conftest import deployment, eventually, web
 from tests.towpath.test_reconciling import states
-from towpath.worker import messages
+from towpath.worker import messages, supervisors
 from towpath.worker.host import recognise
 from towpath.worker.judging import Watched, judge
+from towpath.worker.storage import read
 from towpath.worker.watching import Watcher, shortened
 from towpath.worker.worksite import Worksite
 
@@ -28,6 +29,23 @@ def look(state: int = 20, exits=()) -> dict:
 
 def word(watched: Watched, seen, clock: float = 1000.0) -> str:
     return judge(watched, seen, 60, wall=1000.0, clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("line", "weight"),
+    [
+        ('{"bytes": 4096}', 4096),
+        ('{"bytes": -1}', 0),
+        *[(line, None) for line in ('{"bytes": 1e30}', '{"bytes": 1e999}', '{"bytes": "a"}', "[" * 100_000, "")],
+    ],
+    ids=lambda said: str(said)[:20],
+)
+def test_a_weight_that_a_project_could_have_written_is_believed_only_as_a_number(line, weight):
+    if weight is None:
+        with pytest.raises((ValueError, OverflowError, RecursionError)):
+            read(line)
+    else:
+        assert read(line) == weight
 
 
 def test_three_exits_in_five_minutes_are_a_crash_loop():
@@ -51,6 +69,26 @@ def test_what_does_not_run_is_stopped_or_waits_for_its_next_start():
     assert word(Watched(), None) == "stopped"
     assert word(Watched(), look(state=0)) == "stopped"
     assert word(Watched(), look(state=30)) == "backoff"
+
+
+def test_what_is_reckoned_from_the_largest_numbers_is_still_one_that_a_message_carries():
+    watched, most = Watched(), supervisors.MOST
+    for said in (0, most - 1, 0, most - 1):
+        watched.use({"pid": 7, "cpu_seconds": said})
+        assert 0 <= watched.cpu < most
+        assert 0 <= watched.exits({"exit_count": int(said)}) < most
+
+
+def test_two_projects_that_name_a_program_alike_are_watched_apart(site, control_plane, app):
+    control_plane.wait(control_plane.submit(deployment(app, "1.0")))
+    current = site.routes.current(app)
+    worksite = Worksite.at(site.layout, recognise(site.layout))
+    watcher = Watcher(SimpleNamespace(worksite=worksite), SimpleNamespace(missing=[]))
+    watcher.watched["OTHER", current.program("web")] = foreign = Watched(state="crash-looping")
+
+    mine = watcher._service(None, current, "web", None)
+
+    assert (mine["state"], foreign.state) == ("stopped", "crash-looping")
 
 
 def test_a_crash_looping_service_is_told_with_its_last_exit_and_line(site, control_plane, app):
