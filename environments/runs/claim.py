@@ -104,10 +104,11 @@ def _take(whose: str, **values: Any) -> tuple[uuid.UUID, bool] | None:
 
 
 def _told(run_id: uuid.UUID) -> Run:
-    """With all that its worker is told of it, by one statement."""
-    return Run.objects.select_related(
-        "app__project", "environment", "host", "deployment__release__artifact", "project", "agent__team"
-    ).get(pk=run_id)
+    """With all that its worker is told of a deployment, by one statement. (Each table more takes the database longer
+    to plan than to read: what errands are about is read with them.)"""
+    return Run.objects.select_related("app__project", "environment", "host", "deployment__release__artifact").get(
+        pk=run_id
+    )
 
 
 def _one_by_one(worker: Worker) -> None:

@@ -245,6 +245,26 @@ def test_a_cancelled_run_ends_its_step_at_once(site, control_plane, app):
     assert not running(mark)
 
 
+def test_only_a_step_that_must_not_be_repeated_waits_until_its_beginning_was_heard(site, control_plane, app):
+    marks = {once: f"sleep 96{once:d}{time.time_ns() % 10**6}" for once in (False, True)}
+    control_plane.hold = "wait"
+    runs = []
+    for once, mark in marks.items():
+        steps = [{"n": 1, "name": "wait", "run": mark, "timeout": 60, "once": once}]
+        runs.append(control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=steps, services=[])))
+
+    control_plane.until(lambda: control_plane.held == 2)
+    eventually(lambda: running(marks[False]))
+    assert not running(marks[True])
+
+    control_plane.hold = ""
+    eventually(lambda: running(marks[True]))
+    for run in runs:
+        control_plane.runs[run]["cancel"] = True
+    for run in runs:
+        assert control_plane.wait(run)["phase"] == "cancelled"
+
+
 def test_two_apps_are_deployed_side_by_side(site, control_plane):
     slow = [{"n": 1, "name": "wait", "run": "sleep 60", "timeout": 90}]
     waiting = control_plane.submit(deployment(str(uuid.uuid4()), "1.0", steps=slow, services=[]))

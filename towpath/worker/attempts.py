@@ -3,6 +3,8 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 from towpath.worker import messages
@@ -59,7 +61,6 @@ class Attempt:
         if self.cancelled.is_set() and not self.sealed:
             raise Cancelled
         if now() > self.deadline and not self.sealed:
-            self.deadline = float("inf")  # said once; the reports that follow must get through
             raise Failed("The run took longer than it was given")
 
     def notice_time(self) -> None:
@@ -137,20 +138,27 @@ class Attempt:
         body = {"outcome": outcome, "reason": self._sayable(reason, 2 * messages.LONGEST), "last_lines": lines}
         self.ask(f"/runs/{self.run}/conclusion", body)
 
-    def doing(self, n: int, name: str, work: Callable[[], str | None], *, brief: bool = False) -> None:
+    def doing(
+        self, n: int, name: str, work: Callable[[], str | None], *, brief: bool = False, at_once: bool = False
+    ) -> None:
         """One step of the run page: running, then how it ended. What `work` answers is shown beside it.
 
         Its good end is told with the beginning of the next, and of one that is `brief` nothing else is: every word
-        that must be heard before work goes on stands between a promotion and what it brings.
+        that must be heard before work goes on stands between a promotion and what it brings. What is done `at_once`
+        does not wait until its beginning was heard; whoever can be repeated may.
         """
         self.step = n
         self.exit_code = None
-        if not brief:
+        heard = beside(partial(self._tell, self._step(n, name, "running", ""))) if at_once else None
+        if not brief and not at_once:
             self.report(n, name, "running")
         self.note(f"Step {n}: {name}")
         try:
             detail = work()
+            if heard:
+                heard()
         except Failed as failure:
+            self.deadline = float("inf")  # the reports that follow must get through
             self.note(str(failure))
             self.report(n, name, "failed", detail=str(failure))
             raise
@@ -159,3 +167,19 @@ class Attempt:
         self._tell_end()
         self._ended = self._step(n, name, "succeeded", detail or "")
         self.exit_code = None
+
+
+def beside(work: Callable[[], None]) -> Callable[[], None]:
+    """Begin `work` on a thread of its own; to call what is answered waits for its end, and raises what it raised."""
+    ended: Future[None] = Future()
+
+    def do() -> None:
+        try:
+            work()
+        except BaseException as error:
+            ended.set_exception(error)
+        else:
+            ended.set_result(None)
+
+    threading.Thread(target=do, name="beside", daemon=True).start()
+    return ended.result

@@ -75,7 +75,8 @@ def bring_up(worksite: Worksite, supervisor: Supervisor, attempt: Attempt, pages
             nothing = specification.artifact is None
             pages.do("Fetch", lambda: releases.fetch(worksite, supervisor, attempt, release), brief=nothing)
             for step in specification.steps:
-                pages.do(step.name, partial(releases.run_step, supervisor, attempt, release, step))
+                work = partial(releases.run_step, supervisor, attempt, release, step)
+                pages.do(step.name, work, at_once=not step.once)
             if not supervisor.wrapper:
                 # Without namespaces a step can leave processes behind; the services come only now.
                 supervisor.kill_older_attempts(specification.run, attempt.number + 1)

@@ -27,7 +27,8 @@ def run_errand(worksite: Worksite, attempt: Attempt) -> None:
     pages = Pages(attempt)
     try:
         for step in specification.steps:
-            pages.do(step.name, partial(releases.run_step, supervisor, attempt, place, step))
+            work = partial(releases.run_step, supervisor, attempt, place, step)
+            pages.do(step.name, work, at_once=not step.once)
     except LeaseLost:
         releases.kill_jobs(supervisor, attempt)
         raise

@@ -12,9 +12,9 @@ class Pages:
         self.attempt = attempt
         self.n = 0
 
-    def do(self, name: str, work: Callable[[], str | None], *, brief: bool = False) -> None:
+    def do(self, name: str, work: Callable[[], str | None], *, brief: bool = False, at_once: bool = False) -> None:
         self.n += 1
-        self.attempt.doing(self.n, name, work, brief=brief)
+        self.attempt.doing(self.n, name, work, brief=brief, at_once=at_once)
 
     def skip(self, name: str, why: str) -> None:
         self.n += 1

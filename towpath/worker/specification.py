@@ -33,7 +33,8 @@ class Step:
     run: str
     timeout: float
     env: dict[str, str]
-    begun: bool = False  # in an earlier attempt, and it must not be repeated
+    once: bool = False  # it must not be repeated
+    begun: bool = False  # such a one, in an earlier attempt
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def read_step(n: int, value: dict[str, Any]) -> Step:
         str(value["run"]),
         float(value.get("timeout") or 600),
         read_env(value.get("env")),
+        bool(value.get("once")),
         bool(value.get("begun")),
     )
 
