@@ -22,7 +22,7 @@ from config.env import ROOT
 from config.up import ports
 from config.up.installation import UID_REGISTER
 
-READY_WITHIN = 120
+READY_WITHIN = 300  # several may start at once on a busy machine, and each waits until another has its ports
 
 
 class Installation:
