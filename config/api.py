@@ -12,6 +12,7 @@ from ninja.renderers import BaseRenderer
 from ninja.security import HttpBearer
 
 from config import refusals
+from environments.api.routers import BUSIEST
 from environments.api.routers import ROUTERS as UPPER
 from projects import authentication
 from projects.access import Actor
@@ -168,5 +169,5 @@ api = TowpathAPI(
 )
 problems.install(api, tell, refusals.of)
 api.add_decorator(conventional, mode="view")
-for router in (*LOWER, *UPPER):
+for router in (*BUSIEST, *LOWER, *UPPER):
     api.add_router("", router)

@@ -12,8 +12,8 @@ from projects.errors import UNSEEN, NotAllowed, NotFound
 from projects.models import AccessToken, Membership, Organization, Role, User
 from projects.reasons import NOTHING, Why
 from projects.rights import RANK as RANK
+from projects.rights import Grant, Those
 from projects.rights import Right as Right
-from projects.rights import Those
 
 
 class Permission(StrEnum):
@@ -163,9 +163,9 @@ def of_user(user: User, organization: Organization) -> Actor:
     return Actor(f"user:{user.username}", organization, rights.of_member(user, organization), user)
 
 
-def of_token(token: AccessToken) -> Actor:
-    """An access token: its own role and limits, never above its maker's present rights."""
-    return Actor(f"token:{token.name}", token.organization, rights.of_token(token), token.owner, token)
+def of_token(token: AccessToken, grants: Iterable[Grant] | None = None) -> Actor:
+    """An access token: its own role and limits, never above its maker's present rights (see `rights.of_token`)."""
+    return Actor(f"token:{token.name}", token.organization, rights.of_token(token, grants), token.owner, token)
 
 
 def allows(

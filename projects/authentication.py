@@ -17,6 +17,7 @@ from projects.access import Actor
 from projects.credentials import digest
 from projects.errors import NotFound, Refused
 from projects.models import AccessToken, Organization, User, UserSession
+from projects.rights import Grant
 from projects.session_store import ADDRESS, AGENT, ORGANIZATION, SINCE, SessionStore
 
 # Failures in a window. Together name and address tell one guesser; each alone is bounded loosely, so that neither a
@@ -37,7 +38,7 @@ FROM projects_membership m JOIN projects_organization o ON o.id = m.organization
 LEFT JOIN projects_grant g ON g.membership_id = m.id
 WHERE m.user_id = %s AND m.deactivated_at IS NULL ORDER BY m.created_at, m.id, g.id
 """
-# The same for a token: itself, its organization and its maker, who must still be a member there.
+# The same for a token: itself, its organization and its maker, who must still be a member there, with each grant.
 _TOKEN_PARTS = (AccessToken, Organization, User)
 _TOKEN_FIELDS = [[field.attname for field in model._meta.concrete_fields] for model in _TOKEN_PARTS]
 _TOKEN_COLUMNS = ", ".join(
@@ -46,11 +47,13 @@ _TOKEN_COLUMNS = ", ".join(
     for field in model._meta.concrete_fields
 )
 _TOKEN = f"""
-SELECT {_TOKEN_COLUMNS} FROM {AccessToken._meta.db_table} t
+SELECT {_TOKEN_COLUMNS}, {rights.GRANT} FROM {AccessToken._meta.db_table} t
 JOIN projects_organization o ON o.id = t.organization_id
 JOIN projects_user u ON u.id = t.owner_id AND u.is_active
 JOIN projects_membership m ON m.user_id = u.id AND m.organization_id = o.id AND m.deactivated_at IS NULL
+LEFT JOIN projects_grant g ON g.membership_id = m.id
 WHERE t.digest = %s AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > statement_timestamp())
+ORDER BY g.id
 """
 _ORGANIZATIONS = "_towpath_organizations"
 _PERSON = rows.lookup(User, "id = %s")
@@ -182,7 +185,7 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
     if scheme.lower() not in {"bearer", "userkey"} or not credential:
         raise NotAuthenticated("Send an access token: Authorization: Bearer <token>.")
     found = digest(credential)
-    token = _token(found)
+    token, grants = _token(found)
     if token is None or not secrets.compare_digest(token.digest, found):
         if address:
             # Nobody guesses 256 bits; this bounds the noise, and never keeps out a token that is right.
@@ -190,24 +193,27 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
             limits.count(f"bearer:{address}", seconds=WINDOW)
         raise NotAuthenticated("This access token is unknown, expired or revoked.")
     _mark_used(token)
-    actor = access.of_token(token)
+    actor = access.of_token(token, grants)
     correlation.acted_by(actor.label)
     return actor
 
 
-def _token(found: str) -> AccessToken | None:
-    with connection.cursor() as cursor:
+def _token(found: str) -> tuple[AccessToken | None, list[Grant]]:
+    """One statement: the token with its organization and maker, and every grant that its maker has there."""
+    with rows.planned(), connection.cursor() as cursor:
         cursor.execute(_TOKEN, [found])
-        row = cursor.fetchone()
-    if row is None:
-        return None
+        seen = cursor.fetchall()
+    if not seen:
+        return None, []
     parts: list[Any] = []
+    row = seen[0]
     for model, fields in zip(_TOKEN_PARTS, _TOKEN_FIELDS, strict=True):
         parts.append(model.from_db(connection.alias, fields, row[: len(fields)]))
         row = row[len(fields) :]
     token: AccessToken = parts[0]
     token.organization, token.owner = parts[1:]
-    return token
+    grants: list[Grant] = [one[-4:] for one in seen]
+    return token, [grant for grant in grants if grant[0]]
 
 
 def _mark_used(token: AccessToken) -> None:

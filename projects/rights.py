@@ -1,7 +1,7 @@
 """What one grant reaches: a role over some projects and environments. Private projects are reached by name alone."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.db import connection
@@ -17,10 +17,11 @@ PRIVATE = """
 ARRAY(SELECT p.id FROM projects_project p WHERE p.organization_id = m.organization_id AND p.visibility = 'private'
   UNION ALL SELECT d.id FROM projects_deletedprivateproject d WHERE d.organization_id = m.organization_id)
 """
-# Written by hand, because every request of a token begins with it.
+# What is asked of each grant `g` of a membership `m`: as `of_grant` takes it.
+GRANT = f"g.role, g.project_id, g.environment_id, CASE WHEN g.project_id IS NULL THEN {PRIVATE} END"
+Grant = tuple[str, uuid.UUID | None, uuid.UUID | None, list[uuid.UUID] | None]
 _GRANTS = f"""
-SELECT g.role, g.project_id, g.environment_id, CASE WHEN g.project_id IS NULL THEN {PRIVATE} END
-FROM projects_membership m JOIN projects_grant g ON g.membership_id = m.id
+SELECT {GRANT} FROM projects_membership m JOIN projects_grant g ON g.membership_id = m.id
 WHERE m.user_id = %s AND m.organization_id = %s AND m.deactivated_at IS NULL ORDER BY g.id
 """
 
@@ -102,15 +103,17 @@ def of_member(user: User, organization: Organization) -> tuple[Right, ...]:
     return tuple(of_grant(*grant) for grant in _grants(user, organization))
 
 
-def of_token(token: AccessToken) -> tuple[Right, ...]:
-    """Its own role and limits, never above its maker's present rights.
+def of_token(token: AccessToken, grants: Iterable[Grant] | None = None) -> tuple[Right, ...]:
+    """Its own role and limits, never above its maker's present rights: `grants`, where they are known already.
 
     It reaches a private project that it names, or that a grant of its maker names; as an owner all that they do.
     """
     projects = frozenset(token.project_ids) or None
     environments = frozenset(token.environment_ids) or None
     found = []
-    for role, project_id, environment_id, private in _grants(token.owner, token.organization):
+    for role, project_id, environment_id, private in (
+        grants if grants is not None else _grants(token.owner, token.organization)
+    ):
         right = of_grant(role, project_id, environment_id, private)
         lower = min(Role(token.role), right.role, key=RANK.__getitem__)
         reached = right.those if projects is None else Those(frozenset(one for one in projects if one in right.those))
@@ -129,9 +132,7 @@ def of_token(token: AccessToken) -> tuple[Right, ...]:
     return tuple(found)
 
 
-def _grants(
-    user: User, organization: Organization
-) -> Iterator[tuple[str, uuid.UUID | None, uuid.UUID | None, list[uuid.UUID] | None]]:
+def _grants(user: User, organization: Organization) -> Iterator[Grant]:
     with connection.cursor() as cursor:
         cursor.execute(_GRANTS, [user.pk, organization.pk])
         yield from cursor.fetchall()

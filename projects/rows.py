@@ -1,10 +1,13 @@
 """One row by a statement that is written once, for what every page begins with: to compose it anew takes twice as long
 as to run it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection, models
+from psycopg._queries import PostgresQuery
 
 M = TypeVar("M", bound=models.Model)
 
@@ -22,3 +25,24 @@ def lookup(model: type[M], condition: str) -> Callable[..., M | None]:
         return model.from_db(connection.alias, fields, found) if found else None
 
     return look
+
+
+class PlannedCursor(psycopg.Cursor[Any]):
+    """Which also tells the log of statements what it asked when that was planned before."""
+
+    def _send_query_prepared(self, name: bytes, pgq: PostgresQuery, *, binary: bool | None = None) -> None:
+        self._query = pgq
+        super()._send_query_prepared(name, pgq, binary=binary)
+
+
+@contextmanager
+def planned() -> Iterator[None]:
+    """Around statements that are always the same but for their values: each connection's database plans them once and
+    not each time, which for a statement of many parts takes longer than to run it."""
+    connection.ensure_connection()
+    link = connection.connection
+    usual, link.cursor_factory = link.cursor_factory, PlannedCursor
+    try:
+        yield
+    finally:
+        link.cursor_factory = usual

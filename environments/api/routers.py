@@ -26,6 +26,8 @@ from environments.api import (
     working,
 )
 
+# An address is compared with one after the other: what programs ask all the time stands first.
+BUSIEST = (working.router, resolving.router)
 ROUTERS = (
     projects.router,
     people.router,
@@ -40,7 +42,6 @@ ROUTERS = (
     chains.router,
     configuration.router,
     secrets.router,
-    resolving.router,
     delivery.router,
     board.router,
     observing.router,
@@ -49,7 +50,6 @@ ROUTERS = (
     runs.router,
     workflows.router,
     # A worker's own doors before `/workers/{id}`, which would take their names for ids.
-    working.router,
     registering.router,
     workers.router,
 )

@@ -11,8 +11,9 @@ from dataclasses import replace
 from environments.configuration import placing, rights
 from environments.models import Environment
 from environments.resolving import comparing, explaining, scopes
+from environments.resolving.candidates import Candidate
 from environments.resolving.comparing import Comparison, Row
-from environments.resolving.resolution import Candidate, Resolution, Target
+from environments.resolving.resolution import Resolution, Target
 from environments.resolving.scopes import COLUMNS, Scope
 from projects import events, limits
 from projects.access import Actor

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from environments.configuration import entries
 from environments.configuration.secrets import WriteOnly
 from environments.models import Entry
-from environments.resolving.resolution import Candidate, Resolution
+from environments.resolving.candidates import Candidate
+from environments.resolving.resolution import Resolution
 from environments.resolving.targets import Question
 from projects import access, events
 from projects.access import Actor, Permission

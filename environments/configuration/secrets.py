@@ -10,7 +10,7 @@ from environments import sealing
 from environments.configuration import entries, rights, stores, values
 from environments.configuration.entries import Content, Kept, Revoked
 from environments.models import Entry, EntryKind, EntryVersion
-from environments.resolving import resolution
+from environments.resolving import candidates
 from environments.resolving.scopes import Scope
 from projects import events
 from projects.access import Actor
@@ -117,7 +117,7 @@ def fingerprint(entry: Entry) -> str:
     assert entry.current is not None
     held = _held(entry, entry.current)
     if isinstance(held, Kept):
-        held = resolution.place_of(held.store.pk, held.path, held.field)
+        held = candidates.place_of(held.store.pk, held.path, held.field)
     return sealing.box(entry.organization_id).fingerprint(held)
 
 
@@ -164,4 +164,4 @@ def _opened(entry: Entry, version: EntryVersion) -> Secret:
 
 
 def _context(entry: Entry, number: int) -> str:
-    return resolution.context_of(entry, entry_id=entry.pk, number=number)
+    return candidates.context_of(entry, entry_id=entry.pk, number=number)

@@ -16,8 +16,8 @@ from environments import sealing
 from environments.configuration import entries
 from environments.configuration.entries import Kept
 from environments.models import Entry, SecretStore, StoreAuth
-from environments.resolving import resolution, vaults
-from environments.resolving.resolution import Problem, Unresolvable
+from environments.resolving import problems, vaults
+from environments.resolving.problems import Problem, Unresolvable
 from projects import access, events, names, versions
 from projects.access import Actor, Permission
 from projects.credentials import Secret
@@ -197,7 +197,7 @@ def read(kept: Kept, *, key: str) -> Secret:
             raise vaults.Trouble("store-missing", f"the secret store {store.name} was deleted")
         return vaults.read(vaults.reach_of(store, sealing.box(store.organization_id)), path=kept.path, field=kept.field)
     except vaults.Trouble as trouble:
-        refusal = resolution.unresolvable([Problem(key, trouble.code, str(trouble))])
+        refusal = problems.unresolvable([Problem(key, trouble.code, str(trouble))])
         raise Unresolvable(refusal.detail, code=trouble.code, errors=refusal.errors) from None
 
 

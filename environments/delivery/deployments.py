@@ -21,6 +21,7 @@ from environments.models import (
 from environments.planning import addresses, gates, holding, plans, telling
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
+from environments.resolving import pins
 from environments.runs import queue
 from projects import events, reasons, scopes
 from projects.access import Actor, who
@@ -65,8 +66,8 @@ def carry_out(
         plan=plan,
         bypass=gates.bypassed(proposal),
         configuration=proposal.configuration,
-        pins=proposal.resolved.pins,
-        pins_digest=proposal.resolved.digest,
+        pins=pins.of(proposal.resolved),
+        pins_digest=pins.digest(pins.of(proposal.resolved)),
         reason=reason.strip() or plan.reason,
         link=link or plan.link,
         created_by=by.label,

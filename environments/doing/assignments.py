@@ -25,7 +25,7 @@ from environments.models import (
     Worker,
 )
 from environments.planning import addresses
-from environments.resolving.resolution import Unresolvable
+from environments.resolving.problems import Unresolvable
 from environments.runs import claim, desires, steps
 from projects import events
 from projects.errors import Exhausted, Refused

@@ -3,7 +3,7 @@
 from typing import Any
 
 from environments.models import Environment, Phase, Run, RunKind
-from environments.resolving import resolution
+from environments.resolving import problems, resolution
 from environments.resolving.resolution import Resolution, Target
 from environments.runs import steps
 from environments.sealing import Unreadable
@@ -84,7 +84,7 @@ def _configuration(run: Run, environment: Environment) -> tuple[dict[str, str], 
     missing = _missing(run, environment, resolved)
     try:
         values = resolved.environ()
-    except resolution.Unresolvable as refusal:
+    except problems.Unresolvable as refusal:
         missing += [f"{error['field']} has no value: {error['message']}" for error in refusal.errors]
     except Unreadable as refusal:
         missing.append(refusal.detail)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from environments import sealing
 from environments.models import Deployment
-from environments.resolving import resolution
-from environments.resolving.resolution import Candidate, Resolution, Unresolvable
+from environments.resolving import pins
+from environments.resolving.candidates import Candidate
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Resolution
 
 
 @dataclass(frozen=True)
@@ -40,17 +42,17 @@ def pinned_by(deployments: Iterable[Deployment]) -> dict[uuid.UUID, Pinned]:
 
 
 def _opened(deployment: Deployment, found: Resolution) -> Pinned:
-    if resolution.digest_of(deployment.pins) != deployment.pins_digest or len(found.winners) != len(deployment.pins):
+    if pins.digest(deployment.pins) != deployment.pins_digest or len(found.winners) != len(deployment.pins):
         raise Unresolvable("The configuration that was pinned is not what is there; deploy again.")
     values = found.environ()
     return Pinned(values, found.masks(values))
 
 
 def _found(deployments: list[Deployment]) -> dict[uuid.UUID, Resolution]:
-    pins = {tuple(pin) for deployment in deployments for pin in deployment.pins}
-    if not pins:
+    wanted = {tuple(pin) for deployment in deployments for pin in deployment.pins}
+    if not wanted:
         return {deployment.pk: Resolution(deployment.organization_id, {}) for deployment in deployments}
-    every = resolution.versions(deployments[0].organization_id, [version for _, version in pins])
+    every = pins.versions(deployments[0].organization_id, [version for _, version in wanted])
     box = sealing.box(deployments[0].organization_id) if any(one.is_secret for one in every.values()) else None
     told: dict[uuid.UUID, Resolution] = {}
     reader = None

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from environments.models import ConfigurationChoice, Deployment, Environment
-from environments.resolving import resolution, types
-from environments.resolving.resolution import Candidate, Resolution, Target, Unresolvable
+from environments.resolving import pins, resolution, types
+from environments.resolving.candidates import Candidate
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Resolution, Target
 from environments.sealing import Unreadable
 from projects import patterns
 from projects.models import App, Release
@@ -71,7 +73,7 @@ def of_deployment(deployment: Deployment | None) -> Resolution:
     """What it pinned; nothing of no deployment."""
     if deployment is None or not deployment.pins:
         return resolution.EMPTY
-    return resolution.pinned(deployment.organization_id, deployment.pins)
+    return pins.pinned(deployment.organization_id, deployment.pins)
 
 
 def changes(before: Resolution, after: Resolution, *, then: Resolution | None = None) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from environments.models import Deployment, DeploymentKind, Environment, Plan, S
 from environments.planning import comparison, gates, pinning, proposals
 from environments.planning.gates import Gate
 from environments.planning.proposals import Proposal
+from environments.resolving import pins
 from projects import access, events, reasons, scopes
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid, NotFound
@@ -191,7 +192,7 @@ def digest(proposal: Proposal, judged: list[Gate]) -> str:
         "release": release.id if release else None,
         "live": live.id if live else None,
         "returns_to": back.id if back else None,
-        "configuration": proposal.resolved.digest,
+        "configuration": pins.digest(pins.of(proposal.resolved)),
         "bypass": proposal.bypass,
         "lift_hold": proposal.lift_hold,
         "gates": [(gate.code, gate.passed) for gate in judged],

@@ -11,7 +11,9 @@ from functools import cached_property
 
 from environments.models import Environment
 from environments.resolving import resolution
-from environments.resolving.resolution import Candidate, Resolution, Target, Unresolvable
+from environments.resolving.candidates import Candidate
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Resolution, Target
 from projects.credentials import Secret
 from projects.errors import Invalid
 

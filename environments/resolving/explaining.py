@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection
 
 from environments.resolving import scopes, showing
-from environments.resolving.resolution import Candidate, Problem, Resolution
+from environments.resolving.candidates import Candidate
+from environments.resolving.problems import Problem
+from environments.resolving.resolution import Resolution
 from environments.resolving.targets import Question
 from projects.access import Actor
 

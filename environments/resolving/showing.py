@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from environments.resolving import references
+from environments.resolving.problems import Problem, unresolvable
 from environments.resolving.references import Malformed, Reference
-from environments.resolving.resolution import Problem, Resolution, unresolvable
+from environments.resolving.resolution import Resolution
 
 DOTS = "••••••••"
 

@@ -6,7 +6,7 @@ from environments.resolving import scopes
 
 # How many environments a line of `based_on` has at most.
 FURTHEST = 16
-# In the order of `resolution.Candidate`; `here` is the name of the entry's environment.
+# In the order of `candidates.Candidate`; `here` is the name of the entry's environment.
 _REST = (
     "version.type, version.number, version.created_by, version.created_at::text, entry.id, entry.project_id, "
     "entry.app_id, entry.team_id, entry.agent_id, entry.environment_id, here, entry.write_only, "

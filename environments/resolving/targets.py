@@ -14,7 +14,7 @@ from django.db import connection
 from environments import seen
 from environments.resolving import resolution
 from environments.resolving.resolution import Resolution, Target
-from projects import scopes
+from projects import rows, scopes
 from projects.access import Actor
 from projects.errors import Invalid, NotFound
 
@@ -248,6 +248,6 @@ def _keys(projects: list[uuid.UUID]) -> str:
 
 
 def _row(statement: str, values: dict[str, Any]) -> Any:
-    with connection.cursor() as cursor:
+    with rows.planned(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from environments.models import Phase, Run, Slot, Worker
 from environments.runs.clock import ClockTime
 from environments.runs.lease import LEASE, LEASE_SECONDS, alive, claimant_of
+from projects import rows
 
 # `before` is the run this one waits for. A cancelled wish in the queue is ended by whoever asked, or by the sweep.
 _CLAIMABLE = """
@@ -104,11 +105,11 @@ def _take(whose: str, **values: Any) -> tuple[uuid.UUID, bool] | None:
 
 
 def _told(run_id: uuid.UUID) -> Run:
-    """With all that its worker is told of a deployment, by one statement. (Each table more takes the database longer
-    to plan than to read: what errands are about is read with them.)"""
-    return Run.objects.select_related("app__project", "environment", "host", "deployment__release__artifact").get(
-        pk=run_id
-    )
+    """With all that its worker is told of a deployment, by one statement. What errands are about is read with them:
+    each table more takes the database longer to plan than to read."""
+    told = Run.objects.select_related("app__project", "environment", "host", "deployment__release__artifact")
+    with rows.planned():
+        return told.get(pk=run_id)
 
 
 def _one_by_one(worker: Worker) -> None:

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from environments import sealing
 from environments.configuration import comparisons
 from environments.models import Entry, EntryKind, EntryVersion, Environment
-from environments.resolving import resolution
+from environments.resolving import candidates
 from environments.resolving.scopes import Scope
 from projects import access, apps, tokens
 from projects.access import Actor
@@ -109,7 +109,7 @@ def configured(by: Actor, name: str, *, keys: int) -> Configured:
         entry = Entry(**made, created_by=by.label, **scope.columns)
         version = EntryVersion(entry=entry, number=1, created_by=by.label, refers="{{" in value)
         if kind == EntryKind.SECRET:
-            context = resolution.context_of(entry, entry_id=entry.pk, number=1)
+            context = candidates.context_of(entry, entry_id=entry.pk, number=1)
             version.sealed = box.seal(Secret(value), context=context)
         else:
             version.value = value

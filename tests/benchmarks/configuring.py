@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from environments import sealing
 from environments.models import Entry, EntryKind, EntryVersion, Environment
-from environments.resolving import resolution
+from environments.resolving import candidates, resolution
 from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
 from projects import access, apps, tokens
@@ -91,7 +91,7 @@ def made(by: Actor, scopes: list[Scope], names: list[str]) -> None:
         )
         version = EntryVersion(entry=entry, number=1, created_by=by.label, refers="{{" in value)
         if kind == EntryKind.SECRET:
-            context = resolution.context_of(entry, entry_id=entry.pk, number=1)
+            context = candidates.context_of(entry, entry_id=entry.pk, number=1)
             version.sealed = box.seal(Secret(value), context=context)
         else:
             version.value = value

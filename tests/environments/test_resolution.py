@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from environments.configuration import secrets, variables
 from environments.models import Environment
-from environments.resolving import resolution
-from environments.resolving.resolution import Target, Unresolvable
+from environments.resolving import pins, resolution
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Target
 from environments.resolving.scopes import ORDER, Scope
 from projects.credentials import Secret
 from projects.models import Agent, App, Team
@@ -171,12 +172,12 @@ def test_what_was_pinned_stays_when_values_change(world: World) -> None:
     secrets.update(secret, by=world.by, value=Secret("new"))
     variables.create(world.scope("app", True), by=world.by, key="A", value="two")
 
-    again = resolution.pinned(world.project.organization_id, before.pins)
+    again = pins.pinned(world.project.organization_id, pins.of(before))
 
-    assert again.environ() == {"A": "one", "S": "old"} and again.digest == before.digest
+    assert again.environ() == {"A": "one", "S": "old"} and pins.of(again) == pins.of(before)
     assert world.resolved().environ() == {"A": "two", "S": "new"}
     secrets.revoke(secret, 1, by=world.by)
-    assert set(resolution.pinned(world.project.organization_id, before.pins).problems) == {"S"}
+    assert set(pins.pinned(world.project.organization_id, pins.of(before)).problems) == {"S"}
 
 
 @pytest.mark.parametrize("keys", [1, 60])

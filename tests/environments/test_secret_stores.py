@@ -21,7 +21,8 @@ from environments.doing import assignments
 from environments.models import Entry, EntryVersion, Run, SecretStore
 from environments.planning import plans
 from environments.resolving import resolution, vaults
-from environments.resolving.resolution import Target, Unresolvable
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
 from projects.credentials import Secret
 from projects.errors import Invalid, NotAllowed, NotFound

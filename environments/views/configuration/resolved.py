@@ -16,7 +16,8 @@ from environments.configuration import rights
 from environments.configuration.secrets import WriteOnly
 from environments.models import Entry, EntryKind, Environment
 from environments.resolving import references, resolution, scopes
-from environments.resolving.resolution import Candidate, Problem
+from environments.resolving.candidates import Candidate
+from environments.resolving.problems import Problem
 from environments.views.configuration.asked import SCOPES, Asked
 from environments.views.configuration.links import LEVELS, Revealing, short
 from projects import access, marks
