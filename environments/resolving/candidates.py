@@ -11,6 +11,8 @@ from environments.models import EntryKind
 from environments.resolving import scopes
 from projects.credentials import Secret
 
+SECRET = EntryKind.SECRET.value
+
 
 class Candidate(NamedTuple):
     """One value that is set somewhere; `level` is the place of its scope in `scopes.ORDER`, `distance` how many steps
@@ -33,7 +35,7 @@ class Candidate(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        return self.kind == EntryKind.SECRET
+        return self.kind == SECRET
 
     @property
     def is_inherited(self) -> bool:

@@ -73,17 +73,27 @@ class Resolution:
             key for key, one in self.winners.items() if one.is_secret or (one.refers and self.secrets_in(key))
         )
 
-    @cached_property
+    @property
     def problems(self) -> dict[str, Problem]:
         """Keys that have no value, and why; no secret is opened that does not refer to others, and no store asked."""
-        found: dict[str, Problem] = {}
+        return self._looked_through[1]
+
+    @property
+    def built(self) -> dict[str, str]:
+        """What values that refer to others come to, where no secret is among them."""
+        return {key: value for key, value in self._looked_through[0].items() if key not in self.masked}
+
+    @cached_property
+    def _looked_through(self) -> tuple[dict[str, str], dict[str, Problem]]:
+        values: dict[str, str] = {}
+        broken: dict[str, Problem] = {}
         for key, winner in self.winners.items():
             if winner.revoked or winner.refers:
                 try:
-                    self._walk(key, (), lambda one: "" if one.is_secret else one.value)
-                except _Broken as broken:
-                    found[key] = Problem(key, broken.code, str(broken), broken.reference)
-        return found
+                    values[key] = self._walk(key, (), lambda one: "" if one.is_secret else one.value)
+                except _Broken as error:
+                    broken[key] = Problem(key, error.code, str(error), error.reference)
+        return values, broken
 
     @cached_property
     def troubles(self) -> dict[str, Problem]:

@@ -17,8 +17,7 @@ def masked(found: Resolution) -> dict[str, str]:
     refers to."""
     if found.problems:
         raise unresolvable(list(found.problems.values()))
-    hidden = found.masked
-    built = found.environ([key for key, one in found.winners.items() if one.refers and key not in hidden])
+    hidden, built = found.masked, found.built
     return {key: DOTS if key in hidden else built.get(key, one.value) for key, one in found.winners.items()}
 
 
