@@ -32,7 +32,7 @@ def check(environment: Environment | None, base: Environment | None, *, by: Acto
         if environment.pk == base.pk:
             raise Invalid.field("based_on", "An environment cannot be based on itself.")
         if ring := inheritance.circle(environment, base):
-            named = " -> ".join(one.title for one in (environment, *ring))
+            named = " -> ".join(inheritance.title(one, by=by) for one in (environment, *ring))
             raise Invalid.field("based_on", f"They would be based on each other in a circle: {named}.")
     for one in ([base] if base else []) + (inheritance.heirs(environment) if environment else []):
         access.require(

@@ -10,7 +10,7 @@ from environments.lifecycle.changes import check_manage
 from environments.lifecycle.creation import enqueue
 from environments.lifecycle.wishes import Terminating, check_nothing_in_flight
 from environments.models import LIFECYCLE_KINDS, UNFINISHED, Environment, Phase, Run, RunKind, StageEnvironment, State
-from environments.resolving import inheritance
+from environments.resolving import inheritance, scopes
 from environments.runs import cancel, desires, queue
 from projects import events
 from projects.access import Actor
@@ -30,7 +30,7 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     """
     environment = Environment.objects.select_for_update(no_key=True).get(pk=environment.pk)
     check_manage(environment, by=by)
-    check_deletable(environment)
+    check_deletable(environment, by=by)
     if not force:
         check_nothing_in_flight(environment, by=by)
     states.move(environment, State.TERMINATING, by=by, deleted_at=timezone.now())
@@ -52,23 +52,22 @@ def delete(environment: Environment, *, by: Actor, force: bool = False) -> None:
     desires.raise_version(environment.id)
 
 
-def check_deletable(environment: Environment) -> None:
-    """Raise Kept with what to lift first."""
+def check_deletable(environment: Environment, *, by: Actor) -> None:
+    """Raise Kept with what to lift first; what the actor does not see is not named."""
     if environment.deleted_at:
         raise Terminating(f"{environment.title} is being terminated already.")
     if environment.is_default:
         raise Kept(f"{environment.title} is the environment the organization began with; it cannot be deleted.")
     if environment.protected:
         raise Kept(f"{environment.title} is protected; lift the protection first.")
-    heir = inheritance.heirs(environment)[:1]
-    if heir:
+    if heirs := inheritance.heirs(environment):
+        named = min((inheritance.title(one, by=by) for one in heirs), key=scopes.ANOTHER.__eq__)
         raise Kept(
-            f"{heir[0].title} is based on {environment.title} and inherits its configuration; base it on another one "
-            "first."
+            f"{environment.title} hands its configuration down to {named}, which is based on it; base that on another "
+            "one first."
         )
     place = StageEnvironment.objects.filter(environment=environment).select_related("chain", "stage").first()
     if place:
-        raise Kept(
-            f"{environment.title} stands in stage {place.stage.name} of the chain {place.chain.name}; "
-            "take it out of the chain first."
-        )
+        shown = by.sees(project_id=place.chain.project_id)
+        where = f"stage {place.stage.name} of the chain {place.chain.name}" if shown else "a chain that you do not see"
+        raise Kept(f"{environment.title} stands in {where}; take it out of the chain first.")

@@ -11,7 +11,9 @@ from environments.resolving.candidates import Candidate
 from environments.resolving.problems import Problem
 from environments.resolving.resolution import Resolution
 from environments.resolving.targets import Question
+from projects import assigned
 from projects.access import Actor
+from projects.models import Team
 
 _NAMES = (
     "SELECT id, name FROM projects_project WHERE id = %(project)s UNION ALL "
@@ -80,9 +82,12 @@ class Explanation:
         return scopes.title(holder=self.names.get(str(holder), ""), environment=environment_of(one, self.by))
 
     def _columns(self, one: Candidate) -> dict[str, Any]:
-        hidden = environment_of(one, self.by) == scopes.ANOTHER
         found = {column: getattr(one, column) for column in scopes.COLUMNS}
-        return found | {"environment_id": None} if hidden else found
+        if environment_of(one, self.by) == scopes.ANOTHER:
+            found["environment_id"] = None
+        if self.names.get(str(one.team_id)) == scopes.ANOTHER_TEAM:
+            found["team_id"] = None
+        return found
 
     def _layer(self, candidates: list[Candidate]) -> dict[str, Any]:
         first = candidates[0]
@@ -113,14 +118,11 @@ def environment_of(one: Candidate, by: Actor) -> str:
 def explain(question: Question, *, by: Actor) -> Explanation:
     """One statement more than resolving takes."""
     found = question.resolved()
-    return Explanation(question=question, by=by, found=found, values=_values(found), names=_names(question))
+    return Explanation(question=question, by=by, found=found, values=_values(found), names=_names(question, by))
 
 
 def _values(found: Resolution) -> dict[str, str]:
-    problems, hidden = found.problems, found.masked
-    built = found.environ(
-        [key for key, one in found.winners.items() if one.refers and key not in hidden and key not in problems]
-    )
+    problems, hidden, built = found.problems, found.masked, found.built
     return {
         key: showing.DOTS if key in hidden else built.get(key, one.value)
         for key, one in found.winners.items()
@@ -128,14 +130,18 @@ def _values(found: Resolution) -> dict[str, str]:
     }
 
 
-def _names(question: Question) -> dict[str, str]:
+def _names(question: Question, by: Actor) -> dict[str, str]:
+    """Of an agent that one sees the team may be one that one does not."""
     target = question.target
     ids: dict[str, uuid.UUID | None] = {holder: getattr(target, f"{holder}_id") for holder in scopes.HOLDERS}
     if not any(ids.values()):
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_NAMES, ids)
-        return {str(id): name for id, name in cursor.fetchall()}
+        told = {str(id): name for id, name in cursor.fetchall()}
+    if target.agent_id and target.team_id and not Team.objects.filter(assigned.seen(by, Team), pk=target.team_id):
+        told[str(target.team_id)] = scopes.ANOTHER_TEAM
+    return told
 
 
 def _problem(one: Problem) -> dict[str, str]:

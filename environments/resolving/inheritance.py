@@ -3,6 +3,8 @@
 import uuid
 
 from environments.models import Environment
+from environments.resolving import scopes
+from projects.access import Actor
 
 
 def heirs(*environments: Environment) -> list[Environment]:
@@ -28,3 +30,9 @@ def circle(environment: Environment, base: Environment) -> list[Environment]:
             return found
         at = at.based_on
     return []
+
+
+def title(environment: Environment, *, by: Actor) -> str:
+    """What it is called to somebody: what one inherits from, or hands down to, may be one that one does not see."""
+    seen = by.sees(project_id=environment.project_id, environment_id=environment.pk)
+    return environment.title if seen else scopes.ANOTHER

@@ -24,6 +24,7 @@ ORDER = (
 HOLDERS = ("project", "app", "team", "agent")
 # What stands for the name of an environment that whoever asks does not see; its values are inherited all the same.
 ANOTHER = "an environment that you do not see"
+ANOTHER_TEAM = "a team that you do not see"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -253,6 +253,12 @@ def test_teams_and_agents_are_seen_through_any_project_that_is_seen(closed: Stre
     agent.projects.add(other)
     team.projects.add(closed.things["project_id"])
     assert get(builders.rest(outside), f"/agents/{agent.id}").json()["team_id"] is None
+    variables.create(Scope(team=team), by=closed.house.owner, key="LEVEL", value="debug")
+    place = closed.house.environment("quay")
+    path = f"/execution-environment/agents/{agent.id}/resolved/explain?project={other.id}&environment={place.name}"
+    told = get(builders.rest(outside), path).json()["keys"]
+    assert [one["winner"]["scope"] for one in told if one["key"] == "LEVEL"] == ["a team that you do not see"]
+    assert str(team.id) not in str(told) and team.name not in str(told)
 
 
 def test_a_private_project_is_not_deleted_while_it_hides_a_team(closed: Street) -> None:

@@ -109,8 +109,10 @@ def test_what_reaches_a_protected_heir_needs_the_right_there(
 def test_what_others_are_based_on_is_not_deleted_under_them(
     house: House, base: Environment, preview: Environment
 ) -> None:
-    with pytest.raises(Kept, match="preview is based on Base"):
+    with pytest.raises(Kept, match="Base hands its configuration down to preview"):
         lifecycle.delete(base, by=house.owner)
+    with pytest.raises(Kept, match="hands its configuration down to an environment that you do not see"):
+        lifecycle.delete(base, by=house.person("admin", environment=base))
     based(preview, None, by=house.owner)
     lifecycle.delete(base, by=house.owner)
 
@@ -160,3 +162,13 @@ def test_what_one_project_has_in_an_environment_of_another_is_nothing(house: Hou
     with pytest.raises(NotAllowed, match="belongs to another project"):
         variables.create(Scope(project=other, environment=preview), by=house.owner, key="A", value="x")
     variables.create(Scope(project=own, environment=preview), by=house.owner, key="A", value="x")
+
+
+def test_a_private_project_s_chain_is_not_named_to_who_may_not_know_of_it(house: House, base: Environment) -> None:
+    hidden = projects.create(by=house.owner, key="HID", name="Hidden", visibility="private")
+    house.chain("base", project=hidden)
+
+    with pytest.raises(Kept, match="Base stands in stage Stage 1 of the chain Chain"):
+        lifecycle.delete(base, by=house.owner)
+    with pytest.raises(Kept, match="Base stands in a chain that you do not see"):
+        lifecycle.delete(base, by=house.person("admin"))
