@@ -41,7 +41,7 @@ def anywhere(first: int = 10_000, last: int = CEILING - 1) -> int:
 
 
 @contextmanager
-def turn(*, patience: float = 60.0) -> Iterator[None]:
+def turn(*, patience: float = 180.0) -> Iterator[None]:
     """Nobody else chooses ports on this machine while what is inside starts to listen on those that it chose.
 
     The kernel lets go when the holder dies. One who holds on for too long is not waited for, and whatever else lies in

@@ -21,6 +21,7 @@ from config.up import survivors
 from tests.config.installations import MANIFEST, Running, answers, wait_for
 
 PHRASE = "a long enough phrase"
+PLANTED = "s3cret-of-the-first"
 # Of a cell, all that does not tell of who brought it there and when.
 SAME = ("environment_id", "release", "status", "behind", "hold", "bypassed", "gate")
 
@@ -47,6 +48,7 @@ def first(folder: Path) -> Running:
     running.deploy()
     app = running.call("GET", "/apps")[0]["id"]
     home, name = (running.call("GET", "/environments")[0][word] for word in ("id", "name"))
+    running.call("POST", "/secrets", key="TOKEN", value=PLANTED, app_id=app)
     running.call("POST", "/chains", name="Main", stages=[{"name": "First", "environments": [name]}])
     newer = running.call("POST", f"/apps/{app}/releases", version="1.1", manifest=MANIFEST)["id"]
     other = running.call("POST", "/apps", project_id=running.call("GET", "/projects")[0]["id"], name="quiet")["id"]
@@ -215,6 +217,13 @@ def test_the_board_is_the_same(second: Running, first: Running) -> None:
     for name in ("environment_id", "release", "hold", "bypassed"):
         assert ours["web"][name] == theirs["web"][name] is not None, name
     assert (theirs["web"]["status"], ours["web"]["status"]) == ("rolled-back", "held")
+
+
+def test_what_was_sealed_opens_there_by_the_master_keys_that_came_with_it(second: Running, first: Running) -> None:
+    assert (second.home / "keys" / "master").read_text() == (first.home / "keys" / "master").read_text()
+    app = next(one["id"] for one in asked(second, "/apps", first) if one["name"] == "web")
+    home = asked(second, "/environments", first)[0]["id"]
+    assert asked(second, f"/secrets/value/TOKEN?app={app}&environment={home}", first) == {"value": PLANTED}
 
 
 def test_whoever_followed_the_events_is_told_to_begin_anew(second: Running, first: Running) -> None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from environments import cancellations, lifecycle, retries, undoing, worker_tokens, workers
 from environments.delivery import archivals, chains, holds, promotions, restarts
-from environments.doing import assignments
+from environments.doing import assignments, overtaking
 from environments.models import Chain, Endpoint, Environment, Host, Run, Slot, Stage, Worker, WorkerToken
 from environments.planning import addresses
 from projects import apps, releases
@@ -205,3 +205,17 @@ def test_two_who_give_an_app_its_addresses_at_once_give_them_once(road: Line) ->
     second = behind(lambda: given.extend(give()), give)
 
     assert (len(given), second) == (1, [])
+
+
+def test_what_was_overtaken_is_told_of_what_is_live_once_a_switch_is_through(road: Line) -> None:
+    road.configure(road.development, HOST="db")
+    slot = Slot.objects.get(app=road.app, environment=road.development)
+    newer = road.deploy(road.v2, road.development)  # it pins what holds now, and is live in a moment
+
+    behind(
+        lambda: Slot.objects.filter(pk=slot.pk).update(live=newer, overtaken=0),
+        lambda: overtaking.look_at([slot.pk]),
+    )
+
+    slot.refresh_from_db()
+    assert slot.overtaken == 0, "what was live before would have counted one"
