@@ -15,6 +15,9 @@ from projects.access import Actor
 from projects.credentials import Secret
 from projects.errors import Invalid
 
+# Environments that are looked at for one whose secrets may be used.
+FEW = 10
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -41,9 +44,10 @@ def probe(integration: Integration, *, by: Actor, environment: Environment | Non
 
 
 def usual(integration: Integration, *, by: Actor) -> Environment | None:
-    """The first environment in which it is enabled and whose secrets the actor may use, or the default one."""
+    """The first environment in which it is enabled and whose secrets the actor may use; else the default one, or one
+    that was made early."""
     found = [scope.environment for scope in enabling.places(integration, by=by) if scope.environment]
-    found += environments.environments(by).filter(is_default=True)
+    found += environments.environments(by).order_by("-is_default", "created_at", "id")[:FEW]
     return next((one for one in found if may(one, by=by)), found[0] if found else None)
 
 

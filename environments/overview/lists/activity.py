@@ -35,7 +35,7 @@ NOUNS = {
 PAGES = {
     "app": "app", "project": "project", "environment": "environment", "run": "run", "release": "release",
     "secret": "configuration-entry", "variable": "configuration-entry", "workflow": "workflow", "team": "team",
-    "agent": "agent",
+    "agent": "agent", "integration": "integration",
 }  # fmt: skip
 
 
