@@ -37,6 +37,11 @@ class Field:
     choices: tuple[str, ...] = ()
 
     @property
+    def documented(self) -> str:
+        """The name as it is written where nobody has chosen a prefix yet."""
+        return self.variable.replace("{prefix}", "PREFIX")
+
+    @property
     def type(self) -> VariableType:
         """What the variable is; what a reference becomes is text."""
         plain = {"url": VariableType.URL, "port": VariableType.NUMBER, "number": VariableType.NUMBER}
@@ -158,8 +163,10 @@ CATALOGUE: dict[IntegrationType, Kind] = {
         "signs in, selects the database and sends PING",
     ),
 }  # fmt: skip
-# More variables than these no type sets.
-MOST_ROWS = max(sum(bool(field.variable) for field in one.fields) for one in CATALOGUE.values())
+# More rows than these no change of an integration writes in one scope: with another prefix all of them go, and come.
+MOST_ROWS = max(
+    sum(1 + ("{prefix}" in field.variable) for field in one.fields if field.variable) for one in CATALOGUE.values()
+)
 
 
 @dataclass(frozen=True)
