@@ -12,7 +12,7 @@ from environments.configuration import enabling, entries, variables
 from environments.models import Entry, EntryKind, Integration
 from environments.overview.crews import PLACES
 from environments.resolving.scopes import Scope
-from projects import agents, assigned, assignments, checks, env_names, events, teams
+from projects import agents, assigned, assignments, checks, env_names, events, teams, versions
 from projects.access import Actor
 from projects.errors import Conflict, Invalid
 from projects.models import Agent, Team
@@ -45,6 +45,12 @@ def create(
     return made
 
 
+def version(thing: Team | Agent) -> str:
+    """Another one as soon as anybody changes what the settings page shows: of its own, or what is enabled for it."""
+    enabled = enabling.of_holders(assignments.called(thing), [thing.pk])[thing.pk]
+    return f"{ROOMS[type(thing)].version(thing)}.{'-'.join(map(str, enabled))}"
+
+
 @events.operation
 def update(
     thing: Team | Agent,
@@ -59,7 +65,11 @@ def update(
     if "team" in fields and isinstance(thing, Agent):
         _join(thing, fields.pop("team"), by=by)
     places = fields.pop("environment_ids", None)
-    changed = ROOMS[type(thing)].update(thing, by=by, seen=seen, **fields, **given)
+    own, _, enabled = (seen or "").partition(".")
+    changed = ROOMS[type(thing)].update(thing, by=by, seen=own or None, **fields, **given)
+    if seen and "." in seen:
+        present = version(changed).partition(".")[2]
+        versions.check(enabled, present, called=changed.name)
     if places is not None and _place(changed, places, by=by):
         assignments.record("updated", changed, by=by, changed=["environments"])
     # What is disabled leaves its names free, and what is set by hand no more leaves them to integrations.

@@ -63,7 +63,7 @@ def get_resolved_in_full(
         shown_once(response)
         found, values = revealing.reveal_all(question, by=by)
         return in_full(found, values, named, every, by)
-    written = orjson.dumps([named, every], option=orjson.OPT_SORT_KEYS).decode()
+    written = orjson.dumps([named, [list(one) for one in every]], option=orjson.OPT_SORT_KEYS).decode()
     return conditional(
         request, question, by, lambda found: in_full(found, showing.masked(found), named, every, by), written
     )

@@ -6,12 +6,13 @@ from typing import Any, cast
 
 from django import forms
 
+from environments import crew
 from environments.forms import places
 from environments.forms.form import Form
 from environments.forms.integrations import ChoiceOfIntegrations
 from environments.forms.places import PlaceField
 from environments.forms.settings import SettingsForm
-from projects import agents, lifecycle, teams
+from projects import lifecycle, teams
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
 from projects.models import Agent, Project, Team
@@ -134,7 +135,7 @@ class TeamSettingsForm(SettingsForm, TeamForm):
     """For which projects it works is changed on their pages."""
 
     def __init__(self, *args: Any, by: Actor, team: Team, work: dict[str, Any], **kwargs: Any) -> None:
-        kwargs["initial"] = {"version": teams.version(team), **_known(team, work)}
+        kwargs["initial"] = {"version": crew.version(team), **_known(team, work)}
         super().__init__(*args, by=by, **kwargs)
         del self.fields["project"]
 
@@ -150,7 +151,7 @@ class AgentSettingsForm(SettingsForm, AgentForm):
             name: getattr(agent, name) for name in ("model_id", "runtime", "runner_name", "system_prompt", "command")
         }
         kwargs["initial"] = {
-            "version": agents.version(agent),
+            "version": crew.version(agent),
             **_known(agent, work),
             **texts,
             "team": team.name if team else "",

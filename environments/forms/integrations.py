@@ -51,7 +51,7 @@ class IntegrationForm(SettingsForm):
 
 
 def _field(one: Field, known: list[str]) -> forms.Field:
-    names = f" Injected as {one.variable.replace('{prefix}', 'PREFIX')}." if one.variable else ""
+    names = f" Injected as {one.documented}." if one.variable else ""
     told: dict[str, Any] = {"label": one.label, "required": one.required and not one.default}
     plain = {"class": "input", "autocomplete": "off", "spellcheck": "false"}
     if one.choices:

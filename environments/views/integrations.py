@@ -15,8 +15,8 @@ from environments.forms import places as typed
 from environments.forms.form import sentence
 from environments.forms.integrations import InPlaceForm, IntegrationForm
 from environments.models import Integration, IntegrationType
-from environments.overview import integrations as overview
 from environments.resolving.scopes import Scope
+from environments.views import integration_places as reading
 from environments.views.choice import chosen_environment, go
 from environments.views.confirming import confirm
 from environments.views.fragments import conditional
@@ -33,7 +33,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 @conditional
 def integrations(request: Visit) -> HttpResponse:
     chosen = chosen_environment(request)
-    context: dict[str, Any] = {"rows": overview.listed(request.actor, chosen), "chosen": chosen}
+    context: dict[str, Any] = {"rows": reading.listed(request.actor, chosen), "chosen": chosen}
     context |= {"may_manage": _may_manage(request), "here": request.get_full_path()}
     return render(request, "integrations/_list.html" if is_fragment(request) else "integrations/page.html", context)
 
@@ -47,7 +47,7 @@ def integration(request: Visit, integration_id: uuid.UUID) -> HttpResponse:
 
 
 def _page(request: Visit, found: Integration) -> dict[str, Any]:
-    context = overview.page(found, request.actor, chosen_environment(request))
+    context = reading.page(found, request.actor, chosen_environment(request))
     context |= {"may_manage": _may_manage(request), "known": typed.environments(request.actor)}
     may_enable = access.allows_somewhere(request.actor, Permission.CONFIGURE)
     return context | {"may_enable": may_enable, "here": reverse("integration", args=[found.pk])}

@@ -57,17 +57,32 @@ def probed_in(integration: Integration, by: Actor) -> str:
 
 def _anywhere(scopes: dict[uuid.UUID, list[Scope]], by: Actor) -> dict[uuid.UUID, list[Place]]:
     """Each scope, and the environments that inherit from one of these."""
-    bases = {one.environment.pk: one.environment for many in scopes.values() for one in many if one.environment}
-    heirs = rights.reach(bases.values(), by=by).heirs
+    heirs = rights.reach({one.environment for many in scopes.values() for one in many if one.environment}, by=by).heirs
     places: dict[uuid.UUID, list[Place]] = defaultdict(list)
     for ident, many in scopes.items():
-        direct = {scope.environment_id for scope in many}
+        inherited = _inherited(many, heirs, by)
         for scope in many:
             places[ident].append(_place(scope))
-            for heir in heirs.get(scope.environment_id, []) if scope.environment_id else []:
-                if heir.pk not in direct and by.sees(project_id=heir.project_id, environment_id=heir.pk):
-                    places[ident].append(Place(heir.title, base=str(scope)))
+            places[ident] += [Place(heir.title, base=str(scope)) for heir in inherited.get(scope.environment_id, ())]
     return places
+
+
+def _inherited(
+    scopes: list[Scope], heirs: dict[uuid.UUID, list[Environment]], by: Actor
+) -> dict[uuid.UUID | None, list[Environment]]:
+    """Which environments have it from which of these, the nearest, as far as the actor sees them."""
+    direct = {scope.environment_id for scope in scopes if scope.environment_id}
+    known = {one.pk: one for ident in direct for one in heirs.get(ident, ())}
+    found: dict[uuid.UUID | None, list[Environment]] = defaultdict(list)
+    for heir in sorted(known.values(), key=lambda one: one.title.lower()):
+        if heir.pk in direct or not by.sees(project_id=heir.project_id, environment_id=heir.pk):
+            continue
+        base = heir.based_on_id
+        while base is not None and base not in direct:
+            base = known[base].based_on_id
+        if base is not None:
+            found[base].append(heir)
+    return found
 
 
 def _in(chosen: Environment, scopes: dict[uuid.UUID, list[Scope]], by: Actor) -> dict[uuid.UUID, list[Place]]:
@@ -93,11 +108,7 @@ def page(integration: Integration, by: Actor, chosen: Environment | None) -> dic
     """One: its names, where it is enabled, and what may be done about it."""
     scopes = enabling.places(integration, by=by)
     reach = rights.reach((scope.environment for scope in scopes if scope.environment), by=by)
-    heirs = {
-        scope: [one for one in reach.heirs.get(scope.environment_id, []) if by.sees(environment_id=one.pk)]
-        for scope in scopes
-        if scope.environment_id
-    }
+    inherited = _inherited(scopes, reach.heirs, by)
     return {
         "integration": integration,
         "kind": catalogue.of(integration),
@@ -108,7 +119,7 @@ def page(integration: Integration, by: Actor, chosen: Environment | None) -> dic
                 "scope": scope,
                 "kind": _place(scope).kind,
                 "why_not": rights.why_not(scope, by=by, known=reach),
-                "heirs": [one.title for one in heirs.get(scope, [])],
+                "heirs": [one.title for one in inherited.get(scope.environment_id, ())],
             }
             for scope in scopes
         ],
