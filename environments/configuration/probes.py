@@ -6,6 +6,7 @@ What goes wrong is told in our own words: theirs may repeat what they were asked
 import os
 import queue
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -66,7 +67,7 @@ def _told(error: Exception) -> Trouble:
         return Trouble(error.code, str(error))
     if isinstance(error, outgoing.Unasked):
         return Trouble("unreachable", str(error))
-    if isinstance(error, requests.exceptions.SSLError):
+    if isinstance(error, requests.exceptions.SSLError) or isinstance(error.__context__, ssl.SSLError):
         return Trouble("unreachable", "shows a certificate that is not trusted here")
     if isinstance(error, TimeoutError | requests.exceptions.Timeout | redis.TimeoutError):
         return Trouble("unreachable", "does not answer in time")
@@ -209,7 +210,11 @@ def _redis(settings: Mapping[str, str], secrets: Secrets) -> None:
     port, encrypted = int(settings["port"]), settings["tls"] == "true"
     # What has no password to be read on the way may be asked in the open.
     found = outgoing.destination(settings["host"], port, encrypted=encrypted or "password" not in secrets)
-    trusted: dict[str, Any] = {"ssl_ca_certs": outgoing.authorities() or None} if encrypted else {}
+    trusted: dict[str, Any] = (
+        {"ssl_ca_certs": outgoing.authorities() or None, "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        if encrypted
+        else {}
+    )
     pool = redis.ConnectionPool(
         connection_class=_PinnedTLS if encrypted else _Pinned,
         address=found.address,

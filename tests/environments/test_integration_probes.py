@@ -1,16 +1,26 @@
 """Probes really ask: a PostgreSQL, a Valkey and HTTP servers that let in whoever knows the credential alone."""
 
 import json
+import socket
+import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from django.conf import settings as installed
 from django.db import connection
 
@@ -263,10 +273,72 @@ def test_a_real_valkey_lets_in_whoever_knows_the_password(house: House, valkey: 
 
 
 def test_one_without_a_password_is_asked_without(house: House, valkey: redis.Redis) -> None:
+    valkey.execute_command("ACL", "SETUSER", "prober", "reset", "on", "nopass", "+ping", "+select", "+client")
     said = {"host": "127.0.0.1", "port": str(urlsplit(installed.REDIS_URL).port)}
-    made = integrations.create(by=house.owner, name="open", type="redis", settings=said)
-
+    made = integrations.create(by=house.owner, name="open", type="redis", settings=said | {"username": "prober"})
     assert probing.probe(made, by=house.owner) == WELL
+
+    made = integrations.update(made, by=house.owner, settings=said)
+    assert probing.probe(made, by=house.owner).error == "open does not take the user and the password."
+
+
+@contextmanager
+def encrypting(port: int, directory: Path) -> Iterator[tuple[int, Path]]:
+    """The port of a server that speaks TLS for localhost before the one at `port`, and the file of who vouches."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(datetime.now(UTC) - timedelta(days=1))
+    made = made.not_valid_after(datetime.now(UTC) + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    authority, private = directory / "ca.pem", directory / "key.pem"
+    authority.write_bytes(made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, private)
+
+    def carry(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := one.recv(4096):
+                other.sendall(piece)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as outside,
+                socket.create_connection(("127.0.0.1", port)) as inside,
+            ):
+                threading.Thread(target=carry, args=(inside, outside), daemon=True).start()
+                carry(outside, inside)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1], authority
+        server.shutdown()
+
+
+def test_a_certificate_is_judged_by_the_name_that_was_meant_at_the_address_that_was_checked(
+    house: House, valkey: redis.Redis, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EGRESS_ALLOW = "127.0.0.0/8, ::1"
+    real = socket.getaddrinfo
+    monkeypatch.setattr(
+        "environments.egress.socket.getaddrinfo",
+        lambda host, *args, **more: real("127.0.0.1" if host == "localhost" else host, *args, **more),
+    )
+    behind = urlsplit(installed.REDIS_URL).port
+    assert behind
+    with encrypting(behind, tmp_path) as (port, authority):
+        said = {"host": "localhost", "port": str(port), "username": "prober", "tls": "true"}
+        untrusted = Probe("unreachable", "one shows a certificate that is not trusted here.")
+        assert probed(house, "redis", said) == untrusted
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        assert probed(house, "redis", said) == WELL
+        assert probed(house, "redis", said | {"host": "127.0.0.1"}) == untrusted
+        assert probed(house, "redis", said, value="another").code == "refused"
 
 
 def test_a_secret_that_is_missing_or_none_is_told_and_nobody_is_asked(house: House) -> None:
