@@ -89,7 +89,8 @@ def _in(chosen: Environment, scopes: dict[uuid.UUID, list[Scope]], by: Actor) ->
     """The environment itself or what it is based on, and the teams and agents that work there."""
     places: dict[uuid.UUID, list[Place]] = defaultdict(list)
     for one in enabled.of(Target(organization_id=by.organization.pk, environment_id=chosen.pk)):
-        places[one.id].append(Place(chosen.title, base=enabled.scope(one, by=by) if one.distance else ""))
+        if one.id not in places:  # the nearest comes first, and prevails
+            places[one.id].append(Place(chosen.title, base=enabled.scope(one, by=by) if one.distance else ""))
     here = {
         *TeamEnvironment.objects.filter(environment=chosen).values_list("team", flat=True),
         *AgentEnvironment.objects.filter(environment=chosen).values_list("agent", flat=True),
@@ -124,6 +125,7 @@ def page(integration: Integration, by: Actor, chosen: Environment | None) -> dic
             for scope in scopes
         ],
         "elsewhere": enabling.is_elsewhere(integration, by=by),
+        "offered": chosen.name if chosen and all(scope.environment != chosen for scope in scopes) else "",
         "probes_in": chosen if chosen and chosen.deleted_at is None else probing.usual(integration, by=by),
     }
 

@@ -282,7 +282,7 @@ def test_the_list_tells_what_is_enabled_where_and_from_which_scope(
     assert "preview inherited from lagoon Team crew" in text(html(client, "/integrations?environment=preview"))
     assert "Team crew" not in text(html(client, "/integrations?environment=lagoon"))
     house.environment("elsewhere")
-    assert "Not here" in text(html(client, "/integrations?environment=elsewhere"))
+    assert "Not enabled here" in text(html(client, "/integrations?environment=elsewhere"))
 
 
 def test_a_form_that_is_refused_says_why_beside_its_field(client: Client) -> None:
