@@ -8,11 +8,11 @@ from typing import Any
 from django.utils import timezone
 
 from environments import seen
-from environments.configuration import entries, variables
-from environments.models import Entry, EntryKind
+from environments.configuration import enabling, entries, variables
+from environments.models import Entry, EntryKind, Integration
 from environments.overview.crews import PLACES
 from environments.resolving.scopes import Scope
-from projects import agents, assigned, assignments, checks, env_names, events, teams
+from projects import agents, assigned, assignments, checks, env_names, events, teams, versions
 from projects.access import Actor
 from projects.errors import Conflict, Invalid
 from projects.models import Agent, Team
@@ -37,11 +37,18 @@ def create(
     **fields: Any,
 ) -> Any:
     """A team or an agent; `fields` are those of its room."""
-    given, env_vars = _parts(execution_environment or {})
+    given, env_vars, integrations = _parts(execution_environment or {}, by=by)
     made = ROOMS[kind].create(by=by, **fields, **given)
     _place(made, environment_ids or (), by=by)
     _set_variables(made, env_vars or {}, by=by)
+    enabling.take_up(_scope(made), integrations or (), by=by)
     return made
+
+
+def version(thing: Team | Agent) -> str:
+    """Another one as soon as anybody changes what the settings page shows: of its own, or what is enabled for it."""
+    enabled = enabling.of_holders(assignments.called(thing), [thing.pk])[thing.pk]
+    return f"{ROOMS[type(thing)].version(thing)}.{'-'.join(map(str, enabled))}"
 
 
 @events.operation
@@ -53,16 +60,27 @@ def update(
     **fields: Any,
 ) -> Any:
     """Change what is given; of the execution environment each part is replaced whole."""
-    given, env_vars = _parts(fields.pop(FIELD, None) or {})
+    given, env_vars, integrations = _parts(fields.pop(FIELD, None) or {}, by=by)
     assigned.require_manage(thing, by=by)
     if "team" in fields and isinstance(thing, Agent):
         _join(thing, fields.pop("team"), by=by)
     places = fields.pop("environment_ids", None)
-    changed = ROOMS[type(thing)].update(thing, by=by, seen=seen, **fields, **given)
+    own, _, enabled = (seen or "").partition(".")
+    changed = ROOMS[type(thing)].update(thing, by=by, seen=own or None, **fields, **given)
+    if seen and "." in seen:
+        present = version(changed).partition(".")[2]
+        versions.check(enabled, present, called=changed.name)
     if places is not None and _place(changed, places, by=by):
         assignments.record("updated", changed, by=by, changed=["environments"])
+    # What is disabled leaves its names free, and what is set by hand no more leaves them to integrations.
+    gone = (
+        enabling.leave_out(_scope(changed), (one.pk for one in integrations), by=by) if integrations is not None else []
+    )
     if env_vars is not None:
         _set_variables(changed, env_vars, by=by)
+    if enabling.take_up(_scope(changed), integrations or (), by=by) or gone:
+        _touch(changed)
+        assignments.record("updated", changed, by=by, changed=["integrations"])
     return changed
 
 
@@ -71,6 +89,7 @@ def delete(thing: Team | Agent, *, by: Actor) -> None:
     """It is gone, and with it what was set for it alone; the versions of that stay."""
     assigned.require_manage(thing, by=by)
     assignments.present(thing)
+    enabling.clear(_scope(thing), by=by)
     mine = list(_entries(thing))
     if len(mine) > MOST_KEYS:
         raise TooMany(f"{len(mine)} variables and secrets are set for {thing.name}; delete some of them first.")
@@ -79,22 +98,26 @@ def delete(thing: Team | Agent, *, by: Actor) -> None:
     ROOMS[type(thing)].delete(thing, by=by)
 
 
-def _parts(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str] | None]:
-    """The columns that an execution environment sets, and its variables where they are named."""
+def _parts(
+    given: Mapping[str, Any], *, by: Actor
+) -> tuple[dict[str, Any], dict[str, str] | None, list[Integration] | None]:
+    """The columns that an execution environment sets, and its variables and integrations where they are named."""
     columns: dict[str, Any] = {}
     env_vars: dict[str, str] | None = None
+    integrations: list[Integration] | None = None
     for part, value in given.items():
         if part == "env_vars":
             env_vars = env_names.check(f"{FIELD}.env_vars", {} if value is None else value)
         elif part == "secrets":
             columns["required_secrets"] = checks.keys(f"{FIELD}.secrets", value)
         elif part == "integration_ids":
-            checks.none_yet(f"{FIELD}.integration_ids", value, what="integrations")
+            where = f"{FIELD}.integration_ids"
+            integrations = enabling.find(enabling.checked(where, value), by=by, field=where)
         elif part == "mcp_servers":
             columns["mcp_servers"] = checks.json_object(f"{FIELD}.mcp_servers", value)
         else:
             raise Invalid.field(f"{FIELD}.{part}", "is not known here")
-    return columns, env_vars
+    return columns, env_vars, integrations
 
 
 def _join(agent: Agent, team: Team | None, *, by: Actor) -> None:
@@ -123,15 +146,23 @@ def _place(thing: Team | Agent, environment_ids: Iterable[uuid.UUID], *, by: Act
     links.objects.bulk_create(
         links(environment_id=one, **{f"{column}_id": thing.pk}) for one in sorted(wanted - present)
     )
+    _touch(thing)
+    return True
+
+
+def _touch(thing: Team | Agent) -> None:
     thing.updated_at = timezone.now()
     type(thing)._default_manager.filter(pk=thing.pk).update(updated_at=thing.updated_at)
-    return True
+
+
+def _scope(thing: Team | Agent) -> Scope:
+    return Scope(team=thing) if isinstance(thing, Team) else Scope(agent=thing)
 
 
 def _set_variables(thing: Team | Agent, wanted: Mapping[str, str], *, by: Actor) -> None:
     """The same rows as `/variables` has for this scope: what is not wanted is deleted."""
-    scope = Scope(team=thing) if isinstance(thing, Team) else Scope(agent=thing)
-    present = {one.key: one for one in _entries(thing).filter(kind=EntryKind.VARIABLE, environment=None)}
+    scope, mine = _scope(thing), _entries(thing).filter(kind=EntryKind.VARIABLE, environment=None, integration=None)
+    present = {one.key: one for one in mine}
     gone = present.keys() - wanted.keys()
     if len(gone) + len(wanted) > MOST_KEYS:
         raise Invalid.field(f"{FIELD}.env_vars", f"change at most {MOST_KEYS} variables at once")
@@ -144,11 +175,12 @@ def _set_variables(thing: Team | Agent, wanted: Mapping[str, str], *, by: Actor)
                 variables.create(scope, by=by, key=key, value=value)
             elif before.current is None or before.current.value != value:
                 variables.update(before, by=by, value=value)
-        except (Invalid, entries.Taken) as refusal:
+        except (Invalid, entries.Taken, entries.FromIntegration) as refusal:
             about = [{"field": f"{FIELD}.env_vars.{key}", "message": refusal.detail}]
             raise type(refusal)(f"{key}: {refusal.detail}", code=refusal.code, errors=about) from None
 
 
 def _entries(thing: Team | Agent) -> Any:
     mine = Entry.objects.filter(**{assignments.called(thing): thing}, deleted_at=None)
-    return mine.select_related("current", "project", "app__project", "team", "agent", "environment").order_by("pk")
+    whole = ("current", "project", "app__project", "team", "agent", "environment", "integration")
+    return mine.select_related(*whole).order_by("pk")

@@ -119,6 +119,12 @@ SENTENCES = {
     "store.updated": "Secret store {name} changed: {changed}",
     "store.deleted": "Secret store {name} deleted",
     "store.probed": "Secret store {name} probed; it {outcome}",
+    "integration.created": "Integration {name} added",
+    "integration.updated": "Integration {name} changed: {changed}",
+    "integration.deleted": "Integration {name} deleted",
+    "integration.probed": "Integration {name} probed with the secrets of {environment}; it {outcome}",
+    "integration.enabled": "Integration {name} enabled for {scope}",
+    "integration.disabled": "Integration {name} disabled for {scope}",
     "chain.created": "Promotion chain {name} created: {stages}",
     "chain.updated": "Promotion chain {name} changed: {stages}",
     "chain.deleted": "Promotion chain {name} deleted",
@@ -175,6 +181,8 @@ def sentence(event: Event) -> str:
         told += f", and {words['also']} made with it"
     if event.kind in {"member.removed", "member.deactivated"} and event.data.get("tokens"):
         told += f", and access tokens ended: {words['tokens']}"
+    if event.data.get("integration"):
+        told += f", by the integration {words['integration']}"
     if undone := event.data.get("undoes"):
         told += f", undoing event {undone}"
     reason = words["reason"].strip()

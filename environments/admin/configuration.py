@@ -10,13 +10,14 @@ from projects.admin.records import Records, named, page_of
 @admin.register(Entry)
 class Entries(Records):
     list_display = (
-        "key", "kind", "organization", "within", "app", "team", "agent", "environment", "write_only", "rotate_on",
-        "deleted_at", "updated_at", "page",
+        "key", "kind", "organization", "within", "app", "team", "agent", "environment", "integration", "write_only",
+        "rotate_on", "deleted_at", "updated_at", "page",
     )  # fmt: skip
-    list_select_related = ("organization", "within", "app", "team", "agent", "environment")
+    list_select_related = ("organization", "within", "app", "team", "agent", "environment", "integration")
     list_filter = (
         "kind", "write_only", ("deleted_at", admin.EmptyFieldListFilter), named("environment", "environment"),
-        named("project", "within", column="key"), named("app", "app"), named("organization", "organization"),
+        named("project", "within", column="key"), named("app", "app"), named("integration", "integration"),
+        named("organization", "organization"),
     )  # fmt: skip
     search_fields = ("key", "description", "id")
     date_hierarchy = "created_at"

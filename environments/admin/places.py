@@ -9,6 +9,7 @@ from environments.models import (
     Environment,
     Heartbeat,
     Host,
+    Integration,
     Sample,
     SecretStore,
     TeamEnvironment,
@@ -68,6 +69,23 @@ class SecretStores(Records):
     search_fields = ("name", "address", "id")
     date_hierarchy = "created_at"
     hidden = ("credentials",)
+
+
+@admin.register(Integration)
+class Integrations(Records):
+    """What work is given access to elsewhere: keys of secrets, and never a value."""
+
+    list_display = (
+        "name", "type", "organization", "probed_at", "probe_code", "probed_in", "created_at", "updated_at", "page",
+    )  # fmt: skip
+    list_select_related = ("organization", "probed_in")
+    list_filter = ("type", "probe_code", named("environment", "probed_in"), named("organization", "organization"))
+    search_fields = ("name", "description", "id")
+    date_hierarchy = "created_at"
+    page = page_of("Dashboard", lambda integration: reverse("integration", args=[integration.pk]))
+
+    def view_on_site(self, obj: Integration) -> str:
+        return reverse("integration", args=[obj.pk])
 
 
 @admin.register(Host)

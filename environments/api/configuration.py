@@ -96,7 +96,17 @@ def shape(entry: Entry) -> dict[str, Any]:
     """What is told of both kinds, and of a variable its value."""
     current = entry.current
     assert current is not None
-    plain = ("id", "key", *COLUMNS, "description", "created_by", "created_at", "updated_at", "deleted_at")
+    plain = (
+        "id",
+        "key",
+        *COLUMNS,
+        "integration_id",
+        "description",
+        "created_by",
+        "created_at",
+        "updated_at",
+        "deleted_at",
+    )
     told = {name: getattr(entry, name) for name in plain}
     told |= {
         "scope": str(entries.scope_of(entry)),

@@ -16,7 +16,7 @@ from environments.api.schemas.environments import (
     SeveralOut,
     WorkerCommandOut,
 )
-from environments.configuration import variables
+from environments.configuration import enabling, variables
 from environments.models import Environment
 from projects import events
 from projects import lifecycle as projects
@@ -36,6 +36,7 @@ PLAIN = (
 
 def shapes(by: Actor, rows: list[Environment]) -> list[dict[str, Any]]:
     derived, given = summaries.of(rows, by=by), variables.of_environments(row.pk for row in rows)
+    enabled = enabling.of_holders("environment", (row.pk for row in rows))
     return [
         {
             **{name: getattr(row, name) for name in PLAIN},
@@ -45,7 +46,7 @@ def shapes(by: Actor, rows: list[Environment]) -> list[dict[str, Any]]:
             "execution_environment": {
                 "env_vars": given[row.pk],
                 "secrets": row.required_secrets,
-                "integration_ids": [],
+                "integration_ids": enabled[row.pk],
                 "mcp_servers": row.mcp_servers,
             },
             **derived[row.pk],

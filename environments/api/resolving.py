@@ -9,7 +9,8 @@ from ninja import Query, Router
 
 from environments.api.schemas.configuration import Asked, ContextKind, ContextOut, ExplanationOut, FullOut, Kind
 from environments.configuration import revealing
-from environments.resolving import explaining, resolution, servers, showing, targets
+from environments.resolving import enabled, explaining, resolution, servers, showing, targets
+from environments.resolving.enabled import Enabled
 from environments.resolving.resolution import Resolution
 from environments.resolving.targets import Question
 from projects.access import Actor
@@ -53,16 +54,19 @@ def get_resolved_in_full(
     why: Query[Reasoned],
     reveal: bool = False,
 ) -> Any:
-    """The same by kind, and the MCP servers of environment, team and agent with what they refer to."""
+    """The same by kind, the integrations that are enabled there, and the MCP servers of environment, team and agent
+    with what they refer to."""
     by = actor(request)
     question = asked_about(by, kind, id, asked)
-    named = servers.of(question.target)
+    named, every = servers.of(question.target), enabled.of(question.target)
     if reveal:
         shown_once(response)
         found, values = revealing.reveal_all(question, by=by)
-        return in_full(found, values, named)
-    written = orjson.dumps(named, option=orjson.OPT_SORT_KEYS).decode()
-    return conditional(request, question, by, lambda found: in_full(found, showing.masked(found), named), written)
+        return in_full(found, values, named, every, by)
+    written = orjson.dumps([named, [list(one) for one in every]], option=orjson.OPT_SORT_KEYS).decode()
+    return conditional(
+        request, question, by, lambda found: in_full(found, showing.masked(found), named, every, by), written
+    )
 
 
 @router.get(f"{ROOT}/explain", response=ExplanationOut)
@@ -106,10 +110,12 @@ def conditional(request: HttpRequest, question: Question, by: Actor, answer: Any
     return response
 
 
-def in_full(found: Resolution, values: dict[str, str], named: dict[str, Any]) -> dict[str, Any]:
+def in_full(
+    found: Resolution, values: dict[str, str], named: dict[str, Any], every: list[Enabled], by: Actor
+) -> dict[str, Any]:
     return {
         "env_vars": {key: value for key, value in values.items() if not found.winners[key].is_secret},
         "secrets": {key: value for key, value in values.items() if found.winners[key].is_secret},
-        "integrations": [],
+        "integrations": enabled.told(every, found, by=by),
         "mcp_servers": showing.filled(found, "mcp_servers", named, values),
     }

@@ -10,6 +10,7 @@ from environments.api import (
     delivery,
     environments,
     importing,
+    integrations,
     live,
     observing,
     people,
@@ -47,6 +48,7 @@ ROUTERS = (
     observing.router,
     live.router,
     secret_stores.router,
+    integrations.router,
     runs.router,
     workflows.router,
     # A worker's own doors before `/workers/{id}`, which would take their names for ids.

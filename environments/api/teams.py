@@ -45,7 +45,7 @@ def worked(row: Any, work: dict[str, Any]) -> dict[str, Any]:
         "execution_environment": {
             "env_vars": work["env_vars"],
             "secrets": row.required_secrets,
-            "integration_ids": row.integration_ids,
+            "integration_ids": sorted((one.pk for one in work["integrations"]), key=str),
             "mcp_servers": row.mcp_servers,
         },
     }

@@ -95,9 +95,11 @@ def copy(
 
 def _copy(source: Entry, scope: Scope, *, by: Actor, replaces: Entry | None = None) -> Copy:
     here = Entry.objects.filter(organization=by.organization, key=source.key, deleted_at=None, **scope.columns)
-    replaces = replaces or here.select_related("current").first()
+    replaces = replaces or here.select_related("current", "integration").first()
     if replaces is not None and replaces.pk == source.pk:
         raise Conflict(f"{source.key} comes from {scope} itself; choose another place.")
+    if replaces is not None:
+        entries.check_by_hand(replaces)
     if replaces is not None and replaces.kind != source.kind:
         raise Conflict(f"{source.key} is a {replaces.kind} in {scope}; delete it there first.")
     said = [source.current_id, replaces and replaces.current_id, sorted(scope.columns.items())]

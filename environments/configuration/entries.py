@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from environments import tasks
 from environments.configuration import rights, values
-from environments.models import Entry, EntryKind, EntryVersion, SecretStore
+from environments.models import Entry, EntryKind, EntryVersion, Integration, SecretStore
 from environments.resolving.scopes import Scope
 from projects import assigned, events, scopes, versions
 from projects.access import Actor
@@ -32,6 +32,12 @@ class Revoked(Conflict):
 
 class Deleted(Conflict):
     code = "deleted"
+
+
+class FromIntegration(Conflict):
+    """What an integration sets is changed where the integration is."""
+
+    code = "from-integration"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +114,17 @@ def tag(entry: Entry) -> str:
     return versions.of(entry, ("current_id", "description", "write_only", "rotate_on"))
 
 
-def begin(scope: Scope, *, by: Actor, kind: EntryKind, key: str, **columns: Any) -> Entry:
-    """The row for a key that is set in a scope for the first time, or again after it was deleted there."""
+def begin(
+    scope: Scope, *, by: Actor, kind: EntryKind, key: str, integration: Integration | None = None, **columns: Any
+) -> Entry:
+    """The row for a key that is set in a scope for the first time, or again after it was deleted there.
+
+    Who sets it for an `integration` has been asked for their rights already.
+    """
     key = values.check_key(key)
-    rights.check_write(scope, by=by)
+    columns["integration"] = integration
+    if integration is None:
+        rights.check_write(scope, by=by)
     if (environment := scope.environment) is not None and environment.deleted_at is not None:
         raise NotFound("There is no such environment.")
     at = {"organization": by.organization, "kind": kind, "key": key, **scope.columns}
@@ -126,8 +139,17 @@ def begin(scope: Scope, *, by: Actor, kind: EntryKind, key: str, **columns: Any)
                 columns["write_only"] = True
             Entry.objects.filter(pk=before.pk).update(deleted_at=None, updated_at=timezone.now(), **columns)
     except IntegrityError:
+        here = Entry.objects.filter(organization=by.organization, key=key, deleted_at=None, **scope.columns)
+        check_by_hand(*here.select_related("integration"))
         raise Taken.about("key", f"{key} is set for {scope} already; change it there.") from None
     return locked(before)
+
+
+def check_by_hand(*found: Entry, through: Integration | None = None) -> None:
+    """FromIntegration for what an integration has set, unless it is that one `through` which it is changed."""
+    for entry in found:
+        if entry.integration is not None and entry.integration != through:
+            raise FromIntegration(f"{entry.key} comes from the integration {entry.integration.name}; change it there.")
 
 
 def locked(entry: Entry) -> Entry:
@@ -142,10 +164,15 @@ def hold(ids: Iterable[uuid.UUID]) -> None:
     list(rows.values_list("pk", flat=True))
 
 
-def change(entry: Entry, *, by: Actor, seen: str | None = None) -> Entry:
-    """The entry behind its lock, for whoever may change it; Stale where `seen` is not what it is now."""
-    rights.check_write(scope_of(entry), by=by)
+def change(entry: Entry, *, by: Actor, seen: str | None = None, through: Integration | None = None) -> Entry:
+    """The entry behind its lock, for whoever may change it; Stale where `seen` is not what it is now.
+
+    Who changes it `through` its integration has been asked for their rights already.
+    """
+    if through is None:
+        rights.check_write(scope_of(entry), by=by)
     entry = locked(entry)
+    check_by_hand(entry, through=through)
     versions.check(seen, tag(entry), called=entry.key)
     if entry.deleted_at is not None:
         raise Deleted(f"{entry.key} was deleted; restore a version of it first.")
@@ -157,7 +184,8 @@ def check_restorable(entry: Entry, *, by: Actor) -> None:
 
 
 def restorable(entry: Entry, number: int) -> EntryVersion:
-    """The version, if what it says can hold again."""
+    """The version, if what it says can hold again, of an entry behind its lock."""
+    check_by_hand(entry)
     found = version(entry, number)
     if found.deleted:
         raise Conflict(f"{entry.key} v{number} says that it was deleted; choose a version with a value.")
@@ -187,9 +215,11 @@ def append(
     )
     entry.current = made
     entry.deleted_at = made.created_at if content.deleted else None
+    if content.deleted:
+        entry.integration = None  # whoever sets the key again does so by hand
     try:
         with transaction.atomic():
-            changed(entry, at=made.created_at, also=("current", "deleted_at"))
+            changed(entry, at=made.created_at, also=("current", "deleted_at", "integration"))
     except IntegrityError:
         raise Taken(f"{entry.key} has been set for {scope_of(entry)} anew meanwhile; change it there.") from None
     return made
@@ -207,11 +237,13 @@ def next_number(entry: Entry) -> int:
 
 
 @events.operation
-def delete(entry: Entry, *, by: Actor, seen: str | None = None, note: str = "") -> Entry:
+def delete(
+    entry: Entry, *, by: Actor, seen: str | None = None, note: str = "", through: Integration | None = None
+) -> Entry:
     """It holds nowhere any more; a version of it can be restored."""
-    entry = change(entry, by=by, seen=seen)
+    entry = change(entry, by=by, seen=seen, through=through)
     made = append(entry, Content(deleted=True), by=by, note=note)
-    record("deleted", entry, by=by, number=made.number)
+    record("deleted", entry, by=by, number=made.number, **({"integration": through.name} if through else {}))
     return entry
 
 
@@ -238,6 +270,8 @@ def describe(entry: Entry, *, by: Actor, seen: str | None = None, **columns: Any
 def record(verb: str, entry: Entry, *, by: Actor, **data: Any) -> None:
     """One sentence's worth about a key, never its value."""
     crew = entry.team or entry.agent
+    if entry.integration is not None:
+        data["integration"] = entry.integration.name
     events.record(
         f"{entry.kind}.{verb}",
         by=by,
@@ -253,4 +287,4 @@ def record(verb: str, entry: Entry, *, by: Actor, **data: Any) -> None:
 
 
 def _related(found: QuerySet[Entry]) -> QuerySet[Entry]:
-    return found.select_related("current", "project", "app__project", "team", "agent", "environment")
+    return found.select_related("current", "project", "app__project", "team", "agent", "environment", "integration")

@@ -19,7 +19,7 @@ from projects.versions import ChangedMeanwhile
 
 # Each is a change and an event like any other, some dozen statements, and all of them are one transaction.
 MOST = 200
-WITH = ("current", "project", "app__project", "team", "agent", "environment")
+WITH = ("current", "project", "app__project", "team", "agent", "environment", "integration")
 NOTE = "imported from a .env file"
 
 
@@ -127,16 +127,18 @@ def _change(line: Line, entry: Entry | None, wish: Wish) -> Change:
         return Change(line.key, "changed", entry.kind, line.number, entry=entry, given=Secret(line.value))
     if line.key in wish.secrets:
         raise Invalid("is a variable here; delete it first to set it as a secret")
-    values.check(line.value, entry.current.type)
     before = entry.current.value
     what = "same" if before == line.value else "changed"
+    if what == "changed":
+        entries.check_by_hand(entry)
+    values.check(line.value, entry.current.type)
     return Change(line.key, what, entry.kind, line.number, before, line.value, entry, Secret(line.value))
 
 
 def _gone(here: dict[str, Entry], named: set[str]) -> Iterator[Change]:
-    """Variables only: a text that shows no secrets is no wish to lose them."""
+    """Variables only, and those set by hand: a text that shows no secrets is no wish to lose them."""
     for key, entry in here.items():
-        if key not in named and entry.kind == EntryKind.VARIABLE:
+        if key not in named and entry.kind == EntryKind.VARIABLE and entry.integration is None:
             assert entry.current is not None
             yield Change(key, "gone", entry.kind, before=entry.current.value, entry=entry)
 

@@ -81,6 +81,10 @@ def check_use(scope: Scope, *, by: Actor) -> None:
     _require(by, Permission.CONFIGURE, scope, scope.environment)
 
 
+def can_use(scope: Scope, *, by: Actor) -> bool:
+    return not _why_not(check_use, scope, by=by)
+
+
 def check_reveal(scope: Scope, *, by: Actor) -> None:
     _check_own(scope, by=by)
     _require(by, Permission.REVEAL, scope, scope.environment)

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from django.utils import timezone
 
@@ -41,7 +42,7 @@ def create(
     """Set a secret in a scope that has no key of that name; Taken where it has."""
     refers = _checked(value, by=by)
     description = values.check_text(description, field="description", longest=values.LONGEST_DESCRIPTION)
-    said = {"description": description, "write_only": write_only, "rotate_on": rotate_on}
+    said: dict[str, Any] = {"description": description, "write_only": write_only, "rotate_on": rotate_on}
     entry = entries.begin(scope, by=by, kind=EntryKind.SECRET, key=key, **said)
     made = _append(entry, value, Content(refers=refers), by=by, note=note)
     entries.record("created", entry, by=by, number=made.number)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from environments.configuration import entries, values
 from environments.configuration.entries import Content
-from environments.models import Entry, EntryKind, VariableType
+from environments.models import Entry, EntryKind, Integration, VariableType
 from environments.resolving import types
 from environments.resolving.scopes import Scope
 from projects import events
@@ -23,11 +23,14 @@ def create(
     type: str = VariableType.TEXT,
     description: str = "",
     note: str = "",
+    integration: Integration | None = None,
 ) -> Entry:
     """Set a key in a scope that has none of that name; Taken where it has."""
     content = Content(type=type, value=value, refers=values.check(value, type))
     description = values.check_text(description, field="description", longest=values.LONGEST_DESCRIPTION)
-    entry = entries.begin(scope, by=by, kind=EntryKind.VARIABLE, key=key, description=description)
+    entry = entries.begin(
+        scope, by=by, kind=EntryKind.VARIABLE, key=key, integration=integration, description=description
+    )
     made = entries.append(entry, content, by=by, note=note)
     entries.record("created", entry, by=by, number=made.number)
     return entry
@@ -35,10 +38,17 @@ def create(
 
 @events.operation
 def update(
-    entry: Entry, *, by: Actor, value: str, type: str | None = None, note: str = "", seen: str | None = None
+    entry: Entry,
+    *,
+    by: Actor,
+    value: str,
+    type: str | None = None,
+    note: str = "",
+    seen: str | None = None,
+    through: Integration | None = None,
 ) -> Entry:
     """Another value; the same one again makes no version."""
-    entry = entries.change(entry, by=by, seen=seen)
+    entry = entries.change(entry, by=by, seen=seen, through=through)
     assert entry.current is not None
     type = type or entry.current.type
     content = Content(type=type, value=value, refers=values.check(value, type))
@@ -52,7 +62,7 @@ def update(
 def replace(scope: Scope, wanted: Mapping[str, str], *, by: Actor) -> bool:
     """Make the variables of a scope these and no others; answers whether that changed anything.
 
-    A variable that keeps its value keeps its type and its versions.
+    A variable that keeps its value keeps its type and its versions. What integrations set there stays.
     """
     here = {one.key: one for one in _of(scope)}
     for key in here.keys() - wanted.keys():
@@ -71,12 +81,13 @@ def replace(scope: Scope, wanted: Mapping[str, str], *, by: Actor) -> bool:
 
 
 def of_environments(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, str]]:
-    """The variables set in each environment and for nothing narrower, as they were set; one statement."""
+    """The variables set in each environment by hand and for nothing narrower, as they were set; one statement."""
     found: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)
     rows = Entry.objects.filter(
         environment__in=list(ids),
         kind=EntryKind.VARIABLE,
         deleted_at=None,
+        integration=None,
         project=None,
         app=None,
         team=None,
@@ -88,7 +99,7 @@ def of_environments(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, str]]
 
 
 def _of(scope: Scope) -> list[Entry]:
-    rows = Entry.objects.filter(kind=EntryKind.VARIABLE, deleted_at=None, **scope.columns)
+    rows = Entry.objects.filter(kind=EntryKind.VARIABLE, deleted_at=None, integration=None, **scope.columns)
     if scope.holder is None and scope.environment is None:
         raise ValueError("Only what is set for something can be replaced as a whole.")
     return list(rows.select_related("current").order_by("key"))

@@ -6,11 +6,13 @@ from typing import Any, cast
 
 from django import forms
 
+from environments import crew
 from environments.forms import places
 from environments.forms.form import Form
+from environments.forms.integrations import ChoiceOfIntegrations
 from environments.forms.places import PlaceField
 from environments.forms.settings import SettingsForm
-from projects import agents, lifecycle, teams
+from projects import lifecycle, teams
 from projects.access import Actor, Permission, allows
 from projects.errors import NotFound
 from projects.models import Agent, Project, Team
@@ -24,6 +26,7 @@ def _area(rows: int) -> forms.Textarea:
 
 class _CrewForm(Form):
     called = {f"{EQUIPMENT}.secrets": "secrets", f"{EQUIPMENT}.mcp_servers": "mcp_servers",
+              f"{EQUIPMENT}.integration_ids": "integrations",
               "environment_ids": "environments", "mcp_servers": "mcp_servers"}  # fmt: skip
 
     name = forms.CharField(max_length=100)
@@ -32,6 +35,7 @@ class _CrewForm(Form):
         required=False, help_text="Its key. Who sees the project sees this. Empty: the whole organization."
     )
     environments = PlaceField(required=False, help_text="Where it works: names, separated by commas.")
+    integrations = ChoiceOfIntegrations(required=False, help_text="They set their documented names wherever it works.")
     secrets = forms.CharField(
         required=False, label="Required secrets", help_text="Names, separated by commas. Without them no run begins."
     )
@@ -42,6 +46,8 @@ class _CrewForm(Form):
         super().__init__(*args, **kwargs)
         self.by = by
         cast(PlaceField, self.fields["environments"]).suggest("environments", places.environments(by))
+        if not cast(ChoiceOfIntegrations, self.fields["integrations"]).offer(by):
+            del self.fields["integrations"]
         if isinstance(project := self.fields.get("project"), PlaceField):
             every = lifecycle.visible(by).filter(archived_at=None).order_by("key")
             project.suggest("project", list(every.values_list("key", flat=True)[: places.SUGGESTED]))
@@ -71,6 +77,8 @@ class _CrewForm(Form):
         given = {name: value for name, value in self.cleaned_data.items() if name != "version"}
         given["environment_ids"] = given.pop("environments")
         given[EQUIPMENT] = {name: given.pop(name) for name in ("secrets", "mcp_servers")}
+        if "integrations" in given:
+            given[EQUIPMENT]["integration_ids"] = given.pop("integrations")
         if "project" in given:
             project = given.pop("project")
             given["projects"] = [project] if project else []
@@ -100,7 +108,8 @@ class AgentForm(_CrewForm):
     )
     field_order = (
         "version", "name", "description", "model_id", "runtime", "runner_name", "project", "team", "environments",
-        "capabilities", "system_prompt", "command", "secrets", "mcp_servers", "llm_config", "configuration",
+        "capabilities", "system_prompt", "command", "integrations", "secrets", "mcp_servers", "llm_config",
+        "configuration",
     )  # fmt: skip
 
     def __init__(self, *args: Any, by: Actor, **kwargs: Any) -> None:
@@ -126,7 +135,7 @@ class TeamSettingsForm(SettingsForm, TeamForm):
     """For which projects it works is changed on their pages."""
 
     def __init__(self, *args: Any, by: Actor, team: Team, work: dict[str, Any], **kwargs: Any) -> None:
-        kwargs["initial"] = {"version": teams.version(team), **_known(team, work)}
+        kwargs["initial"] = {"version": crew.version(team), **_known(team, work)}
         super().__init__(*args, by=by, **kwargs)
         del self.fields["project"]
 
@@ -142,7 +151,7 @@ class AgentSettingsForm(SettingsForm, AgentForm):
             name: getattr(agent, name) for name in ("model_id", "runtime", "runner_name", "system_prompt", "command")
         }
         kwargs["initial"] = {
-            "version": agents.version(agent),
+            "version": crew.version(agent),
             **_known(agent, work),
             **texts,
             "team": team.name if team else "",
@@ -160,11 +169,12 @@ class AgentSettingsForm(SettingsForm, AgentForm):
         return given
 
 
-def _known(thing: Team | Agent, work: dict[str, Any]) -> dict[str, str]:
+def _known(thing: Team | Agent, work: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": thing.name,
         "description": thing.description,
         "environments": ", ".join(one.name for one in work["environments"]),
+        "integrations": [str(one.pk) for one in work["integrations"]],
         "secrets": ", ".join(thing.required_secrets),
         "mcp_servers": _written(thing.mcp_servers),
         "configuration": _written(thing.configuration),

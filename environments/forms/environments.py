@@ -6,9 +6,11 @@ from django import forms
 from django.utils.html import format_html
 
 from environments import lifecycle, seen
+from environments.configuration import enabling
 from environments.configuration import variables as configured
 from environments.forms import places, variables
 from environments.forms.form import Form
+from environments.forms.integrations import ChoiceOfIntegrations
 from environments.forms.places import PlaceField
 from environments.forms.settings import SettingsForm
 from environments.models import Environment, Host
@@ -16,7 +18,8 @@ from projects.access import Actor
 
 
 class EnvironmentForm(SettingsForm):
-    called = {"execution_environment.env_vars": "env_vars", "execution_environment": "env_vars"}
+    called = {"execution_environment.env_vars": "env_vars", "execution_environment.integration_ids": "integrations",
+              "execution_environment": "env_vars"}  # fmt: skip
 
     name = forms.CharField(max_length=100, help_text="Letters, digits, space and . _ - /")
     display_name = forms.CharField(max_length=100, required=False, help_text="What pages show instead of the name.")
@@ -46,6 +49,10 @@ class EnvironmentForm(SettingsForm):
         'with line breaks or spaces at its ends as NAME="one\\ntwo".',
     )
 
+    integrations = ChoiceOfIntegrations(
+        required=False, help_text="What is enabled here sets its documented names, also for what is based on it."
+    )
+
     def __init__(
         self, *args: Any, by: Actor, environment: Environment | None = None, protects: bool = True, **kwargs: Any
     ) -> None:
@@ -65,12 +72,17 @@ class EnvironmentForm(SettingsForm):
                 "based_on": self.base,
                 "protected": environment.protected,
                 "env_vars": variables.written(configured.of_environments([environment.pk])[environment.pk]),
+                "integrations": [
+                    str(one) for one in enabling.of_holders("environment", [environment.pk])[environment.pk]
+                ],
             }
         super().__init__(*args, **kwargs)
         self.environment = environment
         known = [one for one in places.environments(by) if environment is None or one != environment.name]
         cast(PlaceField, self.fields["based_on"]).suggest("based_on", known)
         self.fields["protected"].disabled = not protects
+        if not cast(ChoiceOfIntegrations, self.fields["integrations"]).offer(by):
+            del self.fields["integrations"]
         del self.fields["version" if environment is None else "provisioner"]
 
     def clean_tags(self) -> list[str]:
@@ -90,6 +102,8 @@ class EnvironmentForm(SettingsForm):
         fields = dict(self.cleaned_data)
         fields.pop("version", None)
         fields["execution_environment"] = {"env_vars": fields.pop("env_vars")}
+        if "integrations" in fields:
+            fields["execution_environment"]["integration_ids"] = fields.pop("integrations")
         if not fields["tier"]:
             del fields["tier"]
         if fields["based_on"] == self.base:

@@ -23,7 +23,8 @@ class SettingsForm(Form):
         differ = [
             str(self[name].label) for name in self.fields if name not in self.beside and self._differs(name, saved)
         ]
-        self.data = {**dict(self.data.items()), "version": saved.initial["version"]}
+        self.data = self.data.copy()  # type: ignore[attr-defined]  # with every box that was ticked
+        self.data["version"] = saved.initial["version"]  # type: ignore[index]
         if differ:
             self.add_error(
                 None, f"What you typed is still here. It differs from what is saved in: {', '.join(differ)}."
@@ -31,6 +32,8 @@ class SettingsForm(Form):
 
     def _differs(self, name: str, saved: "SettingsForm") -> bool:
         typed, kept = self[name].value() or "", saved.initial[name] or ""
+        if isinstance(kept, list):
+            return sorted(typed) != sorted(kept)
         return _lines(str(typed)).strip() != _lines(str(kept)).strip()
 
 

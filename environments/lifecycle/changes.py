@@ -7,10 +7,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from environments.configuration import variables
+from environments.configuration import enabling, variables
 from environments.lifecycle import basing, wishes
 from environments.lifecycle import fields as checks
-from environments.lifecycle.creation import NameTaken
+from environments.lifecycle.creation import INTEGRATIONS, NameTaken
 from environments.lifecycle.lookup import check_own
 from environments.models import Environment
 from environments.resolving.scopes import Scope
@@ -32,7 +32,9 @@ SHOWN = ("name", "display_name", "description", "tags", "tier", "protected", "ba
 
 def version(environment: Environment) -> str:
     """Another one as soon as anybody changes what the settings page shows."""
-    return versions.of(environment, SHOWN, also=variables.of_environments([environment.pk])[environment.pk])
+    enabled = enabling.of_holders("environment", [environment.pk])[environment.pk]
+    beside = variables.of_environments([environment.pk])[environment.pk]
+    return versions.of(environment, SHOWN, also={**beside, "": " ".join(map(str, enabled))})
 
 
 @events.operation
@@ -48,8 +50,7 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
         if name in columns and str(columns.pop(name) or "") != str(getattr(environment, name) or ""):
             raise Invalid.field(name, sentence)
     wanted = columns.pop("wanted", None)
-    if (given := columns.pop("env_vars", None)) is not None:
-        variables.replace(Scope(environment=environment), given, by=by)
+    _configure(environment, columns.pop("env_vars", None), columns.pop("integration_ids", None), by=by)
     if "based_on" in columns:
         columns["based_on_id"] = _based_on(environment, columns.pop("based_on"), by=by)
     changed = sorted(name for name, value in columns.items() if getattr(environment, name) != value)
@@ -82,6 +83,19 @@ def update(environment: Environment, *, by: Actor, seen: str | None = None, **fi
         wishes.start(environment, by=by)
     environment.refresh_from_db()
     return environment
+
+
+def _configure(
+    environment: Environment, env_vars: dict[str, str] | None, integration_ids: list[Any] | None, *, by: Actor
+) -> None:
+    """What is disabled leaves its names free, and what is set by hand no more leaves them to integrations."""
+    scope = Scope(environment=environment)
+    wanted = enabling.find(integration_ids or (), by=by, field=INTEGRATIONS)
+    if integration_ids is not None:
+        enabling.leave_out(scope, (one.pk for one in wanted), by=by)
+    if env_vars is not None:
+        variables.replace(scope, env_vars, by=by)
+    enabling.take_up(scope, wanted, by=by)
 
 
 def _based_on(environment: Environment, ident: Any, *, by: Actor) -> uuid.UUID | None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from environments import hosts, namespaces, tasks, worker_tokens
-from environments.configuration import variables
+from environments.configuration import enabling, variables
 from environments.doing import provisioning
 from environments.lifecycle import basing
 from environments.lifecycle import fields as checks
@@ -16,6 +16,8 @@ from projects import access, events, lifecycle, retired
 from projects.access import Actor, Permission
 from projects.errors import Conflict, Invalid
 from projects.models import Organization
+
+INTEGRATIONS = "execution_environment.integration_ids"
 
 
 class NameTaken(Conflict):
@@ -63,6 +65,7 @@ def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
 
 def _create(by: Actor, columns: dict[str, Any]) -> Environment:
     given = columns.pop("env_vars", {})
+    integrations = enabling.find(columns.pop("integration_ids", ()), by=by, field=INTEGRATIONS)
     identity = uuid.uuid4()
     try:
         with transaction.atomic():
@@ -79,6 +82,7 @@ def _create(by: Actor, columns: dict[str, Any]) -> Environment:
         raise NameTaken.about("name", "An environment of this name exists already; choose another name.") from None
     worker_tokens.give(environment)
     variables.replace(Scope(environment=environment), given, by=by)
+    enabling.take_up(Scope(environment=environment), integrations, by=by)
     events.record(
         "environment.created",
         by=by,

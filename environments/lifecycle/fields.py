@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from environments.configuration import enabling
 from environments.models import Environment
 from projects import env_names
 from projects.errors import Invalid
@@ -144,7 +145,7 @@ def configuration(field: str, value: Any) -> dict[str, Any]:
 
 def execution_environment(field: str, value: Any) -> dict[str, Any]:
     """Four parts, each replaced as a whole when it is given."""
-    value = {"env_vars": None, "mcp_servers": None, "secrets": None} if value is None else value
+    value = dict.fromkeys(("env_vars", "mcp_servers", "secrets", "integration_ids")) if value is None else value
     if not isinstance(value, dict):
         raise Invalid.field(field, "Give a JSON object.")
     columns: dict[str, Any] = {}
@@ -156,7 +157,7 @@ def execution_environment(field: str, value: Any) -> dict[str, Any]:
         elif part == "secrets":
             columns["required_secrets"] = _names(f"{field}.{part}", given)
         elif part == "integration_ids":
-            empty("integrations")(f"{field}.{part}", given)
+            columns["integration_ids"] = enabling.checked(f"{field}.{part}", given)
         else:
             raise Invalid.field(f"{field}.{part}", "There is no such field.")
     return columns

@@ -8,6 +8,7 @@ from environments.models.deployment import ConfigurationChoice, Deployment, Depl
 from environments.models.environment import WORDS, Account, Environment, Sample, State
 from environments.models.heartbeat import Heartbeat
 from environments.models.host import Host
+from environments.models.integration import Integration, IntegrationType
 from environments.models.run import (
     ERRAND_KINDS,
     LIFECYCLE_KINDS,
@@ -45,6 +46,8 @@ __all__ = [
     "Heartbeat",
     "Hold",
     "Host",
+    "Integration",
+    "IntegrationType",
     "LogChunk",
     "Phase",
     "Plan",

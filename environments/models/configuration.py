@@ -8,6 +8,7 @@ from django.db.models.functions import Upper
 from django.utils import timezone
 
 from environments.models.environment import Environment
+from environments.models.integration import Integration
 from environments.models.secret_store import SecretStore
 from projects.models import Agent, App, Organization, Project, Team
 
@@ -47,6 +48,10 @@ class Entry(models.Model):
     rotate_on = models.DateField(null=True, blank=True)
     # Until every slot that it reaches knows whether what runs there has been overtaken.
     unsettled = models.BooleanField(default=False)
+    # The integration that it comes from, as long as that is enabled in this scope: nobody changes it by hand.
+    integration = models.ForeignKey(
+        Integration, null=True, blank=True, on_delete=models.PROTECT, related_name="entries", db_index=False
+    )
     current = models.OneToOneField("EntryVersion", null=True, on_delete=models.PROTECT, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_by = models.CharField(max_length=200)
@@ -74,11 +79,26 @@ class Entry(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="secret") | Q(write_only=False, rotate_on=None), name="entry_variable_is_plain"
             ),
+            models.CheckConstraint(
+                condition=Q(integration=None)
+                | (
+                    Q(kind="variable", deleted_at=None, project=None, app=None)
+                    & (
+                        Q(environment__isnull=False, team=None, agent=None)
+                        | Q(environment=None, team__isnull=False, agent=None)
+                        | Q(environment=None, team=None, agent__isnull=False)
+                    )
+                ),
+                name="entry_of_integration_holds",
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "created_at", "id"], name="entry_oldest"),
             models.Index(F("organization"), Upper("key"), F("id"), name="entry_by_key"),
             models.Index(fields=["environment", "organization"], name="entry_by_environment"),
+            models.Index(
+                fields=["integration", "id"], condition=Q(integration__isnull=False), name="entry_by_integration"
+            ),
             models.Index(fields=["updated_at"], condition=Q(unsettled=True), name="entry_unsettled"),
             models.Index(
                 fields=["organization", "rotate_on"], condition=Q(rotate_on__isnull=False), name="entry_to_rotate"

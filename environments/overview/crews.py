@@ -21,8 +21,11 @@ MOST_RUNS = 10
 
 
 def working(things: Sequence[Team | Agent], *, by: Actor) -> dict[uuid.UUID, dict[str, Any]]:
-    """`{projects, environments, env_vars}` as far as the actor sees them, by id: three statements, however many."""
-    found: dict[uuid.UUID, dict[str, Any]] = defaultdict(lambda: {"projects": [], "environments": [], "env_vars": {}})
+    """`{projects, environments, env_vars, integrations}` as far as the actor sees them, by id; three statements,
+    however many. `env_vars` are those set by hand."""
+    found: dict[uuid.UUID, dict[str, Any]] = defaultdict(
+        lambda: {"projects": [], "environments": [], "env_vars": {}, "integrations": []}
+    )
     if not things:
         return found
     kind, ids = type(things[0]), [thing.pk for thing in things]
@@ -35,9 +38,13 @@ def working(things: Sequence[Team | Agent], *, by: Actor) -> dict[uuid.UUID, dic
     for link in PLACES[kind].objects.filter(environment__in=shown, **mine).select_related("environment").order_by("pk"):
         found[getattr(link, f"{column}_id")]["environments"].append(link.environment)
     values = Entry.objects.filter(kind=EntryKind.VARIABLE, environment=None, deleted_at=None, **mine)
-    for entry in values.select_related("current").order_by("key"):
+    for entry in values.select_related("current", "integration").order_by("key"):
         assert entry.current is not None
-        found[getattr(entry, f"{column}_id")]["env_vars"][entry.key] = entry.current.value
+        work = found[getattr(entry, f"{column}_id")]
+        if entry.integration is None:
+            work["env_vars"][entry.key] = entry.current.value
+        elif entry.integration not in work["integrations"]:
+            work["integrations"].append(entry.integration)
     return found
 
 

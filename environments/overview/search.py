@@ -54,6 +54,7 @@ PLACES = (
     ("Teams", "teams"),
     ("Agents", "agents"),
     ("Chain", "chain"),
+    ("Integrations", "integrations"),
     ("Members", "members"),
     ("Access tokens", "tokens"),
     ("Account", "account"),

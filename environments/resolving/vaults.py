@@ -4,10 +4,8 @@ What was read is remembered for some seconds, in memory alone. A store that is s
 `Trouble`, always in time: whatever happens there, nobody waits longer than `ALTOGETHER` for all that they ask.
 """
 
-import ipaddress
 import json
 import queue
-import ssl
 import threading
 import time
 import uuid
@@ -16,16 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import hvac
 import requests
 from hvac import exceptions as answers
-from requests.adapters import HTTPAdapter
 
-from environments import egress, sealing
+from environments import sealing
 from environments.models import SecretStore, StoreAuth
-from environments.resolving import references
+from environments.resolving import outgoing, references
 from environments.resolving.remembering import Asking, Remembered
 from projects.credentials import Secret
 
@@ -33,8 +29,8 @@ from projects.credentials import Secret
 CONNECT, READ, ANSWER, ALTOGETHER = 3.0, 5.0, 8.0, 8.0
 # Seconds that an answer is remembered for, and that nothing more is asked of a store that does not answer.
 REMEMBERED, LEFT_ALONE = 30.0, 5.0
-# Questions to one store under way at once, also those that nobody waits for any more; and bytes of one answer.
-MOST_UNANSWERED, LONGEST_ANSWER = 32, 4_000_000
+# Questions to one store under way at once, also those that nobody waits for any more.
+MOST_UNANSWERED = 32
 T = TypeVar("T")
 
 
@@ -205,41 +201,11 @@ def _sign_in(client: hvac.Client, reach: Reach) -> None:
     _sessions.put(reach.mark, Secret(str(client.token)))
 
 
-class _Checked(HTTPAdapter):
-    """Connects to the address that was checked, and asks the server there for the name that was meant."""
-
-    def __init__(self, destination: egress.Destination, netloc: str) -> None:
-        self.destination, self.netloc = destination, netloc
-        super().__init__()
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        request.headers["Host"] = self.netloc
-        response = super().send(request, *args, **{**kwargs, "stream": True})
-        body = response.raw.read(LONGEST_ANSWER + 1, decode_content=True)
-        if len(body) > LONGEST_ANSWER:
-            raise ValueError("The answer is too long.")
-        response._content, response._content_consumed = body, True
-        return response
-
-    def build_connection_pool_key_attributes(self, *args: Any, **kwargs: Any) -> Any:
-        at, how = super().build_connection_pool_key_attributes(*args, **kwargs)
-        if at["scheme"] == "https":
-            how = how | {"server_hostname": self.destination.host, "assert_hostname": self.destination.host}
-        return {**at, "host": self.destination.address}, how
-
-
 def _client(reach: Reach) -> hvac.Client:
-    parts = urlsplit(reach.address)
     try:
-        destination = egress.look_up(str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80))
-    except egress.Forbidden as refusal:
-        raise reach.trouble("store-unreachable", f"cannot be asked: {refusal.detail.rstrip('.')}") from None
-    if parts.scheme != "https" and not egress.is_named(ipaddress.ip_address(destination.address)):
-        raise reach.trouble("store-unreachable", "cannot be asked without encryption outside of TOWPATH_EGRESS_ALLOW")
-    session = requests.Session()
-    session.trust_env = False  # neither a proxy nor a .netrc of this machine is meant
-    session.verify = ssl.get_default_verify_paths().cafile or True  # SSL_CERT_FILE, else the public authorities
-    session.mount(f"{parts.scheme}://", _Checked(destination, parts.netloc))
+        session = outgoing.session(reach.address)
+    except outgoing.Unasked as refusal:
+        raise reach.trouble("store-unreachable", str(refusal)) from None
     return hvac.Client(
         url=reach.address.rstrip("/"),
         token="",

@@ -11,9 +11,10 @@ from typing import Any
 from django.db.models import Model
 
 from environments import lifecycle
-from environments.configuration import entries, secrets, variables
+from environments.configuration import enabling, entries, integrations, placing, secrets, variables
 from environments.delivery import archivals, chains, holds
-from environments.models import Entry, EntryKind, Environment, Hold, State
+from environments.models import Entry, EntryKind, Environment, Hold, Integration, State
+from environments.resolving.scopes import Scope
 from projects import access, apps, events, grants, history, memberships, narration
 from projects import lifecycle as projects
 from projects.access import Actor, Permission
@@ -46,6 +47,8 @@ def undoable(event: Event) -> bool:
     """Whether there is an inverse; whether it is too late is seen when it is asked for."""
     if event.kind == "environment.provisioning_started":
         return bool(event.data.get("from_state") == State.STOPPED)
+    if event.data.get("integration"):
+        return False  # what it was enabled or disabled by is undone instead
     needed = NEEDED.get(event.kind)
     return event.kind in INVERSES and (needed is None or bool(event.data.get(needed)))
 
@@ -235,6 +238,25 @@ def _unmoved_entry(event: Event, by: Actor) -> Entry:
     return found
 
 
+def _disable(event: Event, by: Actor) -> None:
+    if not enabling.disable(*_integration(event, by), by=by):
+        raise MovedOn(f"{event.object['name']} is not enabled there any more.")
+
+
+def _enable(event: Event, by: Actor) -> None:
+    if not enabling.enable(*_integration(event, by), by=by):
+        raise MovedOn(f"{event.object['name']} was enabled there again meanwhile.")
+
+
+def _integration(event: Event, by: Actor) -> tuple[Integration, Scope]:
+    """The integration and where it was enabled or disabled."""
+    crew = {name: uuid.UUID(event.data[name]) for name in ("team_id", "agent_id") if name in event.data}
+    try:
+        return integrations.find(by, event.object["id"]), placing.scope(by, environment_id=event.environment_id, **crew)
+    except NotFound:
+        raise MovedOn(f"{event.object['name']}, or what it was for, is not here any more.") from None
+
+
 INVERSES: dict[str, Callable[[Event, Actor], None]] = {
     "app.archived": _restore_app,
     "app.restored": _archive_app,
@@ -245,6 +267,8 @@ INVERSES: dict[str, Callable[[Event, Actor], None]] = {
     "environment.updated": _restore,
     "hold.lifted": _hold,
     "hold.placed": _lift,
+    "integration.disabled": _enable,
+    "integration.enabled": _disable,
     "member.grant_removed": _give,
     "member.granted": _take_away,
     "project.archived": _restore_project,

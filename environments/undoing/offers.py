@@ -11,9 +11,10 @@ from typing import Any
 from django.db.models import Exists, Model, OuterRef
 
 from environments import lifecycle, seen
-from environments.configuration import entries, rights
+from environments.configuration import entries, integrations, rights
 from environments.delivery import chains
 from environments.models import Environment, Hold
+from environments.resolving.scopes import Scope
 from environments.undoing import undoable
 from projects import access, history
 from projects import lifecycle as projects
@@ -114,6 +115,27 @@ def _entries(found: Sequence[Event], by: Actor) -> Judged:
             yield event
 
 
+def _integrations(found: Sequence[Event], by: Actor) -> Judged:
+    """Of each the newest in its scope, which the actor may change. What is set for teams and agents is judged when
+    it is asked for."""
+    known = {str(ident) for ident in integrations.visible(by).values_list("pk", flat=True)}
+    here = seen.environments(by).in_bulk([event.environment_id for event in found if event.environment_id])
+    reach = rights.reach(here.values(), by=by)
+    kinds = ("integration.enabled", "integration.disabled")
+    since = min(event.number for event in found)
+    newest: dict[Any, int] = {}
+    later = history.visible(by).filter(kind__in=kinds, number__gte=since, environment_id__in=here)
+    for number, ident, place in later.order_by("number").values_list("number", "object__id", "environment_id"):
+        newest[ident, place] = number
+    for event in found:
+        environment = here.get(event.environment_id) if event.environment_id else None
+        if environment is None or event.object["id"] not in known:
+            continue
+        last = newest.get((event.object["id"], environment.pk), event.number) <= event.number
+        if last and rights.can_write(Scope(environment=environment), by=by, known=reach):
+            yield event
+
+
 def _chains(found: Sequence[Event], by: Actor) -> Judged:
     here = chains.visible(by).in_bulk([event.object["id"] for event in found])
     versions = chains.versions(here.values())
@@ -150,6 +172,7 @@ JUDGES: dict[str, Callable[[Sequence[Event], Actor], Judged]] = {
     "chain": _chains,
     "environment": _environments,
     "hold": _holds,
+    "integration": _integrations,
     "member": _members,
     "project": _projects,
     "secret": _entries,

@@ -41,4 +41,6 @@ def undo(request: Visit, event_id: int) -> HttpResponse:
         return go(request, "chain-of-project", event.object["id"])
     if event.kind.startswith(("variable.", "secret.")):
         return go(request, "configuration-entry", event.object["id"])
+    if event.kind.startswith("integration."):
+        return go(request, "integration", event.object["id"])
     return go(request, "environment", event.environment_id)

@@ -22,7 +22,6 @@ class Team(models.Model):
     configuration = models.JSONField(default=dict, blank=True)
     mcp_servers = models.JSONField(default=dict, blank=True)
     required_secrets = models.JSONField(default=list, blank=True)
-    integration_ids = models.JSONField(default=list, blank=True)
     projects = models.ManyToManyField(Project, blank=True, related_name="teams")
     created_by = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now)

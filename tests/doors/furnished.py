@@ -7,11 +7,11 @@ from typing import Any
 
 from environments import crew, errands
 from environments import lifecycle as environments
-from environments.configuration import entries, secrets, stores, variables
+from environments.configuration import enabling, entries, integrations, probing, secrets, stores, variables
 from environments.configuration.entries import Kept
 from environments.delivery import deployments, holds
 from environments.doing import assignments, conclusions, observing, service_logs
-from environments.models import Chain, Entry, Environment, Run, RunKind, SecretStore, State
+from environments.models import Chain, Entry, Environment, Integration, Run, RunKind, SecretStore, State
 from environments.planning import plans
 from environments.resolving.scopes import Scope
 from environments.runs import logs, steps
@@ -47,6 +47,7 @@ class Furnished:
     teams: list[Team]
     agents: list[Agent]
     store: SecretStore
+    integrations: list[Integration]
 
 
 def furnish(house: House) -> Furnished:
@@ -64,6 +65,8 @@ def furnish(house: House) -> Furnished:
     )
     member, token = _people(house, app, places)
     store = _store(house, places[0])
+    configured = _configured(house, app, places)
+    teams, agents = _crew(house, app, places)
     archived = apps.archive(house.app("abacus", project=app.project), by=house.owner.because(LINE))
     for number in range(52):
         house.release(app, f"0.{number}")
@@ -82,9 +85,11 @@ def furnish(house: House) -> Furnished:
         errand,
         member,
         token,
-        _configured(house, app, places),
-        *_crew(house, app, places),
+        configured,
+        teams,
+        agents,
         store,
+        _integrations(house, places, teams),
     )
 
 
@@ -214,6 +219,24 @@ def _people(house: House, app: App, places: list[Environment]) -> tuple[Membersh
     invitations.invite(by=house.owner, role="admin", email=f"{'a' * 60}@example.org")
     token, _ = tokens.create(by=house.owner, name=LONG, role="operator", environment_ids=[place.id for place in places])
     return ada, token
+
+
+def _integrations(house: House, places: list[Environment], teams: list[Team]) -> list[Integration]:
+    """One that does not answer, with a long name, enabled and inherited in many places; others never asked."""
+    long = "settings-of-a-service-behind-a-very-long-address" + "/part" * 30
+    said = {"prefix": "A_PREFIX_OF_SOMEBODY_WHO_LIKES_IT_LONG", "url": f"https://127.0.0.1:9/{long}"}
+    one = integrations.create(
+        by=house.owner, name=LONG[:64], type="http", settings=said, secrets={"token": "K" * 100}, description=LINE
+    )
+    other = integrations.create(by=house.owner, name="github", type="github", secrets={"token": "CI_TOKEN"})
+    third = integrations.create(by=house.owner, name="cache", type="redis", settings={"host": "cache.example.org"})
+    for place in places:
+        enabling.enable(one, Scope(environment=place), by=house.owner)
+    enabling.enable(one, Scope(team=teams[0]), by=house.owner)
+    enabling.enable(other, Scope(environment=places[0]), by=house.owner)
+    environments.create(by=house.owner, name="preview-of-a-branch", provisioner="external", based_on=places[0].name)
+    probing.probe(one, by=house.owner, environment=places[0])
+    return [one, other, third]
 
 
 def _store(house: House, place: Environment) -> SecretStore:

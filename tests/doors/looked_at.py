@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from django.urls import reverse
 
-from environments.models import Entry
+from environments.models import Entry, IntegrationType
 from tests.doors.furnished import Furnished
 
+TYPES = IntegrationType.values
 Addresses = dict[str, Callable[[Furnished], list[str]]]
 
 WORK: Addresses = {
@@ -84,6 +85,11 @@ AROUND: Addresses = {
     "token-new": lambda f: ["/tokens/new"],
     "token-revocation": lambda f: [reverse("token-revocation", args=[f.token.id])],
     "account": lambda f: ["/account"],
+    "integrations": lambda f: ["/integrations", "/integrations?environment=development"],
+    "integration": lambda f: [reverse("integration", args=[one.id]) for one in f.integrations],
+    "integration-new": lambda f: ["/integrations/new", *(f"/integrations/new?type={one}" for one in TYPES)],
+    "integration-settings": lambda f: [reverse("integration-settings", args=[f.integrations[0].id])],
+    "integration-deletion": lambda f: [reverse("integration-deletion", args=[f.integrations[0].id])],
     "secret-stores": lambda f: ["/secret-stores"],
     "secret-store": lambda f: [reverse("secret-store", args=[f.store.id])],
     "secret-store-new": lambda f: ["/secret-stores/new"],

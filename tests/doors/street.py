@@ -11,7 +11,7 @@ from django.db import transaction
 from django.test import Client
 
 from environments import crew
-from environments.configuration import entries, secrets, stores, variables
+from environments.configuration import enabling, entries, integrations, secrets, stores, variables
 from environments.delivery import chains, deployments, holds
 from environments.models import Environment, Run, RunKind
 from environments.planning import plans
@@ -86,6 +86,11 @@ def street() -> Street:
         auth="token",
         credentials={"token": Secret("planted")},
     )
+    # It answers to nobody.
+    integration = integrations.create(
+        by=house.owner, name="pontoon", type="redis", settings={"host": "127.0.0.1", "port": "9"}
+    )
+    enabling.enable(integration, Scope(team=team), by=house.owner)
     placed = Event.objects.get(kind="hold.placed", object__id=str(hold.id))
     idle = house.person("viewer")
     (role,) = Grant.objects.filter(membership__user=idle.user)
@@ -121,6 +126,8 @@ def street() -> Street:
         "token_id": token.id,
         "store_id": store.id,
         "store_seen": stores.tag(store),
+        "integration_id": integration.id,
+        "integration_seen": integrations.tag(integration),
         "invitation_id": invitation.id,
         "variable_id": variable.id,
         "secret_id": secret.id,
@@ -142,6 +149,7 @@ def street() -> Street:
         "beacon",
         "LANTERN",
         "grotto",
+        "pontoon",
         "BUOY",
         "dockers",
         "stevedore",

@@ -30,6 +30,7 @@ NOUNS = {
     "environments": "environment_id",
     "events": "event_mark",
     "holds": "hold_id",
+    "integrations": "integration_id",
     "invitations": "invitation_id",
     "members": "member_id",
     "organizations": "organization_id",
@@ -134,6 +135,10 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "update_secret_store": ("admin", {"mount": "kv"}),
     "delete_secret_store": ("admin", {}),
     "probe_secret_store": ("admin", {}),
+    "create_integration": ("admin", {"name": "wharf", "type": "redis", "settings": {"host": "127.0.0.1"}}),
+    "update_integration": ("admin", {"description": "x"}),
+    "delete_integration": ("admin", {}),
+    "probe_integration": ("operator", {"environment_id": "{environment_id}"}),
     "register": ("operator", {"environment_name": "lagoon", "hostname": "h"}),
     "heartbeat": ("operator", {"worker_id": "{worker_id}"}),
     "heartbeat_of": ("operator", {}),
@@ -281,7 +286,7 @@ def test_every_operation_serves_whom_it_is_for(ours: Street, role: str) -> None:
 @pytest.mark.parametrize("who", ["limited", "idle"])
 def test_who_may_act_elsewhere_only_or_nowhere_finds_nothing_here(ours: Street, who: str) -> None:
     before, client = ours.events(), ours.script(who)
-    shared = {"chains", "invitations", "members", "organizations", "secret-stores", "tokens"}
+    shared = {"chains", "integrations", "invitations", "members", "organizations", "secret-stores", "tokens"}
     for operation in OURS:
         with undone():
             answer = knock(client, operation, ours)

@@ -63,6 +63,9 @@ READ = {
     "configuration-version-restoration": "operator",
     "configuration-version-revocation": "operator",
     "configuration-version-destruction": "operator",
+    "integration-new": "admin",
+    "integration-settings": "admin",
+    "integration-deletion": "admin",
     "secret-stores": "admin",
     "secret-store": "admin",
     "secret-store-new": "admin",
@@ -72,6 +75,7 @@ READ = {
 }
 MOORED = {"holder": "app:{app_id}", "place": "{environment_id}"}
 COPIED = {"key": "MOORING", "holder": "app:{app_id}", "from": "{environment_id}", "to": "{other_environment_id}"}
+REDIS = {"type": "redis", "host": "127.0.0.1", "port": "9", "database": "0", "tls": "false"}
 # Whom a page that changes something needs, and what is sent there.
 AT_OURS = {"holder": "app:{app_id}", "place": "{environment_id}"}
 CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -154,6 +158,12 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
     "configuration-version-restoration": ("operator", {}),
     "configuration-version-revocation": ("operator", {}),
     "configuration-version-destruction": ("operator", {}),
+    "integration-new": ("admin", REDIS | {"name": "wharf"}),
+    "integration-settings": ("admin", REDIS | {"name": "renamed", "version": "{integration_seen}"}),
+    "integration-deletion": ("admin", {}),
+    "integration-probe": ("operator", {"environment": "lagoon"}),
+    "integration-enabling": ("operator", {"environment": "lagoon"}),
+    "integration-disabling": ("operator", {"team": "{team_id}"}),
     "secret-store-new": (
         "admin",
         {"name": "chest", "address": "https://127.0.0.1:9", "auth": "token", "token": "t"},
@@ -169,6 +179,7 @@ CHANGE: dict[str, tuple[str, dict[str, Any]]] = {
 # What is sent there names the thing, not the address.
 NAMING = {
     ("plans", "post"),
+    ("integration-disabling", "post"),
     ("plan-values", "post"),
     ("environments-several", "post"),
     ("releases-chosen", "get"),
@@ -191,6 +202,8 @@ ASKED: dict[str, dict[str, Any]] = {
     "configuration-key": {"app": "{app_id}", "environment": "lagoon"},
     "releases-chosen": {"release": ["{old_release_id}", "{release_id}"]},
 }
+# A place is typed there by its name: one that is not theirs is wrong, as any that is not there.
+TYPED = {"integration-probe", "integration-enabling"}
 # By these an address names what belongs to a project or an environment.
 PLACED = {
     "environment_id", "app_id", "project_id", "release_id", "run_id", "hold_id", "event_id", "team_id", "agent_id",
@@ -345,6 +358,7 @@ def test_an_owners_changes_are_carried_out(ours: Street) -> None:
         "environment-holds",  # there is one
         "environment-restarts",  # nothing was observed there
         "environment-wish",  # a deployment is on its way
+        "integration-deletion",  # it is enabled somewhere
         "member-activation",  # is active
         "plans",  # a deployment is on its way
         "project-deletion",  # something was released in it
@@ -362,7 +376,8 @@ def test_who_may_act_elsewhere_only_finds_nothing_here(ours: Street) -> None:
                 if door.keywords & PLACED or (door.name, method) in NAMING:
                     assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
                 elif method == "post" and door.name in CHANGE:
-                    assert answer.status_code == 403, (door.name, answer.status_code)
+                    refused = 422 if door.name in TYPED else 403
+                    assert answer.status_code == refused, (door.name, answer.status_code)
                 assert door.name in OWN or ours.events() == before, door.name
 
 
@@ -376,6 +391,6 @@ def test_who_has_no_role_any_more_finds_empty_pages_and_none_of_our_things(ours:
                 if door.keywords & PLACED or (door.name, method) in NAMING:
                     assert answer.status_code in {404, 405}, (door.name, method, answer.status_code)
                 elif method == "post" and door.name in CHANGE:
-                    assert answer.status_code == 403, (door.name, answer.status_code)
+                    assert answer.status_code == (404 if door.name in TYPED else 403), (door.name, answer.status_code)
                 assert not {"lagoon", "ferry", "HARBOUR"} & set(re.findall(r"\w+", _words(answer))) - _sent(door, ours)
                 assert door.name in OWN or ours.events() == before, door.name

@@ -67,7 +67,7 @@ def test_a_later_issues_field_is_as_unknown_as_any():
     client = builders.rest(builders.cast().owner)
     assert fields(post(client, "/environments", {"name": "qa", "ttl": "3h", "blueprint": "x"})) == {"ttl", "blueprint"}
     assert is_problem(get(client, "/webhooks"), 404)
-    assert is_problem(get(client, "/integrations"), 404)
+    assert is_problem(get(client, "/policies"), 404)
 
 
 def test_what_takes_no_body_ignores_none():

@@ -8,7 +8,7 @@ from tests.campaign.faults import Found
 from tests.campaign.report import report
 
 
-@pytest.mark.parametrize("command", ["openapi", "states_doc"])
+@pytest.mark.parametrize("command", ["openapi", "states_doc", "integrations_doc"])
 def test_the_document_in_the_repository_is_current(command: str) -> None:
     call_command(command, "--check")
 

@@ -95,6 +95,7 @@ class EntryOut(Answer):
     team_id: UUID | None
     agent_id: UUID | None
     scope: str = Field(description="In words: Organization, shop, Production, shop in Production.")
+    integration_id: UUID | None = Field(description="The integration that it comes from, where it is changed.")
     version: int
     description: str
     note: str = Field(description="Of the current version.")
@@ -152,10 +153,18 @@ class Asked(BaseModel):
     project: str = Field("", description="Id or key; may be left out where there is only one.")
 
 
+class EnabledOut(Answer):
+    id: UUID
+    name: str
+    type: str
+    scope: str = Field(description="Where it is enabled, in words; also an environment that this one is based on.")
+    env_vars: list[str] = Field(description="The names that it gives here: without those that something prevails over.")
+
+
 class FullOut(Answer):
     env_vars: dict[str, str]
     secrets: dict[str, str]
-    integrations: list[Any]
+    integrations: list[EnabledOut] = Field(description="Those that are enabled there, the strongest scope first.")
     mcp_servers: dict[str, Any]
 
 

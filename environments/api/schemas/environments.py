@@ -12,7 +12,7 @@ from projects.rest.shapes import Answer, Change, Wish
 class ExecutionEnvironment(BaseModel):
     env_vars: dict[str, Any] | None = None
     secrets: list[Any] | None = Field(None, description="Must be empty for now.")
-    integration_ids: list[Any] | None = Field(None, description="Must be empty for now.")
+    integration_ids: list[Any] | None = Field(None, description="What is enabled in the environment itself.")
     mcp_servers: dict[str, Any] | None = None
 
     model_config = ConfigDict(extra="allow")
@@ -76,9 +76,9 @@ class EndpointBrief(Answer):
 
 
 class ExecutionEnvironmentOut(Answer):
-    env_vars: dict[str, Any]
+    env_vars: dict[str, Any] = Field(description="Set by hand; what integrations set is not among them.")
     secrets: list[Any]
-    integration_ids: list[Any]
+    integration_ids: list[UUID] = Field(description="What is enabled in the environment itself, not what it inherits.")
     mcp_servers: dict[str, Any]
 
 

@@ -14,7 +14,7 @@ class CrewEquipment(BaseModel):
 
     env_vars: dict[str, Any] | None = Field(None, description="The variables that are set for it in every environment.")
     secrets: list[str] | None = Field(None, description="Names of secrets without which its runs do not begin.")
-    integration_ids: list[Any] | None = Field(None, description="Must be empty for now.")
+    integration_ids: list[Any] | None = Field(None, description="What is enabled for it in every environment.")
     mcp_servers: dict[str, Any] | None = None
 
     model_config = ConfigDict(extra="allow")
@@ -23,7 +23,7 @@ class CrewEquipment(BaseModel):
 class CrewEquipmentOut(Answer):
     env_vars: dict[str, str]
     secrets: list[str]
-    integration_ids: list[Any]
+    integration_ids: list[UUID]
     mcp_servers: dict[str, Any]
 
 

@@ -25,7 +25,8 @@ COLUMNS = [Column("What happened", wide=False), Column("Who", wide=False), Colum
 NOUNS = {
     "agent": "Agents", "app": "Apps", "artifact": "Artifacts", "chain": "Chains", "configuration": "Configuration",
     "deployment": "Deployments",
-    "environment": "Environments", "history": "History", "hold": "Holds", "invitation": "Invitations",
+    "environment": "Environments", "history": "History", "hold": "Holds", "integration": "Integrations",
+    "invitation": "Invitations",
     "member": "Members", "organization": "Organization", "project": "Projects", "release": "Releases", "run": "Runs",
     "secret": "Secrets", "service": "Services", "session": "Sessions", "store": "Secret stores",
     "team": "Teams", "token": "Tokens", "variable": "Variables",
@@ -34,7 +35,7 @@ NOUNS = {
 PAGES = {
     "app": "app", "project": "project", "environment": "environment", "run": "run", "release": "release",
     "secret": "configuration-entry", "variable": "configuration-entry", "workflow": "workflow", "team": "team",
-    "agent": "agent",
+    "agent": "agent", "integration": "integration",
 }  # fmt: skip
 
 

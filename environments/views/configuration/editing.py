@@ -85,6 +85,7 @@ def _begun(request: Visit) -> dict[str, str]:
 def edit(request: Visit, entry_id: uuid.UUID) -> HttpResponse:
     found = entries.find(request.actor, entry_id)
     rights.check_write(entries.scope_of(found), by=request.actor)
+    entries.check_by_hand(found)
     if found.deleted_at is not None:
         raise entries.Deleted(f"{found.key} was deleted; restore a version of it first.")
     made: type[EntryForm] = VariableChangeForm if found.kind == EntryKind.VARIABLE else SecretChangeForm
@@ -185,6 +186,7 @@ def _writable(request: Visit, entry_id: uuid.UUID, *, kind: EntryKind | None = N
     found = entries.find(request.actor, entry_id, kind)
     scope = entries.scope_of(found)
     rights.check_write(scope, by=request.actor)
+    entries.check_by_hand(found)
     return found, scope
 
 

@@ -67,7 +67,10 @@ def _page(request: Visit, found: Entry) -> dict[str, Any]:
         "why_not": why_not,
         "overdue": found.kind == EntryKind.SECRET and found.deleted_at is None and late(found),
         "reveal": _revealing(found, found.current, why_hidden),
-        "rows": [_row(found, one, why_hidden, may=not why_not, sealed=one.pk in sealed) for one in rows[:PAGE]],
+        "rows": [
+            _row(found, one, why_hidden, may=not why_not and not found.integration, sealed=one.pk in sealed)
+            for one in rows[:PAGE]
+        ],
         "older": rows[PAGE - 1].number if len(rows) > PAGE else 0,
         "newer": bool(before),
         "elsewhere": [{"scope": str(entries.scope_of(one)), "entry": one} for one in others],

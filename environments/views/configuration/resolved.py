@@ -8,13 +8,14 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
 from environments import seen
 from environments.configuration import rights
 from environments.configuration.secrets import WriteOnly
-from environments.models import Entry, EntryKind, Environment
+from environments.models import Entry, EntryKind, Environment, Integration
 from environments.resolving import references, resolution, scopes
 from environments.resolving.candidates import Candidate
 from environments.resolving.problems import Problem
@@ -52,6 +53,7 @@ class Row:
     explain_url: str
     reveal: Revealing | None
     overdue: date | None
+    integration: Integration | None
 
     @property
     def sentence(self) -> str:
@@ -140,12 +142,15 @@ class Resolved:
         }[asked.show]
 
     def rows(self, keys: list[str]) -> Iterator[Row]:
-        ids = [self.found.winners[key].entry_id for key in keys if self.found.winners[key].is_secret]
-        told = {one.pk: one for one in Entry.objects.filter(pk__in=ids).only("write_only", "rotate_on", "key")}
+        ids = [self.found.winners[key].entry_id for key in keys]
+        known = Entry.objects.filter(Q(kind=EntryKind.SECRET) | Q(integration__isnull=False), pk__in=ids)
+        known = known.select_related("integration").only("kind", "write_only", "rotate_on", "key", "integration__name")
+        told = {one.pk: one for one in known}
         for key in keys:
             yield self._row(key, told.get(self.found.winners[key].entry_id))
 
-    def _row(self, key: str, secret: Entry | None) -> Row:
+    def _row(self, key: str, entry: Entry | None) -> Row:
+        secret = entry if entry and entry.kind == EntryKind.SECRET else None
         winner, problem = self.found.winners[key], self.found.problems.get(key)
         masked = key in self.found.masked
         remedy, fix = self._remedy(key, problem) if problem else ("", None)
@@ -165,6 +170,7 @@ class Resolved:
             explain_url=reverse("configuration-key", args=[key]) + self.address,
             reveal=self._reveal(winner, secret) if secret and not winner.revoked_at else None,
             overdue=secret.rotate_on if secret and late(secret) else None,
+            integration=entry.integration if entry else None,
         )
 
     @cached_property
