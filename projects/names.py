@@ -1,6 +1,8 @@
-"""Asking for what bears a name, whatever the case, as the unique indexes have it; and for what holds some words."""
+"""Asking for what bears a name, whatever the case, as the unique indexes have it; and for what holds some words; and
+names in a sentence."""
 
 import re
+from collections.abc import Sequence
 
 from django.db.models import Q, Value
 from django.db.models.functions import Lower
@@ -37,3 +39,8 @@ def line_holding(typed: str) -> str:
 
 # No name holds what the database cannot keep: a NUL, or half of a surrogate pair.
 NOTHING = Q(pk__in=())
+
+
+def listed(found: Sequence[str]) -> str:
+    """`a`, `a and b`, or `a, b and c`."""
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"

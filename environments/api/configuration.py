@@ -58,7 +58,7 @@ def get_variable(request: HttpRequest, id: UUID) -> dict[str, Any]:
 def update_variable(request: HttpRequest, id: UUID, body: VariableChange) -> dict[str, Any]:
     """Another value or type is a new version. Scope and key never change: a moved value is a new variable."""
     by = actor(request)
-    entry = entries.locked(entries.find(by, id, EntryKind.VARIABLE))
+    entry = entries.find(by, id, EntryKind.VARIABLE, held=True)
     current = shape(entry)
     require_match(request, current)
     fields = changed(body.given(current), current)
@@ -67,8 +67,7 @@ def update_variable(request: HttpRequest, id: UUID, body: VariableChange) -> dic
         note = fields.pop("note", "")
         value, kind = fields.pop("value", current["value"]), fields.pop("type", current["type"])
         entry = variables.update(entry, by=by, value=value, type=kind, note=note)
-    described(entry, by=by, **fields)
-    return shape(entries.find(by, id))
+    return shape(described(entry, by=by, **fields))
 
 
 @router.delete("/variables/{id}", response={204: None})
@@ -161,11 +160,10 @@ def changed(fields: dict[str, Any], current: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def described(entry: Entry, *, by: Actor, **columns: Any) -> None:
-    """What is said about it beside its value; null clears."""
+def described(entry: Entry, *, by: Actor, **columns: Any) -> Entry:
+    """With what is said about it beside its value; null clears."""
     columns.pop("note", None)
     for name, empty in (("description", ""), ("write_only", False)):
         if name in columns and columns[name] is None:
             columns[name] = empty
-    if columns:
-        entries.describe(entry, by=by, **columns)
+    return entries.describe(entry, by=by, **columns) if columns else entry

@@ -83,7 +83,7 @@ def get_secret(request: HttpRequest, id: UUID) -> dict[str, Any]:
 def update_secret(request: HttpRequest, id: UUID, body: SecretChange) -> dict[str, Any]:
     """Another value is a new version. Scope and key never change: a moved secret is a new one."""
     by = actor(request)
-    entry = entries.locked(entries.find(by, id, EntryKind.SECRET))
+    entry = entries.find(by, id, EntryKind.SECRET, held=True)
     current = shape(entry)
     require_match(request, current)
     fields = configuration.changed(body.given(current), current)
@@ -91,8 +91,7 @@ def update_secret(request: HttpRequest, id: UUID, body: SecretChange) -> dict[st
     if {"value", "stored_at"} & set(fields):
         held = _held(by, fields.pop("value", None), body.stored_at if fields.pop("stored_at", None) else None)
         entry = secrets.update(entry, by=by, value=held, note=fields.pop("note", ""))
-    configuration.described(entry, by=by, **fields)
-    return shape(entries.find(by, id))
+    return shape(configuration.described(entry, by=by, **fields))
 
 
 @router.delete("/secrets/{id}", response={204: None})

@@ -72,12 +72,14 @@ def visible(actor: Actor, kind: str | None = None, *, deleted: bool = False) -> 
     return _related(found.filter(_seen(actor))).order_by("created_at", "id")
 
 
-def find(actor: Actor, ident: str | uuid.UUID, kind: str | None = None) -> Entry:
-    """Also a deleted one, whose versions can be looked at and restored."""
+def find(actor: Actor, ident: str | uuid.UUID, kind: str | None = None, *, held: bool = False) -> Entry:
+    """Also a deleted one, whose versions can be looked at and restored; `held` until the operation ends."""
     found = _related(Entry.objects.filter(_seen(actor), organization=actor.organization))
     if kind is not None:
         found = found.filter(kind=kind)
     try:
+        if held:
+            hold(found.filter(pk=uuid.UUID(str(ident))).values_list("pk", flat=True))
         return found.get(pk=uuid.UUID(str(ident)))
     except (ValueError, Entry.DoesNotExist):
         raise NotFound(f"There is no such {CALLED[EntryKind(kind)] if kind else 'key'}.") from None

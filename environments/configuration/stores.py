@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from environments import sealing
-from environments.configuration import entries
+from environments.configuration import lying
 from environments.configuration.entries import Kept
-from environments.models import Entry, SecretStore, StoreAuth
+from environments.configuration.lying import MOST_NAMED
+from environments.models import SecretStore, StoreAuth
 from environments.resolving import problems, vaults
 from environments.resolving.problems import Problem, Unresolvable
 from projects import access, events, names, versions
@@ -28,7 +29,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PART = re.compile(r"(?!\.{1,2}$)[^/\\?#%\x00-\x1f\x7f]+")
 FIELDS = ("name", "address", "mount", "namespace", "auth")
 NEEDED = {StoreAuth.TOKEN: ("token",), StoreAuth.APPROLE: ("role_id", "secret_id")}
-MOST_NAMED, MOST_SHOWN = 5, 100
 # In one organization.
 MOST = 50
 
@@ -73,18 +73,6 @@ def find(actor: Actor, ident: str | uuid.UUID) -> SecretStore:
 def tag(store: SecretStore) -> str:
     """Another one as soon as anybody changes what its page shows."""
     return versions.of(store, (*FIELDS, "updated_at"))
-
-
-def lying_in(store: SecretStore) -> tuple[list[dict[str, Any]], bool]:
-    """Secrets that lie there now by key, `{key, path, field, scope}`, and whether there are more; one statement."""
-    rows = Entry.objects.filter(current__store=store, deleted_at=None).order_by("key", "id")
-    rows = rows.select_related("current", "project", "app", "team", "agent", "environment")
-    found = [
-        {"key": one.key, "path": one.current.path, "field": one.current.field, "scope": entries.scope_of(one)}
-        for one in rows[: MOST_SHOWN + 1]
-        if one.current is not None
-    ]
-    return found[:MOST_SHOWN], len(found) > MOST_SHOWN
 
 
 @events.operation
@@ -145,7 +133,7 @@ def update(
 def delete(store: SecretStore, *, by: Actor) -> None:
     """Refused while secrets refer to it, or what runs was deployed with such a secret; its credentials are gone."""
     store = locked(store, by=by)
-    if named := _referring(store):
+    if named := lying.referring(store):
         more = " and others" if len(named) > MOST_NAMED else ""
         raise InUse(f"{', '.join(named[:MOST_NAMED])}{more} lie in {store.name}; set them elsewhere and deploy first.")
     store.deleted_at = store.updated_at = timezone.now()
@@ -277,25 +265,6 @@ def locked(store: SecretStore, *, by: Actor) -> SecretStore:
     found = SecretStore.objects.select_for_update(no_key=True).filter(pk=store.pk, deleted_at=None).first()
     if found is None:
         raise NotFound("There is no such secret store.")
-    return found
-
-
-def _referring(store: SecretStore) -> list[str]:
-    """Some keys that lie there now, or that what is live was deployed with."""
-    named = Entry.objects.filter(current__store=store, deleted_at=None).order_by("key").values_list("key", flat=True)
-    found = list(dict.fromkeys(named[: MOST_NAMED + 1]))
-    if not found:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT DISTINCT entry.key FROM environments_entryversion version "
-                "JOIN environments_entry entry ON entry.id = version.entry_id "
-                "WHERE version.store_id = %(store)s AND version.id::text IN ("
-                "SELECT pin ->> 1 FROM environments_slot slot JOIN environments_deployment live "
-                "ON live.id = slot.live_id CROSS JOIN LATERAL jsonb_array_elements(live.pins) pin "
-                "WHERE live.organization_id = %(organization)s) ORDER BY 1 LIMIT %(most)s",
-                {"store": store.pk, "organization": store.organization_id, "most": MOST_NAMED + 1},
-            )
-            found = [key for (key,) in cursor.fetchall()]
     return found
 
 

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from environments.models import LogChunk, Run, ServiceLogChunk, Sweep
 from environments.runs import clock
-from projects import access, batches, events
+from projects import access, batches, events, names
 from projects.models import Organization
 
 logger = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ def _tell(organization: Organization, freed: dict[str, int]) -> None:
         "events": ("1 event", "{:,} events"),
     }
     told = [words[freed[name] > 1].format(freed[name]) for name, words in parts.items() if freed.get(name)]
-    what = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    what = names.listed(told)
     events.record(
         "history.swept",
         by=access.system(organization),

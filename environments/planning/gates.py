@@ -13,6 +13,7 @@ from environments.planning.proposals import Proposal
 from projects.access import Actor, who
 from projects.errors import Conflict
 from projects.models import App, Artifact
+from projects.names import listed
 
 # So many keys are named in a sentence; the page that mends it shows them all.
 MOST_NAMED = 10
@@ -153,16 +154,16 @@ def check_stage(proposal: Proposal) -> str:
     places = stages.environments_of(source)
     missing = history.proven(proposal.app, release, places)
     if not missing:
-        return f"{proposal.what} succeeded in {_listed([stages.told(place, to=proposal.by) for place in places])}."
+        return f"{proposal.what} succeeded in {listed([stages.told(place, to=proposal.by) for place in places])}."
     never, rolled_back = (
         [stages.told(place, to=proposal.by) for place in places if missing.get(place.id) == why]
         for why in ("never", "rolled-back")
     )
     said = []
     if never:
-        said.append(f"has not succeeded in {_listed(never)} yet")
+        said.append(f"has not succeeded in {listed(never)} yet")
     if rolled_back:
-        said.append(f"was rolled back in {_listed(rolled_back)}")
+        said.append(f"was rolled back in {listed(rolled_back)}")
     why = f"{proposal.what} {' and '.join(said)}"
     if proposal.bypass:
         return f"Bypassed by {who(proposal.by.label)}: {proposal.reason}. {why}."
@@ -236,7 +237,7 @@ def check_addresses(proposal: Proposal) -> str:
         raise Closed(addresses.used_up(host, wanted=len(wanting)))
     if len(wanting) == 1:
         return f"The service {wanting[0]} gets an address for life."
-    return f"The services {_listed(wanting)} get addresses for life."
+    return f"The services {listed(wanting)} get addresses for life."
 
 
 def check_disk(proposal: Proposal) -> str:
@@ -246,10 +247,6 @@ def check_disk(proposal: Proposal) -> str:
     if full := disk.scarce(proposal.environment, home=proposal.slot.placement):
         raise Closed(f"{full}; free some, then try again.", fix_url=f"/environments/{proposal.environment.id}")
     return ""
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def check_configuration(proposal: Proposal) -> str:

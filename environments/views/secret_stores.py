@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from environments.configuration import setting
+from environments.configuration import lying, setting
 from environments.configuration import stores as room
 from environments.forms.secret_stores import KeptForm, StoreForm
 from environments.views.choice import go
@@ -33,8 +33,8 @@ def stores(request: Visit) -> HttpResponse:
 @signed_in
 def store(request: Visit, store_id: uuid.UUID) -> HttpResponse:
     found = room.find(request.actor, store_id)
-    lying, more = room.lying_in(found)
-    return render(request, "secret_store.html", {"store": found, "secrets": lying, "more": more})
+    there, more = lying.now_in(found)
+    return render(request, "secret_store.html", {"store": found, "secrets": there, "more": more})
 
 
 @never_cache
