@@ -8,7 +8,8 @@ from environments import seen as environments
 from environments.configuration import catalogue, enabling, probes, rights
 from environments.models import Environment, Integration
 from environments.resolving import resolution
-from environments.resolving.resolution import Target, Unresolvable
+from environments.resolving.problems import Unresolvable
+from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
 from projects import access, events
 from projects.access import Actor
