@@ -9,7 +9,9 @@ from django.db import connection
 from environments.resolving import scopes
 from environments.resolving.resolution import Resolution, Target
 from environments.resolving.statements import FURTHEST
+from projects import assigned
 from projects.access import Actor
+from projects.models import Team
 
 # Where they are set is what a constraint lets entries of integrations be set for: one environment, team or agent.
 _STATEMENT = f"""
@@ -26,14 +28,14 @@ WITH RECURSIVE line (id, based_on_id, title, distance) AS (
     UNION ALL SELECT 2, 0, name, NULL, NULL, id FROM projects_agent
         WHERE id = %(agent)s AND organization_id = %(organization)s
 )
-SELECT one.id, one.name, one.type, place.title, place.environment_id, place.distance,
+SELECT one.id, one.name, one.type, place.title, place.environment_id, place.team_id, place.distance,
     array_agg(entry.key ORDER BY entry.key), array_agg(entry.id ORDER BY entry.key)
 FROM place JOIN environments_entry entry ON entry.organization_id = %(organization)s AND entry.deleted_at IS NULL
     AND entry.project_id IS NULL AND entry.app_id IS NULL
     AND entry.environment_id IS NOT DISTINCT FROM place.environment_id
     AND entry.team_id IS NOT DISTINCT FROM place.team_id AND entry.agent_id IS NOT DISTINCT FROM place.agent_id
 JOIN environments_integration one ON one.id = entry.integration_id
-GROUP BY one.id, one.name, one.type, place.level, place.distance, place.title, place.environment_id
+GROUP BY one.id, one.name, one.type, place.level, place.distance, place.title, place.environment_id, place.team_id
 ORDER BY place.level DESC, place.distance, one.name, one.id
 """
 
@@ -46,6 +48,7 @@ class Enabled(NamedTuple):
     type: str
     place: str
     environment_id: uuid.UUID | None
+    team_id: uuid.UUID | None
     distance: int
     keys: list[str]
     entries: list[uuid.UUID]
@@ -79,9 +82,11 @@ def told(every: list[Enabled], found: Resolution, *, by: Actor) -> list[dict[str
 
 
 def scope(one: Enabled, *, by: Actor) -> str:
-    """What it inherits may lie in an environment that one does not see."""
-    seen = one.environment_id is None or by.sees(environment_id=one.environment_id)
-    return one.place if seen else scopes.ANOTHER
+    """What it inherits may lie in an environment that one does not see, and an agent's team may be such a one."""
+    if one.team_id is not None:
+        seen = Team.objects.filter(assigned.seen(by, Team), pk=one.team_id).exists()
+        return one.place if seen else scopes.ANOTHER_TEAM
+    return one.place if one.environment_id is None or by.sees(environment_id=one.environment_id) else scopes.ANOTHER
 
 
 def _won(one: Enabled, found: Resolution) -> list[str]:

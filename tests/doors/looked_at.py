@@ -7,7 +7,8 @@ from django.urls import reverse
 from environments.models import Entry, IntegrationType
 from tests.doors.furnished import Furnished
 
-TYPES = IntegrationType.values
+# The one with a prefix of one's own, and the one with the most fields.
+TYPES = (IntegrationType.HTTP, IntegrationType.POSTGRESQL)
 Addresses = dict[str, Callable[[Furnished], list[str]]]
 
 WORK: Addresses = {
@@ -86,8 +87,8 @@ AROUND: Addresses = {
     "token-revocation": lambda f: [reverse("token-revocation", args=[f.token.id])],
     "account": lambda f: ["/account"],
     "integrations": lambda f: ["/integrations", "/integrations?environment=development"],
-    "integration": lambda f: [reverse("integration", args=[one.id]) for one in f.integrations],
-    "integration-new": lambda f: ["/integrations/new", *(f"/integrations/new?type={one}" for one in TYPES)],
+    "integration": lambda f: [reverse("integration", args=[one.id]) for one in f.integrations[:2]],
+    "integration-new": lambda f: ["/integrations/new", *(f"/integrations/new?type={one.value}" for one in TYPES)],
     "integration-settings": lambda f: [reverse("integration-settings", args=[f.integrations[0].id])],
     "integration-deletion": lambda f: [reverse("integration-deletion", args=[f.integrations[0].id])],
     "secret-stores": lambda f: ["/secret-stores"],

@@ -421,3 +421,19 @@ def test_nothing_that_is_answered_or_told_holds_a_credential(
         str(list(Integration.objects.values())),
     ]
     assert not [each for each in shown if PLANTED in each]
+
+
+def test_an_agents_team_that_one_does_not_see_is_not_named(house: House, place: Environment) -> None:
+    shown, hidden = house.project("SHOWN"), house.project("HIDDEN")
+    type(hidden).objects.filter(pk=hidden.pk).update(visibility="private")
+    team = crew.create(Team, by=house.owner, name="smugglers", projects=[hidden])
+    given = {"environment_ids": [place.pk], "projects": [shown], "team": team}
+    agent = crew.create(Agent, by=house.owner, name="agent", **given)
+    github(house, Scope(team=team))
+
+    path = f"/execution-environment/agents/{agent.pk}/resolved/full?environment=lagoon"
+    answer = sent(builders.rest(house.person("viewer")), "get", path)
+
+    assert answer.status_code == 200, answer.content
+    assert "smugglers" not in answer.content.decode()
+    assert [one["scope"] for one in answer.json()["integrations"]] == ["a team that you do not see"]
