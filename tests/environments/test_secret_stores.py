@@ -20,7 +20,7 @@ from environments.delivery import deployments
 from environments.doing import assignments
 from environments.models import Entry, EntryVersion, Run, SecretStore
 from environments.planning import plans
-from environments.resolving import resolution, vaults
+from environments.resolving import pins, resolution, vaults
 from environments.resolving.problems import Unresolvable
 from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
@@ -137,7 +137,7 @@ def test_nothing_is_asked_of_a_store_where_only_masked_values_are_shown(road: Li
 
     found = resolved(road)
     found.reader.read = refuse  # type: ignore[method-assign]
-    assert found.masked == {"PASSWORD"} and not found.problems and found.digest and found.trace("PASSWORD")
+    assert found.masked == {"PASSWORD"} and not found.problems and pins.of(found) and found.trace("PASSWORD")
 
 
 def test_a_store_costs_one_statement_more_however_many_secrets_lie_there(road: Line, bao: Bao) -> None:
