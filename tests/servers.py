@@ -45,21 +45,32 @@ def start() -> None:
         os.environ["TOWPATH_TEST_BROKER"] = "embedded"
 
 
-def start_postgres(directory: Path) -> str:
+def lay_out(home: Path) -> postgres.Cluster:
     """A copy of a cluster whose database `towpath` is migrated already; that one is made when migrations change."""
     prepared = ROOT / "var" / "tests" / f"cluster-{fingerprint()}"
     if not prepared.exists():
         prepare(prepared)
     # A throw-away copy, so that any number of runs can go on side by side.
-    shutil.copytree(prepared, directory, symlinks=True, dirs_exist_ok=True)
-    directory.chmod(0o755)
-    cluster = postgres.cluster(directory, port=ports.anywhere())
+    shutil.copytree(prepared, home, symlinks=True, dirs_exist_ok=True)
+    home.chmod(0o755)
+    cluster = postgres.cluster(home, port=ports.anywhere())
     if owner := postgres.account_of(postgres.unprivileged(cluster.directory)):
         for path in (cluster.directory, *cluster.directory.rglob("*")):
             os.chown(path, *owner)
+    return cluster
+
+
+def start_postgres(directory: Path) -> str:
+    cluster = lay_out(directory)
     process = run(postgres.command(cluster, *CARELESS), stop=signal.SIGINT)
     atexit.register(end, process, signal.SIGINT)
-    postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
+    superuser = cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres")
+    postgres.wait(superuser)
+    postgres.grant_roles(cluster, may_create_databases=True)
+    with postgres.connect(superuser) as connection:
+        # Tests act in the application's role on the owner's connection; sweeping rows needs triggers silent.
+        connection.execute(f"GRANT {postgres.APP} TO {postgres.OWNER}")
+        connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {postgres.OWNER}")
     os.environ["TOWPATH_TEST_TEMPLATE"] = postgres.DATABASE
     os.environ["TOWPATH_TEST_APP_ROLE"] = postgres.APP
     os.environ["TOWPATH_TEST_APP_PASSWORD"] = cluster.app_password
@@ -100,11 +111,7 @@ def migrate(directory: Path) -> None:
     try:
         superuser = cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres")
         postgres.wait(superuser)
-        postgres.grant_roles(cluster, may_create_databases=True)
-        with postgres.connect(superuser) as connection:
-            # Tests act in the application's role on the owner's connection; sweeping rows needs triggers silent.
-            connection.execute(f"GRANT {postgres.APP} TO {postgres.OWNER}")
-            connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {postgres.OWNER}")
+        postgres.grant_roles(cluster)
         outcome = subprocess.run(
             [sys.executable, "manage.py", "migrate", "--verbosity=0", "--skip-checks"],
             env={**os.environ, "DATABASE_URL": cluster.owner_url, "DJANGO_SETTINGS_MODULE": "config.settings"},

@@ -34,13 +34,45 @@ from projects.credentials import Secret
 from projects.models import AccessToken, Event, Grant, Invitation, Role, User, UserSession
 from tests import builders
 from tests.doors.visiting import html, signed_in, statements, text
+from tests.environments import house as houses
 from tests.environments.house import House
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 MODELS = sorted(
     (model for label in ("projects", "environments") for model in django_apps.get_app_config(label).get_models()),
     key=lambda model: model._meta.label,
 )
+
+
+@built_once
+def built() -> tuple[House, Slot]:
+    """An app of which 2.0 is live in development, after 1.0, with production behind it."""
+    house = houses.house()
+    development = house.environment("development")
+    production = house.environment("production", protected=True)
+    house.chain("development", "production")
+    app = house.app("ledger")
+    for version in ("1.0", "2.0"):
+        house.live(house.release(app, version), development)
+    house.live(app.releases.get(version="1.0"), production)
+    return house, Slot.objects.get(app=app, environment=development)
+
+
+@pytest.fixture
+def furnished(built: tuple[House, Slot]) -> tuple[House, Slot]:
+    return fresh(built)
+
+
+@pytest.fixture
+def slot(furnished: tuple[House, Slot]) -> Slot:
+    return furnished[1]
+
+
+@pytest.fixture
+def house(request: pytest.FixtureRequest) -> House:
+    """That of the slot, or an empty one where a test asks for none."""
+    return request.getfixturevalue("furnished")[0] if "slot" in request.fixturenames else houses.house()
 
 
 @pytest.fixture
@@ -53,19 +85,6 @@ def made_staff(actor: Actor) -> Actor:
     actor.user.is_staff = True
     actor.user.save()
     return actor
-
-
-@pytest.fixture
-def slot(house: House) -> Slot:
-    """Of an app of which 2.0 is live in development, after 1.0, with production behind it."""
-    development = house.environment("development")
-    production = house.environment("production", protected=True)
-    house.chain("development", "production")
-    app = house.app("ledger")
-    for version in ("1.0", "2.0"):
-        house.live(house.release(app, version), development)
-    house.live(app.releases.get(version="1.0"), production)
-    return Slot.objects.get(app=app, environment=development)
 
 
 def address(model: Any, page: str = "changelist", *more: Any) -> str:

@@ -18,18 +18,24 @@ from tests.doors.visiting import HTMX, LIVE, actions, beside, html, signed_in, s
 from tests.environments import house as houses
 from tests.environments.house import MANIFEST, House
 from tests.environments.line import Line, line
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 NEW = {"version": "9.0", "manifest": MANIFEST}
 
 
-@pytest.fixture
-def chain() -> Line:
+@built_once
+def built() -> Line:
     """1.0 is live in all three environments, 2.0 in development."""
     built = line()
     built.deployed(built.v1, built.development, built.staging, built.production)
     built.deployed(built.v2, built.development)
     return built
+
+
+@pytest.fixture
+def chain(built: Line) -> Line:
+    return fresh(built)
 
 
 @pytest.fixture

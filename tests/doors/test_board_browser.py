@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from environments.models import Deployment, Environment
 from projects.models import App
+from tests.doors.eye import Eye
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -159,36 +159,18 @@ def test_everything_works_without_script(
     context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
 def test_pages_are_accessible_and_do_what_the_policy_allows(
-    browser: Browser, page: Page, server: Web, app: App, width: int, theme: str
+    browser: Browser, server: Web, harbour: House, app: App
 ) -> None:
-    state = page.context.storage_state()
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme=theme,
-        storage_state=state,  # type: ignore[arg-type]
-    )
-    complaints: list[str] = []
-    looked = context.new_page()
-    looked.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    looked.on("pageerror", lambda error: complaints.append(str(error)))
-
+    eye = Eye(browser, server.url)
+    eye.become(harbour.owner)
     for at in ("/", "/chain", "/sign-in"):
-        looked.goto(server.url + at)
-        assert looked.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{at} scrolls sideways"
-        assert _violations(looked) == [], at
-    looked.goto(server.url)
-    looked.get_by_role("link", name="Promote ledger 1.0 to production, 1 release behind").click()
-    expect(looked.locator("#sheet #plan")).to_be_visible()
-    looked.wait_for_timeout(400)
-    assert _violations(looked) == []
+        eye.visit(at)
+    eye.page.goto(server.url)
+    eye.page.get_by_role("link", name="Promote ledger 1.0 to production, 1 release behind").click()
+    expect(eye.page.locator("#sheet #plan")).to_be_visible()
+    eye.look("sheet Promote")
 
-    assert complaints == []
-    context.close()
-
-
-def _violations(page: Page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found]
+    assert not eye.found, "\n".join(eye.found)
+    assert eye.complaints == []
+    eye.close()

@@ -14,8 +14,10 @@ from projects.models import App, Role
 from tests import builders
 from tests.doors.rest import get, is_problem
 from tests.doors.visiting import HTMX, LIVE, html, signed_in, statements, text
+from tests.environments import house as houses
 from tests.environments.house import MANIFEST, House
 from tests.projects.test_releases_and_artifacts import archive
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 FIRST = """
@@ -29,9 +31,10 @@ SECOND = FIRST.replace("/up", "/healthz").replace(
 )
 
 
-@pytest.fixture
-def app(house: House) -> App:
+@built_once
+def built() -> tuple[House, App]:
     """1.0 is live in production, 2.0 in development; 1.5 between them, 3.0+rc is new and as 2.0."""
+    house = houses.house()
     made = house.app("ledger")
     first = house.release(made, "1.0", manifest=FIRST, commit="aaaaaaa1")
     house.release(made, "1.5", manifest=FIRST, notes="Halfway there", changes=["mend the sums"])
@@ -39,7 +42,22 @@ def app(house: House) -> App:
     house.release(made, "3.0+rc", manifest=SECOND, commit="bbbbbbb2")
     house.live(first, house.environment("production", display_name="Production"))
     house.live(second, house.environment("development", display_name="Development"))
-    return made
+    return house, made
+
+
+@pytest.fixture
+def furnished(built: tuple[House, App]) -> tuple[House, App]:
+    return fresh(built)
+
+
+@pytest.fixture
+def house(furnished: tuple[House, App]) -> House:
+    return furnished[0]
+
+
+@pytest.fixture
+def app(furnished: tuple[House, App]) -> App:
+    return furnished[1]
 
 
 @pytest.fixture

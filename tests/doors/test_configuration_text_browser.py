@@ -12,12 +12,10 @@ from environments.resolving.scopes import Scope
 from projects.credentials import Secret
 from tests.doors.eye import Eye
 from tests.doors.furnished import furnish
-from tests.doors.looked_at import WORK
 from tests.doors.web import Web
 from tests.environments.house import House
 
 pytestmark = pytest.mark.timeout(240)
-PAGES = ("configuration-import", "configuration-compare", "configuration-copy")
 
 
 def test_a_pasted_text_becomes_keys_that_are_compared_and_copied(page: Page, server: Web, harbour: House) -> None:
@@ -69,9 +67,7 @@ def test_what_is_on_the_way_is_accessible_too(browser: Browser, server: Web, har
     things = furnish(harbour)
     eye = Eye(browser, server.url)
     eye.become(harbour.owner)
-    for name in PAGES:
-        for address in WORK[name](things):
-            eye.visit(address)
+    # As they are opened they are looked at with all other pages of the work.
     then: list[tuple[str, Callable[[], object]]] = [
         ("Compare secrets", lambda: eye.page.goto(f"{server.url}/configuration/compare")),
         ("Preview", lambda: pasted(f"B=x\nGREETING={'x' * 300}\nNEW='two\n{'lines' * 90}'")),

@@ -17,6 +17,7 @@ from environments.management.commands import openapi
 from tests import builders
 from tests.doors.rest import is_problem
 from tests.doors.street import ROLES, STEPS, Street, filled, street, undone
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -218,9 +219,12 @@ def knock(client: Client, operation: Operation, ours: Street, things: dict[str, 
     return getattr(client, operation.method)(address, body, content_type="application/json")
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 def test_every_operation_that_changes_something_says_above_whom_it_needs() -> None:

@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from tests import builders
 from tests.doors.street import ROLES, Street, filled, street, undone
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -246,9 +247,12 @@ def knock(client: Client, method: str, door: Door, ours: Street) -> Any:
     return getattr(client, method)(door.address(ours.things), sent)
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 GUARDED = [one for one in doors() if one.name not in OPEN | STREAMS]

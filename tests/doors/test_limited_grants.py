@@ -20,6 +20,7 @@ from tests.doors.rest import get, is_problem
 from tests.doors.visiting import html, signed_in, statements, text
 from tests.environments.house import House
 from tests.environments.house import house as new_house
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -64,8 +65,8 @@ class Place:
         yield from ((corner, False) for corner in self.hidden)
 
 
-@pytest.fixture
-def place() -> Place:
+@built_once
+def built() -> Place:
     house = new_house()
     here, there = house.environment("here"), house.environment("there")
     house.chain("here", "there")
@@ -88,6 +89,11 @@ def place() -> Place:
         hidden=[made["shop", "there"], made["bank", "here"]],
         member=access.of_user(membership.user, house.organization),
     )
+
+
+@pytest.fixture
+def place(built: Place) -> Place:
+    return fresh(built)
 
 
 def _corner(house: House, app: App, environment: Environment, release: Release) -> Corner:

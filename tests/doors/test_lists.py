@@ -17,20 +17,44 @@ from projects import tokens
 from projects.models import App, Role
 from tests import builders
 from tests.doors.visiting import LIVE, html, signed_in, statements
+from tests.environments import house as houses
 from tests.environments.house import House
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 PAGES = ("/runs", "/releases", "/endpoints", "/workers", "/activity")
 
 
-@pytest.fixture
-def app(house: House, development: Environment) -> App:
+@built_once
+def built() -> tuple[House, Environment, App]:
     """1.0 and 2.0 were deployed to development, 3.0 nowhere."""
+    house = houses.house()
+    development = house.environment("development", display_name="Development")
     app = house.app("ledger")
     for version in ("1.0", "2.0"):
         house.live(house.release(app, version), development)
     house.release(app, "3.0", commit="abcdef0123")
-    return app
+    return house, development, app
+
+
+@pytest.fixture
+def furnished(built: tuple[House, Environment, App]) -> tuple[House, Environment, App]:
+    return fresh(built)
+
+
+@pytest.fixture
+def house(furnished: tuple[House, Environment, App]) -> House:
+    return furnished[0]
+
+
+@pytest.fixture
+def development(furnished: tuple[House, Environment, App]) -> Environment:
+    return furnished[1]
+
+
+@pytest.fixture
+def app(furnished: tuple[House, Environment, App]) -> App:
+    return furnished[2]
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.doors import test_every_page as pages
 from tests.doors.rest import get, is_problem, patch, post
 from tests.doors.street import Street, street, undone
 from tests.doors.visiting import html, signed_in, statements, text
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 # What an organization's admin finds of a project that is no longer theirs to see: neither names nor ids.
@@ -32,10 +33,13 @@ PLACED = {"app_id", "project_id", "release_id", "run_id", "hold_id", "event_id",
 OUTSIDERS = ("viewer", "operator", "admin")
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def closed() -> Street:
+def closed(built: Street) -> Street:
     """The street, with all that it has in one project that its owner has made private."""
-    ours = street()
+    ours = fresh(built)
     project = Project.objects.get(pk=ours.things["project_id"])
     app, team = App.objects.get(pk=ours.things["app_id"]), Team.objects.get(pk=ours.things["team_id"])
     for scope in (Scope(project=project), Scope(app=app), Scope(team=team)):
@@ -271,8 +275,8 @@ def test_a_private_project_is_not_deleted_while_it_hides_a_team(closed: Street) 
     lifecycle.delete(made, by=closed.house.owner)
 
 
-def test_where_nothing_is_private_rights_cost_no_statement_more() -> None:
-    ours = street()
+def test_where_nothing_is_private_rights_cost_no_statement_more(built: Street) -> None:
+    ours = fresh(built)
     counted = {who: statements(ours.browser(who), "/projects") for who in ("owner", "viewer")}
     lifecycle.update(Project.objects.get(pk=ours.things["project_id"]), by=ours.house.owner, visibility="private")
     assert {who: statements(ours.browser(who), "/projects") for who in ("owner", "viewer")} == counted

@@ -13,6 +13,7 @@ from tests.doors.street import Street, filled, street, undone
 from tests.doors.test_every_page import CHANGE, Door, doors
 from tests.doors.visiting import HTMX, html, text
 from tests.house.sources import templates
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +31,12 @@ OWN = {
 }  # fmt: skip
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 def ask(client: Client, door: Door, ours: Street, why: dict[str, str]) -> Any:

@@ -12,6 +12,7 @@ from projects.models import Event
 from tests.doors.rest import delete, fields, get, is_problem, post
 from tests.doors.street import Street, filled, street, undone
 from tests.doors.test_every_operation import CHANGE, OURS, Operation
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
@@ -22,9 +23,12 @@ REPORTS = {"register", "heartbeat", "heartbeat_of", "disconnect"}
 CHANGING = [one for one in OURS if one.method != "get" and one.name not in REPORTS]
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 def ask(client: Client, operation: Operation, ours: Street, why: dict[str, str]) -> Any:

@@ -11,14 +11,18 @@ from environments.models import Deployment, Plan
 from projects.models import Role
 from tests import builders
 from tests.environments.line import Line, line
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 NOBODY = uuid.UUID(int=1)
 
 
+built = built_once(line)
+
+
 @pytest.fixture
-def road() -> Line:
-    return line()
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 @pytest.fixture

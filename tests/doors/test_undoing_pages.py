@@ -16,13 +16,17 @@ from projects.errors import Refused
 from projects.models import Event, Grant
 from tests.doors.street import Street, street, undone
 from tests.doors.visiting import HTMX, statements
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 def offer(client: Client, page: str) -> str:

@@ -6,13 +6,17 @@ from environments.models import Hold
 from projects.models import Event
 from tests.doors.rest import delete, get, is_problem, patch, post
 from tests.doors.street import Street, street
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
+built = built_once(street)
+
+
 @pytest.fixture
-def ours() -> Street:
-    return street()
+def ours(built: Street) -> Street:
+    return fresh(built)
 
 
 def newest(ours: Street, kind: str) -> dict[str, str]:

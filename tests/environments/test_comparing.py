@@ -56,7 +56,7 @@ def test_both_texts_can_be_read_from_it(before: str, after: str) -> None:
 def test_texts_made_to_be_hard_are_told_in_time(size: int) -> None:
     hard = "\n".join(str(n * n % 97) for n in range(size))
     harder = "\n".join(str(n * 31 % 89) for n in range(size))
-    begun = time.monotonic()
+    begun = time.process_time()  # what others do meanwhile says nothing of it
     found = comparison.lines(hard, harder)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
     assert sum(line.before is not None for line in found) == size

@@ -13,13 +13,17 @@ from projects.errors import Conflict, Invalid, NotAllowed
 from projects.models import Event, Role
 from tests.environments.house import house
 from tests.environments.line import Line, line
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
+built = built_once(line)
+
+
 @pytest.fixture
-def road() -> Line:
-    return line()
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def kinds() -> list[str]:

@@ -13,6 +13,7 @@ from environments.planning import plans
 from environments.resolving.scopes import Scope
 from projects.credentials import Secret
 from tests.environments.line import Line, line, values_of
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 NEEDY = """
@@ -24,9 +25,12 @@ requires:
 """
 
 
+built = built_once(line)
+
+
 @pytest.fixture
-def road() -> Line:
-    return line()
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def hide(road: Line, key: str, value: str, **scope: Any) -> Entry:

@@ -18,13 +18,17 @@ from projects.errors import Conflict, Invalid, NotAllowed, NotFound
 from projects.models import Artifact, Role
 from tests.environments.house import house
 from tests.environments.line import Line, line, values_of
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
+built = built_once(line)
+
+
 @pytest.fixture
-def road() -> Line:
-    return line()
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def gate(plan: Plan, code: str) -> dict | None:

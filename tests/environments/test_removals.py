@@ -10,15 +10,21 @@ from environments.planning import addresses, plans, proposals
 from projects import apps
 from projects.errors import Conflict, Invalid
 from tests.environments.line import Line, line
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def road() -> Line:
+@built_once
+def built() -> Line:
     built = line()
     built.deployed(built.v1, built.development)
     return built
+
+
+@pytest.fixture
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def test_nothing_is_live_afterwards_and_the_address_is_free(road: Line) -> None:

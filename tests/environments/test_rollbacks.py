@@ -7,17 +7,23 @@ from environments.models import Hold
 from environments.planning import proposals
 from projects.errors import Invalid
 from tests.environments.line import Line, line, values_of
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def road() -> Line:
+@built_once
+def built() -> Line:
     built = line()
     built.deployed(built.v1, built.development)
     built.deployed(built.v2, built.development)
     built.deployed(built.v3, built.development)
     return built
+
+
+@pytest.fixture
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def test_it_returns_to_what_was_live_before(road: Line) -> None:

@@ -22,6 +22,7 @@ from projects.models import Event
 from tests import builders
 from tests.doors.rest import get
 from tests.environments.house import House, house
+from tests.shared import built_once
 
 pytestmark = pytest.mark.django_db
 ROWS = """
@@ -240,7 +241,7 @@ LONG = (
 )
 
 
-@pytest.fixture
+@built_once
 def furnished() -> House:
     """8,000 apps, deployments, runs, endpoints and workers and 5,000 events, in 200 environments."""
     home = house()

@@ -31,6 +31,7 @@ from tests.environments import bao as servers
 from tests.environments.bao import ROOT, Bao
 from tests.environments.line import Line, line
 from tests.environments.test_pins import gate_of
+from tests.shared import built_once, fresh
 
 pytestmark = pytest.mark.django_db
 NOWHERE = "https://bao.example.org:8200"
@@ -55,9 +56,12 @@ def own(tmp_path: Path, settings: Any) -> Iterator[Bao]:
     yield from servers.running(tmp_path)
 
 
+built = built_once(line)
+
+
 @pytest.fixture
-def road() -> Line:
-    return line()
+def road(built: Line) -> Line:
+    return fresh(built)
 
 
 def store(road: Line, address: str, *, token: str = ROOT, name: str = "vault", **more: Any) -> SecretStore:
