@@ -18,6 +18,7 @@ import pytest
 
 from config.env import ROOT
 from config.up import survivors
+from tests import servers
 from tests.config.installations import MANIFEST, Running, answers, wait_for
 
 PHRASE = "a long enough phrase"
@@ -43,6 +44,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def first(folder: Path) -> Running:
     """Something is live after a rollback, so with a hold on it, and a release of an uploaded archive is there."""
+    servers.lay_out(folder / "first")  # with its tables
     running = Running(folder / "first")
     running.until_ready(60)
     running.deploy()
