@@ -131,13 +131,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port("DATABASE_URL", parts) or ""),
-        # What `rows.planned` asks is planned at once; the rest of Django's statements never are.
-        "OPTIONS": {
-            "prepare_threshold": 0,
-            **IMPATIENT,
-            **given,
-            "options": f"{PATIENCE} {given.get('options', '')}".strip(),
-        },
+        "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {given.get('options', '')}".strip()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

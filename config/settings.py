@@ -83,6 +83,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://towpath@127.0.0.1:5432/towpath"))}
+# A pooler that gives each transaction another connection may know nothing of what was planned on the one before.
+TOWPATH_POOLED = env.flag("TOWPATH_POOLED")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 

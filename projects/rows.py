@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import connection, models
+from django.db.backends.postgresql.base import Cursor
 from psycopg._queries import PostgresQuery
 
 M = TypeVar("M", bound=models.Model)
@@ -38,11 +40,17 @@ class PlannedCursor(psycopg.Cursor[Any]):
 @contextmanager
 def planned() -> Iterator[None]:
     """Around statements that are always the same but for their values: each connection's database plans them once and
-    not each time, which for a statement of many parts takes longer than to run it."""
+    not each time, which for a statement of many parts takes longer than to run it.
+
+    Not where that is turned off, and not where somebody watches what is asked by a cursor of their own.
+    """
     connection.ensure_connection()
     link = connection.connection
-    usual, link.cursor_factory = link.cursor_factory, PlannedCursor
+    if link.cursor_factory is not Cursor or settings.TOWPATH_POOLED:
+        yield
+        return
+    link.cursor_factory, link.prepare_threshold = PlannedCursor, 0
     try:
         yield
     finally:
-        link.cursor_factory = usual
+        link.cursor_factory, link.prepare_threshold = Cursor, None

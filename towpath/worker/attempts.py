@@ -109,8 +109,8 @@ class Attempt:
         return messages.cut(self.specification.masks.hide_text(text), longest)
 
     def _tell(self, step: dict[str, Any]) -> None:
-        before = {"before": self._ended} if self._ended else {}
-        answer = self.ask(f"/runs/{self.run}/reports", {**before, "step": step})
+        ended = self._ended
+        answer = self.ask(f"/runs/{self.run}/reports", {**({"before": ended} if ended else {}), "step": step})
         self._ended = None
         if answer.get("cancel"):
             self.cancelled.set()
