@@ -18,8 +18,8 @@ from projects.rest.paging import Paging, page
 
 router = Router(tags=["integrations"])
 PLAIN = (
-    "id", "name", "type", "description", "settings", "secrets", "connected", "probed_at", "probe_code", "probe_error",
-    "created_by", "created_at", "updated_at",
+    "id", "name", "type", "description", "settings", "secrets", "connected", "probed_at", "probe_code", "created_by",
+    "created_at", "updated_at",
 )  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def shapes(by: Actor, rows: Sequence[Integration]) -> list[dict[str, Any]]:
         {
             **{name: getattr(row, name) for name in PLAIN},
             "env_vars": [one.key for one in catalogue.rows(row)],
+            "probe_error": probing.error(row, by=by),
             "probed_in": row.probed_in_id if probing.seen(row, by=by) else None,
             "enabled_in": [
                 {

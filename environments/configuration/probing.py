@@ -16,6 +16,12 @@ from projects.access import Actor
 from projects.credentials import Secret
 from projects.errors import Invalid
 
+# What came of asking where somebody does not see the environment whose secrets it was asked with.
+ELSEWHERE = {
+    "unreachable": "does not answer as it should",
+    "refused": "does not let in whoever asks with what it names",
+    "no-value": "was not asked: a secret that it names has no value there",
+}
 # Environments that are looked at for one whose secrets may be used.
 FEW = 10
 
@@ -60,6 +66,13 @@ def seen(integration: Integration, *, by: Actor) -> bool:
     """Whether the actor sees the environment in which it was asked."""
     place = integration.probed_in
     return place is not None and by.sees(project_id=place.project_id, environment_id=place.pk)
+
+
+def error(integration: Integration, *, by: Actor) -> str:
+    """What was wrong, with keys and addresses for those alone who see where it was asked."""
+    if not integration.probe_code or seen(integration, by=by):
+        return integration.probe_error
+    return f"{integration.name} {ELSEWHERE.get(integration.probe_code, ELSEWHERE['unreachable'])}."
 
 
 def _credentials(integration: Integration, place: Environment) -> dict[str, Secret]:
