@@ -504,6 +504,41 @@ def test_an_agent_has_what_is_enabled_for_it_and_its_team(road: Line) -> None:
     assert "SLACK_BOT_TOKEN" not in resolution.resolve(target).winners
 
 
+# No more than one operation can tell of
+
+
+def test_more_than_one_wish_can_change_is_refused_before_anything_is_written(
+    road: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.configuration.amounts.MOST", 6)
+    monkeypatch.setattr("projects.events.MOST_EVENTS", 12)
+    said = {"url": "https://x.example.org"}
+    made = [
+        integrations.create(by=road.owner, name=f"x{number}", type="http", settings=said | {"prefix": f"X{number}"})
+        for number in range(3)
+    ]
+    many = {"env_vars": {f"KEY_{number}": "x" for number in range(3)}, "integration_ids": [str(o.pk) for o in made]}
+    few = {"env_vars": many["env_vars"], "integration_ids": many["integration_ids"][:1]}
+    team, written = crew.create(Team, by=road.owner, name="crew"), Event.objects.count()
+
+    for wish in (
+        lambda: environments.create(by=road.owner, name="made", execution_environment=many),
+        lambda: environments.update(road.staging, by=road.owner, execution_environment=many),
+        lambda: crew.create(Team, by=road.owner, name="other", execution_environment=many),
+        lambda: crew.update(team, by=road.owner, execution_environment=many),
+    ):
+        with pytest.raises(Invalid, match="change at most 6 variables at once, those of integrations counted"):
+            wish()
+    assert Event.objects.count() == written
+
+    crew.update(team, by=road.owner, execution_environment=few)
+    crew.update(team, by=road.owner, execution_environment=few | {"integration_ids": many["integration_ids"]})
+    with pytest.raises(crew.TooMany, match="6 variables and secrets are set for crew; delete some of them, or disable"):
+        crew.delete(team, by=road.owner)
+    crew.update(team, by=road.owner, execution_environment={"integration_ids": []})
+    crew.delete(team, by=road.owner)
+
+
 # The catalogue
 
 
