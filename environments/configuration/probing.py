@@ -11,7 +11,7 @@ from environments.resolving import resolution
 from environments.resolving.problems import Unresolvable
 from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
-from projects import access, events
+from projects import access, events, limits
 from projects.access import Actor
 from projects.credentials import Secret
 from projects.errors import Invalid
@@ -22,6 +22,8 @@ ELSEWHERE = {
     "refused": "does not let in whoever asks with what it names",
     "no-value": "was not asked: a secret that it names has no value there",
 }
+# Probes of one actor in so many seconds: each keeps somebody who answers requests waiting.
+MOST, SECONDS = 20, 60
 # Environments that are looked at for one whose secrets may be used.
 FEW = 10
 
@@ -36,11 +38,13 @@ class Probe:
 
 def probe(integration: Integration, *, by: Actor, environment: Environment | None = None) -> Probe:
     """For who may use the environment's secrets. It is asked before anything is written: nobody waits behind it."""
+    by.why.check()
     access.require_own(by, integration.organization_id)
     place = environment or usual(integration, by=by)
     if place is None:
         raise Invalid.field("environment_id", "name an environment: it is asked with its secrets")
     rights.check_use(Scope(environment=place), by=by)
+    limits.spend(f"probe:{by.organization.pk}:{by.label}", most=MOST, seconds=SECONDS)
     try:
         probes.ask(integration, _credentials(integration, place))
     except probes.Trouble as trouble:
