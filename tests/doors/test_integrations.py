@@ -14,6 +14,7 @@ from environments.configuration import enabling, integrations, secrets, variable
 from environments.models import Entry, Environment, Integration
 from environments.resolving.scopes import Scope
 from projects.credentials import Secret
+from projects.errors import Invalid
 from projects.models import Agent, Event, Team
 from tests import builders
 from tests.doors.visiting import html, signed_in, statements, text
@@ -209,14 +210,17 @@ def test_those_alone_that_answered_are_listed_when_asked_for(
     one, path = made(script), "/integrations?connected_only=true"
     assert sent(script, "get", path).json() == []
 
-    told = sent(script, "post", f"/integrations/{one['id']}/probe", {"environment_id": str(place.pk)}).json()
+    told = sent(script, "post", f"/integrations/{one['id']}/probes", {"environment_id": str(place.pk)}).json()
+    wrong = "github was not asked: CI_TOKEN is set nowhere in that environment."
+    assert told == {"at": told["at"], "answers": False, "code": "no-value", "error": wrong}
+    told = sent(script, "get", f"/integrations/{one['id']}").json()
     assert (told["connected"], told["probe_code"], told["probed_in"]) == (False, "no-value", str(place.pk))
-    assert told["probe_error"] == "github was not asked: CI_TOKEN is set nowhere in that environment."
+    assert told["probe_error"] == wrong
     assert told["probed_at"] and sent(script, "get", path).json() == []
 
     Integration.objects.update(probe_code="", probe_error="")
     assert [each["id"] for each in sent(script, "get", path).json()] == [one["id"]]
-    assert sent(script, "post", f"/integrations/{one['id']}/probe").status_code == 200, (
+    assert sent(script, "post", f"/integrations/{one['id']}/probes").status_code == 200, (
         "the environment may be left out"
     )
 
@@ -224,7 +228,7 @@ def test_those_alone_that_answered_are_listed_when_asked_for(
 def test_who_sees_one_place_alone_is_told_of_that_alone(house: House, script: Client, place: Environment) -> None:
     other = house.environment("other")
     one = github(house, Scope(environment=place), Scope(environment=other))
-    sent(script, "post", f"/integrations/{one.pk}/probe", {"environment_id": str(place.pk)})
+    sent(script, "post", f"/integrations/{one.pk}/probes", {"environment_id": str(place.pk)})
     limited = house.person("operator", environment=other)
 
     told = sent(builders.rest(limited), "get", f"/integrations/{one.pk}").json()
@@ -332,6 +336,17 @@ def test_a_key_that_is_set_by_hand_is_told_beside_the_form(house: House, client:
         assert f'value="{typed}"' in answer.content.decode() and 'id="enable-in_error"' in answer.content.decode()
 
 
+def test_a_refusal_beside_the_form_has_its_own_status(
+    house: House, client: Client, place: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Invalid("It is too long.")
+
+    monkeypatch.setattr(enabling, "enable", refuse)
+    answer = client.post(reverse("integration-enabling", args=[github(house).pk]), {"environment": "lagoon"})
+    assert answer.status_code == 422 and "It is too long." in text(answer.content.decode())
+
+
 def test_a_probe_from_the_page_says_what_came_of_it(house: House, client: Client, place: Environment) -> None:
     one = integrations.create(by=house.owner, name="one", type="redis", settings={"host": "127.0.0.1", "port": "9"})
     answer = client.post(reverse("integration-probe", args=[one.pk]), {"environment": "lagoon"}, follow=True)
@@ -422,7 +437,7 @@ def test_nothing_that_is_answered_or_told_holds_a_credential(
     house: House, script: Client, client: Client, place: Environment
 ) -> None:
     one = github(house, Scope(environment=place))
-    sent(script, "post", f"/integrations/{one.pk}/probe")
+    sent(script, "post", f"/integrations/{one.pk}/probes")
     shown = [
         sent(script, "get", "/integrations").content.decode(),
         sent(script, "get", f"/integrations/{one.pk}").content.decode(),
