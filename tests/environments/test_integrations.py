@@ -392,10 +392,10 @@ def test_what_one_sets_is_changed_by_who_may_set_values_in_every_place(road: Lin
     made, admin = enabled(road, Scope(environment=cellar)), road.house.person("admin")
     told: dict[str, Any] = {"settings": {"api_url": "https://github.example.org/api/v3"}}
 
-    for words in ("places that you do not see", "places that you do not see"):
-        with pytest.raises(NotAllowed, match=f"github is enabled in {words}, where you may not change it: ask who may"):
-            integrations.update(made, by=admin, **told)
-        enabling.enable(made, Scope(environment=road.staging), by=road.owner)
+    enabling.enable(made, Scope(environment=road.staging), by=road.owner)
+    sentence = "github is enabled in places that you do not see, where you may not change it: ask who may, or make"
+    with pytest.raises(NotAllowed, match=sentence):
+        integrations.update(made, by=admin, **told)
     assert Entry.objects.get(key="GITHUB_API_URL", environment=cellar).current.number == 1
     integrations.update(made, by=admin, name="renamed", description="for CI")
     integrations.update(made, by=road.owner, **told)
