@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from environments import seen
-from environments.configuration import enabling, entries, variables
+from environments.configuration import amounts, enabling, entries, variables
 from environments.models import Entry, EntryKind, Integration
 from environments.overview.crews import PLACES
 from environments.resolving.scopes import Scope
@@ -19,8 +19,6 @@ from projects.models import Agent, Team
 
 ROOMS: dict[type[Team] | type[Agent], ModuleType] = {Team: teams, Agent: agents}
 FIELD = "execution_environment"
-# One operation records at most 500 events, and each key is one.
-MOST_KEYS = 400
 
 
 class TooMany(Conflict):
@@ -38,6 +36,7 @@ def create(
 ) -> Any:
     """A team or an agent; `fields` are those of its room."""
     given, env_vars, integrations = _parts(execution_environment or {}, by=by)
+    amounts.check(None, env_vars=env_vars, integrations=integrations, field=FIELD)
     made = ROOMS[kind].create(by=by, **fields, **given)
     _place(made, environment_ids or (), by=by)
     _set_variables(made, env_vars or {}, by=by)
@@ -72,6 +71,7 @@ def update(
         versions.check(enabled, present, called=changed.name)
     if places is not None and _place(changed, places, by=by):
         assignments.record("updated", changed, by=by, changed=["environments"])
+    amounts.check(_scope(changed), env_vars=env_vars, integrations=integrations, field=FIELD)
     # What is disabled leaves its names free, and what is set by hand no more leaves them to integrations.
     gone = (
         enabling.leave_out(_scope(changed), (one.pk for one in integrations), by=by) if integrations is not None else []
@@ -89,11 +89,14 @@ def delete(thing: Team | Agent, *, by: Actor) -> None:
     """It is gone, and with it what was set for it alone; the versions of that stay."""
     assigned.require_manage(thing, by=by)
     assignments.present(thing)
+    number = _entries(thing).count()
+    if number + len(enabling.of_scope(_scope(thing))) > amounts.MOST:
+        raise TooMany(
+            f"{number} variables and secrets are set for {thing.name}; delete some of them, or disable integrations, "
+            "first."
+        )
     enabling.clear(_scope(thing), by=by)
-    mine = list(_entries(thing))
-    if len(mine) > MOST_KEYS:
-        raise TooMany(f"{len(mine)} variables and secrets are set for {thing.name}; delete some of them first.")
-    for entry in mine:
+    for entry in _entries(thing):
         entries.delete(entry, by=by, note=f"{thing.name} was deleted.")
     ROOMS[type(thing)].delete(thing, by=by)
 
@@ -163,10 +166,7 @@ def _set_variables(thing: Team | Agent, wanted: Mapping[str, str], *, by: Actor)
     """The same rows as `/variables` has for this scope: what is not wanted is deleted."""
     scope, mine = _scope(thing), _entries(thing).filter(kind=EntryKind.VARIABLE, environment=None, integration=None)
     present = {one.key: one for one in mine}
-    gone = present.keys() - wanted.keys()
-    if len(gone) + len(wanted) > MOST_KEYS:
-        raise Invalid.field(f"{FIELD}.env_vars", f"change at most {MOST_KEYS} variables at once")
-    for key in sorted(gone):
+    for key in sorted(present.keys() - wanted.keys()):
         entries.delete(present[key], by=by)
     for key, value in sorted(wanted.items()):
         before = present.get(key)

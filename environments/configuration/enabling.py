@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 
 from environments.configuration import catalogue, entries, rights, variables
 from environments.configuration.entries import Taken
-from environments.models import Entry, EntryKind, Integration
+from environments.models import Entry, EntryKind, Integration, State
 from environments.resolving.scopes import COLUMNS, Scope
 from projects import access, assigned, events
 from projects.access import Actor
@@ -30,7 +30,9 @@ def enable(integration: Integration, scope: Scope, *, by: Actor) -> bool:
     integration = _asked(integration, scope, by=by)
     if _here(scope).filter(integration=integration).exists():
         return False
-    if len(everywhere(integration)) >= MOST_PLACES:
+    if (environment := scope.environment) is not None and environment.deleted_at is not None:
+        raise NotFound("There is no such environment.")
+    if _rewritten(integration).order_by().values(*COLUMNS).distinct().count() >= MOST_PLACES:
         raise Exhausted(
             f"{integration.name} is enabled in {MOST_PLACES} places already: enable it in an environment that "
             "others are based on, or make a second one."
@@ -49,37 +51,39 @@ def disable(integration: Integration, scope: Scope, *, by: Actor) -> bool:
 
 
 @events.operation
-def choose(scope: Scope, chosen: Iterable[Integration], *, by: Actor) -> bool:
-    """Make these and no others enabled there; answers whether that changed anything."""
-    wanted = {one.pk: one for one in chosen}
-    return bool(leave_out(scope, wanted, by=by)) | bool(take_up(scope, wanted.values(), by=by))
-
-
-@events.operation
 def leave_out(scope: Scope, kept: Iterable[uuid.UUID], *, by: Actor) -> list[Integration]:
-    """Disable all but these there; before variables are set by hand that may take their names."""
-    gone = [one for one in of_scope(scope) if one.pk not in set(kept)]
-    return [one for one in gone if disable(one, scope, by=by)]
+    """Disable all but these there, before variables are set by hand that may take their names; then `take_up` these.
+
+    Nothing is asked of who leaves all as it is.
+    """
+    here, wanted = {one.pk: one for one in of_scope(scope)}, set(kept)
+    _hold(here.keys() ^ wanted)
+    return [one for ident, one in here.items() if ident not in wanted and disable(one, scope, by=by)]
 
 
 @events.operation
 def take_up(scope: Scope, wanted: Iterable[Integration], *, by: Actor) -> list[Integration]:
-    # In one order, so that two who enable several at once wait for each other instead of both.
-    return [one for one in sorted(wanted, key=lambda one: str(one.pk)) if enable(one, scope, by=by)]
+    """Enable these there. Nothing is asked for what is enabled already."""
+    here = {one.pk for one in of_scope(scope)}
+    new = [one for one in wanted if one.pk not in here]
+    _hold(one.pk for one in new)
+    return [one for one in new if enable(one, scope, by=by)]
 
 
 @events.operation
 def clear(scope: Scope, *, by: Actor) -> None:
     """Disable all of them there, for a room that has asked who may: what they are enabled for goes."""
-    for integration in of_scope(scope):
-        _disable(held(integration), scope, by=by)
+    here = of_scope(scope)
+    _hold(one.pk for one in here)
+    for integration in here:
+        _disable(integration, scope, by=by)
 
 
 @events.operation
 def rewrite(integration: Integration, *, by: Actor) -> None:
     """What it sets everywhere says what it says now, for its own room, which has asked who may."""
     wanted = {row.key: row for row in catalogue.rows(integration)}
-    for scope, found in everywhere(integration):
+    for scope, found in everywhere(integration, terminating=True):
         present = {one.key: one for one in found}
         for key in sorted(present.keys() - wanted.keys()):
             entries.delete(present[key], by=by, note=_note(integration), through=integration)
@@ -134,10 +138,14 @@ def of_holders(column: str, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[uu
     return found
 
 
-def everywhere(integration: Integration) -> list[tuple[Scope, list[Entry]]]:
-    """Every scope in which it is enabled, whoever may see it, with what it sets there."""
+def everywhere(integration: Integration, *, terminating: bool = False) -> list[tuple[Scope, list[Entry]]]:
+    """Every scope in which it is enabled, whoever may see it, with what it sets there.
+
+    `terminating` environments may come back: what it sets there is kept as it says.
+    """
     by_scope: dict[tuple[Any, ...], list[Entry]] = {}
-    for entry in _related(_living().filter(integration=integration)).order_by("created_at", "pk"):
+    found = _rewritten(integration) if terminating else _living().filter(integration=integration)
+    for entry in _related(found).order_by("created_at", "pk"):
         by_scope.setdefault(tuple(getattr(entry, column) for column in COLUMNS), []).append(entry)
     return [(entries.scope_of(found[0]), found) for found in by_scope.values()]
 
@@ -164,6 +172,12 @@ def is_elsewhere(integration: Integration, *, by: Actor) -> bool:
     """Whether it is enabled also where the actor does not see it."""
     seen = entries.visible(by, EntryKind.VARIABLE).filter(integration=integration)
     return _living().filter(integration=integration).exclude(pk__in=seen.values("pk")).exists()
+
+
+def _hold(ids: Iterable[uuid.UUID]) -> None:
+    """In one order, so that two who change several at once wait for each other instead of both."""
+    rows = Integration.objects.select_for_update(no_key=True).filter(pk__in=list(ids)).order_by("pk")
+    list(rows.values_list("pk", flat=True))
 
 
 def held(integration: Integration) -> Integration:
@@ -224,10 +238,15 @@ def _here(scope: Scope) -> QuerySet[Entry]:
     return Entry.objects.filter(integration__isnull=False, deleted_at=None, **scope.columns)
 
 
-def _living() -> QuerySet[Entry]:
+def _rewritten(integration: Integration) -> QuerySet[Entry]:
+    return _living(terminating=True).filter(integration=integration)
+
+
+def _living(*, terminating: bool = False) -> QuerySet[Entry]:
     """Not what was set for an environment, a team or an agent that is gone."""
+    there = Q(environment=None) | Q(environment__deleted_at=None)
     return Entry.objects.filter(
-        Q(environment=None) | Q(environment__deleted_at=None),
+        there | Q(environment__state=State.TERMINATING) if terminating else there,
         Q(team=None) | Q(team__archived_at=None),
         Q(agent=None) | Q(agent__archived_at=None),
         deleted_at=None,

@@ -127,8 +127,8 @@ def begin(
     columns["integration"] = integration
     if integration is None:
         rights.check_write(scope, by=by)
-    if (environment := scope.environment) is not None and environment.deleted_at is not None:
-        raise NotFound("There is no such environment.")
+        if (environment := scope.environment) is not None and environment.deleted_at is not None:
+            raise NotFound("There is no such environment.")
     at = {"organization": by.organization, "kind": kind, "key": key, **scope.columns}
     before = Entry.objects.select_for_update(no_key=True).filter(**at).order_by("-updated_at").first()
     try:

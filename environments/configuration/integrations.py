@@ -9,11 +9,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from environments.configuration import catalogue, enabling, values
+from environments.configuration import catalogue, enabling, rights, values
 from environments.models import Integration, IntegrationType
+from environments.resolving.scopes import Scope
 from projects import access, events, names, versions
 from projects.access import Actor, Permission
-from projects.errors import Conflict, Exhausted, Invalid, NotFound
+from projects.errors import Conflict, Exhausted, Invalid, NotAllowed, NotFound
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 FIELDS = ("name", "description", "settings", "secrets")
@@ -82,7 +83,10 @@ def create(
 
 @events.operation
 def update(integration: Integration, *, by: Actor, seen: str | None = None, **fields: Any) -> Integration:
-    """Change what is given, settings and secrets each as a whole; what it sets where it is enabled changes with it."""
+    """Change what is given, settings and secrets each as a whole; what it sets where it is enabled changes with it.
+
+    Settings and secrets are so for who may set values in all of these places; name and description reach none.
+    """
     integration = locked(integration, by=by)
     versions.check(seen, tag(integration), called=integration.name)
     if "type" in fields and fields.pop("type") != integration.type:
@@ -94,6 +98,7 @@ def update(integration: Integration, *, by: Actor, seen: str | None = None, **fi
         return integration
     integration.updated_at = timezone.now()
     if {"settings", "secrets"} & set(changed):
+        _check_places(integration, by=by)
         integration.probed_at, integration.probed_in = None, None
         integration.probe_code = integration.probe_error = ""
     _save(integration)
@@ -108,9 +113,8 @@ def delete(integration: Integration, *, by: Actor) -> None:
     """Refused while it is enabled somewhere; the secrets that it took stay."""
     integration = locked(integration, by=by)
     if enabling.everywhere(integration):
-        told = [str(scope) for scope in enabling.places(integration, by=by)]
-        more = len(told) > MOST_NAMED or enabling.is_elsewhere(integration, by=by)
-        where = ", ".join(told[:MOST_NAMED]) + (" and others" if more else "") if told else "places that you do not see"
+        told = enabling.places(integration, by=by)
+        where = _named(told, more=enabling.is_elsewhere(integration, by=by))
         raise InUse(f"{integration.name} is enabled in {where}; disable it there first.")
     enabling.forget(integration)
     _record("integration.deleted", integration, by=by)
@@ -122,6 +126,27 @@ def locked(integration: Integration, *, by: Actor) -> Integration:
     access.require_own(by, integration.organization_id)
     access.require(by, Permission.MANAGE_STORES)
     return enabling.held(integration)
+
+
+def _check_places(integration: Integration, *, by: Actor) -> None:
+    """NotAllowed, naming only what the actor sees, for who may not set values wherever it does."""
+    places = [scope for scope, _ in enabling.everywhere(integration, terminating=True)]
+    known = rights.reach({scope.environment for scope in places if scope.environment}, by=by)
+    barred = [scope for scope in places if rights.why_not(scope, by=by, known=known)]
+    if barred:
+        told = [scope for scope in enabling.places(integration, by=by) if scope in barred]
+        where = _named(told, more=len(told) < len(barred))
+        raise NotAllowed(
+            f"{integration.name} is enabled in {where}, where you may not change it: ask who may, or make a second "
+            "integration."
+        )
+
+
+def _named(told: list[Scope], *, more: bool) -> str:
+    """Places in a sentence, of which there may be more than are told."""
+    if not told:
+        return "places that you do not see"
+    return ", ".join(map(str, told[:MOST_NAMED])) + (" and others" if more or len(told) > MOST_NAMED else "")
 
 
 def _set(integration: Integration, given: Mapping[str, Any]) -> None:

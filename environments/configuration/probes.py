@@ -23,7 +23,7 @@ from projects.credentials import Secret
 # Seconds: to connect, to wait for what comes next, and for the whole answer.
 CONNECT, READ, ANSWER = 3.0, 5.0, 8.0
 # Questions to one integration under way at once, also those that nobody waits for any more.
-MOST_UNANSWERED = 8
+MOST_UNANSWERED = 2
 _asking = Asking(most=MOST_UNANSWERED)
 Secrets = Mapping[str, Secret]
 
@@ -42,10 +42,11 @@ def ask(integration: Integration, secrets: Secrets) -> None:
         raise Trouble("unreachable", "has not answered what it was asked before")
     answered: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
     question, settings = PROBES[IntegrationType(integration.type)], dict(integration.settings)
+    line = outgoing.Line()
 
     def asked() -> None:
         try:
-            question(settings, secrets)
+            question(settings, secrets, line)
             answered.put(None)
         except Exception as error:
             answered.put(error)
@@ -58,6 +59,8 @@ def ask(integration: Integration, secrets: Secrets) -> None:
         error = answered.get(timeout=ANSWER)
     except queue.Empty:
         error = TimeoutError()
+    finally:
+        line.cut()  # what nobody waits for any more ends
     if error is not None:
         raise _told(error) from None
 
@@ -82,10 +85,10 @@ def _told(error: Exception) -> Trouble:
     return Trouble("unreachable", "answers what is no answer of such a service")
 
 
-def _http(url: str, *, method: str = "GET", **headers: str) -> requests.Response:
+def _http(url: str, line: outgoing.Line, *, method: str = "GET", **headers: str) -> requests.Response:
     """The answer, if it is one of somebody who was let in. No redirection is followed with a credential in hand."""
     told = {"User-Agent": "towpath", "Accept": "application/json", **headers}
-    with outgoing.session(url) as session:
+    with outgoing.session(url, line) as session:
         answer = session.request(method, url, headers=told, timeout=(CONNECT, READ), allow_redirects=False)
     if answer.status_code in {401, 403}:
         raise Trouble("refused", f"says no: it answers {answer.status_code} to this credential")
@@ -115,43 +118,46 @@ def _sent(secret: Secret) -> str:
     return value
 
 
-def _github(settings: Mapping[str, str], secrets: Secrets) -> None:
-    answer = _http(f"{settings['api_url']}/rate_limit", Authorization=f"Bearer {_sent(secrets['token'])}")
+def _github(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
+    answer = _http(f"{settings['api_url']}/rate_limit", line, Authorization=f"Bearer {_sent(secrets['token'])}")
     if answer.status_code == 404 and b"Rate limiting is not enabled" in answer.content:
         return  # an Enterprise Server without limits: it has read the token, or it would have said 401
     if "resources" not in _object(answer, "/rate_limit"):
         raise Trouble("unreachable", "answers what is no answer of GitHub")
 
 
-def _gitlab(settings: Mapping[str, str], secrets: Secrets) -> None:
+def _gitlab(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
     path = "/api/v4/personal_access_tokens/self"
-    answer = _http(f"{settings['url']}{path}", **{"PRIVATE-TOKEN": _sent(secrets["token"])})
+    answer = _http(f"{settings['url']}{path}", line, **{"PRIVATE-TOKEN": _sent(secrets["token"])})
     if _object(answer, path).get("active") is not True:
         raise Trouble("refused", "says that the token is not active")
 
 
-def _slack(settings: Mapping[str, str], secrets: Secrets) -> None:
+def _slack(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
     bearer = f"Bearer {_sent(secrets['token'])}"
-    found = _object(_http(f"{settings['api_url']}/auth.test", method="POST", Authorization=bearer), "/auth.test")
+    answer = _http(f"{settings['api_url']}/auth.test", line, method="POST", Authorization=bearer)
+    found = _object(answer, "/auth.test")
     if found.get("ok") is not True:
         known = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "ratelimited"}
         why = found.get("error") if found.get("error") in known else "an error"
         raise Trouble("refused", f"says no: {why}")
 
 
-def _any_http(settings: Mapping[str, str], secrets: Secrets) -> None:
+def _any_http(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
     bearer = {"Authorization": f"Bearer {_sent(secrets['token'])}"} if "token" in secrets else {}
-    answer = _http(settings["url"] + settings.get("probe_path", ""), Accept="*/*", **bearer)
+    answer = _http(settings["url"] + settings.get("probe_path", ""), line, Accept="*/*", **bearer)
     if answer.status_code >= 300:
         raise Trouble("unreachable", f"answers {answer.status_code}")
 
 
-def _postgresql(settings: Mapping[str, str], secrets: Secrets) -> None:
-    """With nothing of this machine: no password file, no service, no certificate of ours."""
+def _postgresql(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
+    """With nothing of this machine: no password file, no options, no certificate of ours. (libpq has no way to pass by
+    PGSERVICE; the address and all that matters here are given, so that a service cannot change them.)"""
     port, mode = int(settings["port"]), settings["sslmode"]
     strong = mode in {"require", "verify-full"}
     found = outgoing.destination(settings["host"], port, encrypted=True)
-    if not strong and not outgoing.is_near(found):
+    near = outgoing.is_near(found)
+    if not strong and not near:
         mode = "require"
     with psycopg.connect(
         host=found.host,
@@ -166,9 +172,14 @@ def _postgresql(settings: Mapping[str, str], secrets: Secrets) -> None:
         gssencmode="disable",
         passfile=os.devnull,
         connect_timeout=int(CONNECT),
-        options=f"-c statement_timeout={int(READ * 1000)}",
+        options="",
+        # Whoever shows any certificate is not told the password itself.
+        require_auth=None if near or mode == "verify-full" else "!password",
         application_name="towpath probe",
+        autocommit=True,
     ) as connection:
+        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as held:
+            line.hold(held)
         connection.execute("SELECT 1")
 
 
@@ -180,6 +191,8 @@ def _postgresql_says(error: psycopg.Error) -> Trouble:
         return Trouble("refused", "has no such database")
     if "does not exist" in said and "role" in said:
         return Trouble("refused", "has no such user")
+    if "requirement failed" in said:
+        return Trouble("refused", "asks for the password itself: choose verify-full, so that it is known who asks")
     if "pg_hba" in said or "permission denied" in said:
         return Trouble("refused", "does not let this user in from here")
     if "too many" in said or "remaining connection slots" in said:
@@ -194,19 +207,19 @@ def _postgresql_says(error: psycopg.Error) -> Trouble:
 class _Pinned(redis.Connection):
     """Connects to the address that was checked."""
 
-    def __init__(self, *, address: str, **more: Any) -> None:
+    def __init__(self, *, address: str, line: outgoing.Line, **more: Any) -> None:
         super().__init__(**more)  # type: ignore[no-untyped-call]
-        self.address = address
+        self.address, self.line = address, line
 
     def _connect(self) -> socket.socket:
-        return socket.create_connection((self.address, int(self.port)), timeout=CONNECT)
+        return self.line.hold(socket.create_connection((self.address, int(self.port)), timeout=CONNECT))
 
 
 class _PinnedTLS(redis.SSLConnection, _Pinned):
     """The certificate is judged by the name that was meant."""
 
 
-def _redis(settings: Mapping[str, str], secrets: Secrets) -> None:
+def _redis(settings: Mapping[str, str], secrets: Secrets, line: outgoing.Line) -> None:
     port, encrypted = int(settings["port"]), settings["tls"] == "true"
     # What has no password to be read on the way may be asked in the open.
     found = outgoing.destination(settings["host"], port, encrypted=encrypted or "password" not in secrets)
@@ -218,6 +231,7 @@ def _redis(settings: Mapping[str, str], secrets: Secrets) -> None:
     pool = redis.ConnectionPool(
         connection_class=_PinnedTLS if encrypted else _Pinned,
         address=found.address,
+        line=line,
         host=found.host,
         port=port,
         db=int(settings["database"]),
@@ -242,7 +256,7 @@ def _redis_says(said: str) -> Trouble:
     return Trouble("refused", "says no")
 
 
-PROBES: dict[IntegrationType, Callable[[Mapping[str, str], Secrets], None]] = {
+PROBES: dict[IntegrationType, Callable[[Mapping[str, str], Secrets, outgoing.Line], None]] = {
     IntegrationType.GITHUB: _github,
     IntegrationType.GITLAB: _gitlab,
     IntegrationType.SLACK: _slack,

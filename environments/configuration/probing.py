@@ -11,11 +11,19 @@ from environments.resolving import resolution
 from environments.resolving.problems import Unresolvable
 from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
-from projects import access, events
+from projects import access, events, limits
 from projects.access import Actor
 from projects.credentials import Secret
 from projects.errors import Invalid
 
+# What came of asking where somebody does not see the environment whose secrets it was asked with.
+ELSEWHERE = {
+    "unreachable": "does not answer as it should",
+    "refused": "does not let in whoever asks with what it names",
+    "no-value": "was not asked: a secret that it names has no value there",
+}
+# Probes of one actor in so many seconds: each keeps somebody who answers requests waiting.
+MOST, SECONDS = 20, 60
 # Environments that are looked at for one whose secrets may be used.
 FEW = 10
 
@@ -30,11 +38,13 @@ class Probe:
 
 def probe(integration: Integration, *, by: Actor, environment: Environment | None = None) -> Probe:
     """For who may use the environment's secrets. It is asked before anything is written: nobody waits behind it."""
+    by.why.check()
     access.require_own(by, integration.organization_id)
     place = environment or usual(integration, by=by)
     if place is None:
         raise Invalid.field("environment_id", "name an environment: it is asked with its secrets")
     rights.check_use(Scope(environment=place), by=by)
+    limits.spend(f"probe:{by.organization.pk}:{by.label}", most=MOST, seconds=SECONDS)
     try:
         probes.ask(integration, _credentials(integration, place))
     except probes.Trouble as trouble:
@@ -60,6 +70,13 @@ def seen(integration: Integration, *, by: Actor) -> bool:
     """Whether the actor sees the environment in which it was asked."""
     place = integration.probed_in
     return place is not None and by.sees(project_id=place.project_id, environment_id=place.pk)
+
+
+def error(integration: Integration, *, by: Actor) -> str:
+    """What was wrong, with keys and addresses for those alone who see where it was asked."""
+    if not integration.probe_code or seen(integration, by=by):
+        return integration.probe_error
+    return f"{integration.name} {ELSEWHERE.get(integration.probe_code, ELSEWHERE['unreachable'])}."
 
 
 def _credentials(integration: Integration, place: Environment) -> dict[str, Secret]:

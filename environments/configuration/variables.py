@@ -80,6 +80,12 @@ def replace(scope: Scope, wanted: Mapping[str, str], *, by: Actor) -> bool:
     return changed
 
 
+def changes(scope: Scope, wanted: Mapping[str, str]) -> int:
+    """How many keys `replace` would change there."""
+    here = {one.key: one.current.value for one in _of(scope) if one.current is not None}
+    return len(here.keys() - wanted.keys()) + sum(here.get(key) != value for key, value in wanted.items())
+
+
 def of_environments(ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, dict[str, str]]:
     """The variables set in each environment by hand and for nothing narrower, as they were set; one statement."""
     found: dict[uuid.UUID, dict[str, str]] = defaultdict(dict)

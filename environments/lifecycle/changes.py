@@ -7,7 +7,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from environments.configuration import enabling, variables
+from environments.configuration import amounts, enabling, variables
 from environments.lifecycle import basing, wishes
 from environments.lifecycle import fields as checks
 from environments.lifecycle.creation import INTEGRATIONS, NameTaken
@@ -91,6 +91,12 @@ def _configure(
     """What is disabled leaves its names free, and what is set by hand no more leaves them to integrations."""
     scope = Scope(environment=environment)
     wanted = enabling.find(integration_ids or (), by=by, field=INTEGRATIONS)
+    amounts.check(
+        scope,
+        env_vars=env_vars,
+        integrations=wanted if integration_ids is not None else None,
+        field="execution_environment",
+    )
     if integration_ids is not None:
         enabling.leave_out(scope, (one.pk for one in wanted), by=by)
     if env_vars is not None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from environments import hosts, namespaces, tasks, worker_tokens
-from environments.configuration import enabling, variables
+from environments.configuration import amounts, enabling, variables
 from environments.doing import provisioning
 from environments.lifecycle import basing
 from environments.lifecycle import fields as checks
@@ -66,6 +66,7 @@ def _kind(by: Actor, columns: dict[str, Any]) -> dict[str, Any]:
 def _create(by: Actor, columns: dict[str, Any]) -> Environment:
     given = columns.pop("env_vars", {})
     integrations = enabling.find(columns.pop("integration_ids", ()), by=by, field=INTEGRATIONS)
+    amounts.check(None, env_vars=given, integrations=integrations, field="execution_environment")
     identity = uuid.uuid4()
     try:
         with transaction.atomic():

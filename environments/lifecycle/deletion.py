@@ -60,7 +60,7 @@ def check_deletable(environment: Environment, *, by: Actor) -> None:
         raise Kept(f"{environment.title} is the environment the organization began with; it cannot be deleted.")
     if environment.protected:
         raise Kept(f"{environment.title} is protected; lift the protection first.")
-    if heirs := inheritance.heirs(environment):
+    if heirs := Environment.objects.filter(based_on=environment, deleted_at=None):
         named = min((inheritance.title(one, by=by) for one in heirs), key=scopes.ANOTHER.__eq__)
         raise Kept(
             f"{environment.title} hands its configuration down to {named}, which is based on it; base that on another "

@@ -119,6 +119,11 @@ class Candidate(NamedTuple):
         return str(self.parts[14])
 
     @property
+    def whose(self) -> uuid.UUID | None:
+        """The project that its environment belongs to, for who may see that."""
+        return _id(self.parts[15])
+
+    @property
     def context(self) -> str:
         """What its version is sealed for."""
         parts = self.parts

@@ -111,7 +111,7 @@ class Explanation:
 
 def environment_of(one: Candidate, by: Actor) -> str:
     """The name of the environment that it is set in; what one inherits may lie in one that one does not see."""
-    seen = one.environment_id is None or by.sees(environment_id=one.environment_id)
+    seen = one.environment_id is None or by.sees(project_id=one.whose, environment_id=one.environment_id)
     return (one.environment or "") if seen else scopes.ANOTHER
 
 

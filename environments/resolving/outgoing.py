@@ -1,7 +1,10 @@
 """HTTP that the control plane asks on somebody's behalf: of the address that was checked, without a proxy, in time."""
 
 import ipaddress
+import socket
 import ssl
+import threading
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,7 +37,34 @@ def is_near(found: egress.Destination) -> bool:
     return egress.is_named(ipaddress.ip_address(found.address))
 
 
-def session(url: str) -> requests.Session:
+class Line:
+    """The connections of one question, which whoever waits for the answer may cut: what is asked over them ends."""
+
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
+        self._over = False
+        self._lock = threading.Lock()
+
+    def hold(self, made: socket.socket) -> socket.socket:
+        """By a second handle, since encryption takes the first one away."""
+        with self._lock:
+            self._held.append(made.dup())
+            if self._over:
+                self._cut()
+        return made
+
+    def cut(self) -> None:
+        with self._lock:
+            self._over = True
+            self._cut()
+
+    def _cut(self) -> None:
+        while self._held:
+            with self._held.pop() as one, suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+
+def session(url: str, line: Line | None = None) -> requests.Session:
     """For questions to this scheme, host and port, and to no others; follows no proxy and no .netrc of this machine."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -42,7 +72,7 @@ def session(url: str) -> requests.Session:
     made = requests.Session()
     made.trust_env = False
     made.verify = authorities() or True
-    made.mount(f"{parts.scheme}://", _Checked(found, parts.netloc))
+    made.mount(f"{parts.scheme}://", _Checked(found, parts.netloc, line))
     return made
 
 
@@ -54,8 +84,8 @@ def authorities() -> str:
 class _Checked(HTTPAdapter):
     """Connects to the address that was checked, and asks the server there for the name that was meant."""
 
-    def __init__(self, destination: egress.Destination, netloc: str) -> None:
-        self.destination, self.netloc = destination, netloc
+    def __init__(self, destination: egress.Destination, netloc: str, line: Line | None) -> None:
+        self.destination, self.netloc, self.line = destination, netloc, line
         super().__init__()
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
@@ -72,3 +102,19 @@ class _Checked(HTTPAdapter):
         if at["scheme"] == "https":
             how = how | {"server_hostname": self.destination.host, "assert_hostname": self.destination.host}
         return {**at, "host": self.destination.address}, how
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if self.line is not None:
+            pool.ConnectionCls = _held(pool.ConnectionCls, self.line)
+        return pool
+
+
+def _held(kind: Any, line: Line) -> Any:
+    """Such a connection, held by the line as soon as there is one."""
+
+    class Held(kind):  # type: ignore[misc]
+        def _new_conn(self) -> socket.socket:
+            return line.hold(super()._new_conn())
+
+    return Held

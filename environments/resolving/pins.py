@@ -28,8 +28,8 @@ def versions(organization_id: uuid.UUID, ids: Sequence[str]) -> dict[str, Candid
         cursor.execute(
             f"SELECT {statements.COLUMNS} FROM environments_entryversion version "
             "JOIN environments_entry entry ON entry.id = version.entry_id "
-            "LEFT JOIN LATERAL (SELECT name AS here FROM environments_environment WHERE id = entry.environment_id) "
-            "place ON TRUE CROSS JOIN (SELECT 0 AS distance, 0 AS level) nearest "
+            "LEFT JOIN LATERAL (SELECT name AS here, project_id AS whose FROM environments_environment "
+            "WHERE id = entry.environment_id) place ON TRUE CROSS JOIN (SELECT 0 AS distance, 0 AS level) nearest "
             "WHERE entry.organization_id = %s AND version.id = ANY(%s::uuid[])",
             [organization_id, list(ids)],
         )

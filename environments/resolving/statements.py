@@ -6,22 +6,22 @@ from environments.resolving import scopes
 
 # How many environments a line of `based_on` has at most.
 FURTHEST = 16
-# In the order of `candidates.Candidate`; `here` is the name of the entry's environment.
+# In the order of `candidates.Candidate`; `here` is the name of the entry's environment, `whose` that one's project.
 _REST = (
     "version.type, version.number, version.created_by, version.created_at::text, entry.id, entry.project_id, "
     "entry.app_id, entry.team_id, entry.agent_id, entry.environment_id, here, entry.write_only, "
-    "version.store_id, version.path, version.field"
+    "version.store_id, version.path, version.field, whose"
 )
 COLUMNS = (
     "entry.key, entry.kind, version.value, version.sealed, version.refers, version.revoked_at::text AS revoked, "
     f"version.id::text AS version_id, distance, level, json_build_array({_REST})::text AS rest"
 )
 _LINE = f"""
-WITH RECURSIVE line (id, based_on_id, name, distance) AS (
-    SELECT id, based_on_id, COALESCE(NULLIF(display_name, ''), name), 0 FROM environments_environment
+WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
+    SELECT id, based_on_id, project_id, COALESCE(NULLIF(display_name, ''), name), 0 FROM environments_environment
     WHERE id = %(environment)s AND organization_id = %(organization)s
     UNION ALL
-    SELECT base.id, base.based_on_id, COALESCE(NULLIF(base.display_name, ''), base.name), line.distance + 1
+    SELECT base.id, base.based_on_id, base.project_id, COALESCE(NULLIF(base.display_name, ''), base.name), distance + 1
     FROM line JOIN environments_environment base ON base.id = line.based_on_id WHERE line.distance < {FURTHEST}
 )
 """
@@ -38,9 +38,12 @@ def written(given: tuple[str, ...], placed: bool) -> str:
         where = ["e.organization_id = %(organization)s", "e.deleted_at IS NULL"]
         where += [f"e.{one}_id = %({one})s" if one == holder else f"e.{one}_id IS NULL" for one in scopes.HOLDERS]
         if in_environment:
-            place, source = "l.name AS here, l.distance", "line l JOIN environments_entry e ON e.environment_id = l.id"
+            place, source = (
+                "l.name AS here, l.whose, l.distance",
+                "line l JOIN environments_entry e ON e.environment_id = l.id",
+            )
         else:
-            place, source = "NULL::text AS here, 0 AS distance", "environments_entry e"
+            place, source = "NULL::text AS here, NULL::uuid AS whose, 0 AS distance", "environments_entry e"
             where.append("e.environment_id IS NULL")
         branches.append(f"SELECT e.*, {place}, {level} AS level FROM {source} WHERE {' AND '.join(where)}")
     return (

@@ -33,6 +33,7 @@ class Row:
     places: list[Place]
     more: int
     probed_in: str
+    wrong: str
 
     @property
     def type(self) -> str:
@@ -45,7 +46,13 @@ def listed(by: Actor, chosen: Environment | None) -> list[Row]:
     scopes = enabling.by_integration(found, by=by)
     places = _anywhere(scopes, by) if chosen is None else _in(chosen, scopes, by)
     return [
-        Row(one, places[one.pk][:MOST_NAMED], max(0, len(places[one.pk]) - MOST_NAMED), probed_in(one, by))
+        Row(
+            one,
+            places[one.pk][:MOST_NAMED],
+            max(0, len(places[one.pk]) - MOST_NAMED),
+            probed_in(one, by),
+            probing.error(one, by=by),
+        )
         for one in found
     ]
 
@@ -114,6 +121,7 @@ def page(integration: Integration, by: Actor, chosen: Environment | None) -> dic
         "integration": integration,
         "kind": catalogue.of(integration),
         "probed_in": probed_in(integration, by),
+        "wrong": probing.error(integration, by=by),
         "names": _names(integration),
         "scopes": [
             {

@@ -24,7 +24,7 @@ from environments.views.settings import settings_page
 from environments.views.undoing import done
 from projects import access, events
 from projects.access import Permission
-from projects.errors import Invalid, NotFound, Refused
+from projects.errors import Invalid, NotFound, Refused, status
 from projects.views.signed_in import Visit, is_fragment, signed_in
 
 
@@ -148,7 +148,7 @@ def enable(request: Visit, integration_id: uuid.UUID) -> HttpResponse:
     except Refused as refused:
         if refused.code in {"not-found", "not-allowed"}:
             raise
-        return _refused(request, found, enable_error=sentence(refused), status=409)
+        return _refused(request, found, enable_error=sentence(refused), status=status(refused))
     done(request, f"{found.name} is enabled in {place.title}. What is deployed from now on gets its variables.", made)
     return go(request, "integration", found.id)
 

@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from environments import crew
@@ -12,6 +14,7 @@ from environments.configuration import enabling, integrations, secrets, variable
 from environments.models import Entry, Environment, Integration
 from environments.resolving.scopes import Scope
 from projects.credentials import Secret
+from projects.errors import Invalid
 from projects.models import Agent, Event, Team
 from tests import builders
 from tests.doors.visiting import html, signed_in, statements, text
@@ -207,14 +210,17 @@ def test_those_alone_that_answered_are_listed_when_asked_for(
     one, path = made(script), "/integrations?connected_only=true"
     assert sent(script, "get", path).json() == []
 
-    told = sent(script, "post", f"/integrations/{one['id']}/probe", {"environment_id": str(place.pk)}).json()
+    told = sent(script, "post", f"/integrations/{one['id']}/probes", {"environment_id": str(place.pk)}).json()
+    wrong = "github was not asked: CI_TOKEN is set nowhere in that environment."
+    assert told == {"at": told["at"], "answers": False, "code": "no-value", "error": wrong}
+    told = sent(script, "get", f"/integrations/{one['id']}").json()
     assert (told["connected"], told["probe_code"], told["probed_in"]) == (False, "no-value", str(place.pk))
-    assert told["probe_error"] == "github was not asked: CI_TOKEN is set nowhere in that environment."
+    assert told["probe_error"] == wrong
     assert told["probed_at"] and sent(script, "get", path).json() == []
 
     Integration.objects.update(probe_code="", probe_error="")
     assert [each["id"] for each in sent(script, "get", path).json()] == [one["id"]]
-    assert sent(script, "post", f"/integrations/{one['id']}/probe").status_code == 200, (
+    assert sent(script, "post", f"/integrations/{one['id']}/probes").status_code == 200, (
         "the environment may be left out"
     )
 
@@ -222,11 +228,21 @@ def test_those_alone_that_answered_are_listed_when_asked_for(
 def test_who_sees_one_place_alone_is_told_of_that_alone(house: House, script: Client, place: Environment) -> None:
     other = house.environment("other")
     one = github(house, Scope(environment=place), Scope(environment=other))
-    sent(script, "post", f"/integrations/{one.pk}/probe", {"environment_id": str(place.pk)})
+    sent(script, "post", f"/integrations/{one.pk}/probes", {"environment_id": str(place.pk)})
     limited = house.person("operator", environment=other)
 
     told = sent(builders.rest(limited), "get", f"/integrations/{one.pk}").json()
 
+    wrong = "github was not asked: a secret that it names has no value there."
+    Integration.objects.update(probe_code="no-value", probe_error="github was not asked: OF_LAGOON is empty.")
+    for said in (
+        sent(builders.rest(limited), "get", "/integrations").content.decode(),
+        sent(builders.rest(limited), "get", f"/integrations/{one.pk}").content.decode(),
+        text(html(signed_in(limited), "/integrations")),
+        text(html(signed_in(limited), reverse("integration", args=[one.pk]))),
+    ):
+        assert wrong in said and "OF_LAGOON" not in said
+    assert "OF_LAGOON" in sent(script, "get", f"/integrations/{one.pk}").json()["probe_error"]
     assert [each["scope"] for each in told["enabled_in"]] == ["other"] and told["probed_in"] is None
     page = html(signed_in(limited), reverse("integration", args=[one.pk]))
     assert "lagoon" not in page and "And where you may not see it." in text(page)
@@ -320,6 +336,17 @@ def test_a_key_that_is_set_by_hand_is_told_beside_the_form(house: House, client:
         assert f'value="{typed}"' in answer.content.decode() and 'id="enable-in_error"' in answer.content.decode()
 
 
+def test_a_refusal_beside_the_form_has_its_own_status(
+    house: House, client: Client, place: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise Invalid("It is too long.")
+
+    monkeypatch.setattr(enabling, "enable", refuse)
+    answer = client.post(reverse("integration-enabling", args=[github(house).pk]), {"environment": "lagoon"})
+    assert answer.status_code == 422 and "It is too long." in text(answer.content.decode())
+
+
 def test_a_probe_from_the_page_says_what_came_of_it(house: House, client: Client, place: Environment) -> None:
     one = integrations.create(by=house.owner, name="one", type="redis", settings={"host": "127.0.0.1", "port": "9"})
     answer = client.post(reverse("integration-probe", args=[one.pk]), {"environment": "lagoon"}, follow=True)
@@ -410,7 +437,7 @@ def test_nothing_that_is_answered_or_told_holds_a_credential(
     house: House, script: Client, client: Client, place: Environment
 ) -> None:
     one = github(house, Scope(environment=place))
-    sent(script, "post", f"/integrations/{one.pk}/probe")
+    sent(script, "post", f"/integrations/{one.pk}/probes")
     shown = [
         sent(script, "get", "/integrations").content.decode(),
         sent(script, "get", f"/integrations/{one.pk}").content.decode(),
@@ -437,3 +464,45 @@ def test_an_agents_team_that_one_does_not_see_is_not_named(house: House, place: 
     assert answer.status_code == 200, answer.content
     assert "smugglers" not in answer.content.decode()
     assert [one["scope"] for one in answer.json()["integrations"]] == ["a team that you do not see"]
+
+
+def test_a_base_of_a_private_project_is_not_named(house: House, place: Environment) -> None:
+    app, cellar = house.app(), house.project("CELLAR")
+    type(cellar).objects.filter(pk=cellar.pk).update(visibility="private")
+    base = house.environment("smugglers", kind="ephemeral", project_id=str(cellar.pk))
+    Environment.objects.filter(pk=place.pk).update(based_on=base)
+    github(house, Scope(environment=base))
+    viewer = builders.rest(house.person("viewer"))
+
+    path = f"/execution-environment/apps/{app.pk}/resolved"
+    full = sent(viewer, "get", f"{path}/full?environment=lagoon")
+    explained = sent(viewer, "get", f"{path}/explain?environment=lagoon")
+
+    assert [one["scope"] for one in full.json()["integrations"]] == ["an environment that you do not see"]
+    key = next(one for one in explained.json()["keys"] if one["key"] == "GITHUB_TOKEN")
+    assert key["winner"]["scope"] == key["winner"]["inherited_from"] == "an environment that you do not see"
+    assert key["winner"]["environment_id"] is None
+    for answer in (full, explained):
+        assert "smugglers" not in answer.content.decode() and str(base.pk) not in answer.content.decode()
+    assert "smugglers" not in html(signed_in(house.person("viewer")), "/integrations?environment=lagoon")
+    whole = sent(builders.rest(house.owner), "get", f"{path}/full?environment=lagoon").json()
+    assert [one["scope"] for one in whole["integrations"]] == ["smugglers"]
+
+
+def test_a_teams_integrations_take_no_statement_each(house: House, script: Client, place: Environment) -> None:
+    shown = house.project("SHOWN")
+    team = crew.create(Team, by=house.owner, name="crew", environment_ids=[place.pk], projects=[shown])
+    path = f"/api/v1/execution-environment/teams/{team.pk}/resolved/full?environment=lagoon"
+
+    def taken(number: int) -> int:
+        said = {"prefix": f"X{number}", "url": "https://x.example.org"}
+        one = integrations.create(by=house.owner, name=f"x-{number}", type="http", settings=said)
+        enabling.enable(one, Scope(team=team), by=house.owner)
+        with CaptureQueriesContext(connection) as asked:
+            told = script.get(path).json()["integrations"]
+        assert [each["scope"] for each in told] == ["crew"] * number
+        return len(asked)
+
+    taken(1)
+    counted = [taken(number) for number in range(2, 13)]
+    assert len(set(counted)) == 1

@@ -113,6 +113,13 @@ def test_what_others_are_based_on_is_not_deleted_under_them(
         lifecycle.delete(base, by=house.owner)
     with pytest.raises(Kept, match="hands its configuration down to an environment that you do not see"):
         lifecycle.delete(base, by=house.person("admin", environment=base))
+    based(house.environment("leaf"), preview.name, by=house.owner)
+    cellar = house.project("CELLAR")
+    type(cellar).objects.filter(pk=cellar.pk).update(visibility="private")
+    Environment.objects.filter(pk=preview.pk).update(project=cellar, kind="ephemeral")
+    with pytest.raises(Kept, match="down to an environment that you do not see, which is based on it"):
+        lifecycle.delete(base, by=house.person("admin"))
+    preview.refresh_from_db()
     based(preview, None, by=house.owner)
     lifecycle.delete(base, by=house.owner)
 

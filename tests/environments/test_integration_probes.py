@@ -39,8 +39,9 @@ from environments.configuration.entries import Kept
 from environments.configuration.probing import Probe
 from environments.models import Integration, IntegrationType
 from environments.resolving.scopes import Scope
+from projects import limits
 from projects.credentials import Secret
-from projects.errors import NotAllowed, NotFound
+from projects.errors import Invalid, NotAllowed, NotFound
 from projects.models import Event
 from tests.environments.house import House
 from tests.environments.house import house as new_house
@@ -185,6 +186,90 @@ def test_an_answer_that_comes_drop_by_drop_is_not_waited_for(house: House) -> No
         assert probed(house, "http", {"url": at, "prefix": "X"}).error == "one does not answer in time."
         assert time.monotonic() - begun < probes.ANSWER + 2
         over.set()
+
+
+def _drops(one: socket.socket) -> None:
+    """An answer without an end, whatever it is that is asked."""
+    one.recv(4096)
+    while True:
+        one.sendall(b"+")
+        time.sleep(0.1)
+
+
+def _silence(one: socket.socket) -> None:
+    """A PostgreSQL that lets everybody in, and then says no more."""
+    one.recv(4096)
+    one.sendall(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I")
+    while one.recv(4096):
+        pass
+
+
+@pytest.mark.parametrize(("type", "answer"), [("http", _drops), ("redis", _drops), ("postgresql", _silence)])
+def test_what_nobody_waits_for_any_more_ends(
+    house: House, monkeypatch: pytest.MonkeyPatch, type: str, answer: Callable[[socket.socket], None]
+) -> None:
+    monkeypatch.setattr(probes, "ANSWER", 1.0)
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                answer(self.request)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host, port = server.server_address[:2]
+        said: dict[str, Any] = {
+            "http": {"url": f"http://{host}:{port}", "prefix": "X"},
+            "redis": {"host": host, "port": str(port)},
+            "postgresql": {"host": host, "port": str(port), "database": "x", "user": "x", "sslmode": "disable"},
+        }[type]
+        assert probed(house, type, said).error == "one does not answer in time."
+        until = time.monotonic() + 2
+        while asking := [one for one in threading.enumerate() if one.name == "integration"]:
+            assert time.monotonic() < until, asking
+            time.sleep(0.05)
+        server.shutdown()
+
+
+def test_a_password_is_not_told_itself_to_whoever_shows_any_certificate(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[str, Any] = {}
+
+    def connect(**more: Any) -> None:
+        given.update(more)
+        raise probes.psycopg.OperationalError('auth method "password" requirement failed: server requested it')
+
+    monkeypatch.setattr("environments.configuration.probes.psycopg.connect", connect)
+    probed(house, "postgresql", database(sslmode="require"))
+    assert given["require_auth"] is None and given["options"] == "", "an operator answers for this network"
+    monkeypatch.setattr("environments.egress.is_named", lambda _: False)
+    monkeypatch.setattr("environments.egress.allowed", lambda _: True)
+    assert "asks for the password itself" in probed(house, "postgresql", database(sslmode="require")).error
+    assert given["require_auth"] == "!password"
+    probed(house, "postgresql", database(sslmode="verify-full"))
+    assert given["require_auth"] is None
+
+
+def test_nobody_probes_without_end_nor_is_asked_for_a_reason_that_is_refused(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr("environments.configuration.probes.ask", lambda *_: asked.append(1))
+    made = integrations.create(by=house.owner, name="one", type="redis", settings={"host": "127.0.0.1", "port": "9"})
+    with pytest.raises(Invalid):
+        probing.probe(made, by=house.owner.because("x" * 10_000))
+    assert asked == []
+
+    monkeypatch.setattr(probing, "MOST", 2)
+    monkeypatch.setattr(probing, "SECONDS", 100_000_000)
+    for _ in range(2):
+        probing.probe(made, by=house.owner)
+    with pytest.raises(limits.TooMany, match="Too many attempts"):
+        probing.probe(made, by=house.owner)
+    probing.probe(made, by=house.person("operator"))
+    assert len(asked) == 3
 
 
 @pytest.mark.parametrize("type", IntegrationType.values)

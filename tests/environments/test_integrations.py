@@ -358,6 +358,67 @@ def test_who_manages_secret_stores_manages_integrations_and_who_configures_enabl
     assert [str(scope) for scope in enabling.places(made, by=elsewhere)] == ["staging"]
 
 
+def test_who_leaves_integrations_as_they_are_is_not_asked_for_them(road: Line) -> None:
+    team = crew.create(Team, by=road.owner, name="crew", projects=[road.app.project])
+    made = enabled(road, Scope(team=team), Scope(environment=road.staging))
+    said = {"prefix": "X", "url": "https://x.example.org"}
+    other = integrations.create(by=road.owner, name="other", type="http", settings=said)
+    enabling.enable(other, Scope(team=team), by=road.owner)
+    environments.update(road.production, by=road.owner, based_on=str(road.staging.pk))
+    both = {"integration_ids": [str(other.pk), str(made.pk)]}
+
+    crew.update(
+        team, by=road.house.person("admin", project=road.app.project), description="mine", execution_environment=both
+    )
+    admin = road.house.person("admin", environment=road.staging)
+    given = {"integration_ids": [str(made.pk)], "env_vars": {}}
+    environments.update(road.staging, by=admin, description="mine", execution_environment=given)
+
+    assert Team.objects.get().description == Environment.objects.get(pk=road.staging.pk).description == "mine"
+    assert set(EntryVersion.objects.filter(entry__integration__isnull=False).values_list("number", flat=True)) == {1}
+    with pytest.raises(NotAllowed):
+        environments.update(road.staging, by=admin, execution_environment={"integration_ids": []})
+
+
+def hidden(road: Line) -> Environment:
+    """An environment of a private project, which an admin of the organization does not see."""
+    project = road.house.project("HIDDEN")
+    type(project).objects.filter(pk=project.pk).update(visibility="private")
+    return road.house.environment("cellar", kind="ephemeral", project_id=str(project.pk))
+
+
+def test_what_one_sets_is_changed_by_who_may_set_values_in_every_place(road: Line) -> None:
+    cellar = hidden(road)
+    made, admin = enabled(road, Scope(environment=cellar)), road.house.person("admin")
+    told: dict[str, Any] = {"settings": {"api_url": "https://github.example.org/api/v3"}}
+
+    enabling.enable(made, Scope(environment=road.staging), by=road.owner)
+    sentence = "github is enabled in places that you do not see, where you may not change it: ask who may, or make"
+    with pytest.raises(NotAllowed, match=sentence):
+        integrations.update(made, by=admin, **told)
+    assert Entry.objects.get(key="GITHUB_API_URL", environment=cellar).current.number == 1
+    integrations.update(made, by=admin, name="renamed", description="for CI")
+    integrations.update(made, by=road.owner, **told)
+    enabling.disable(made, Scope(environment=cellar), by=road.owner)
+    integrations.update(made, by=admin, settings={})
+
+
+def test_what_is_being_terminated_is_changed_too_because_it_may_come_back(road: Line) -> None:
+    made = enabled(road)
+    Environment.objects.filter(pk=road.development.pk).update(deleted_at="2026-01-01T00:00Z", state="terminating")
+
+    integrations.update(made, by=road.owner, settings={"api_url": "https://github.example.org/api/v3"})
+
+    assert enabling.places(made, by=road.owner) == []
+    assert Entry.objects.get(key="GITHUB_API_URL").current.value == "https://github.example.org/api/v3"
+    with pytest.raises(NotFound):
+        enabling.enable(
+            github(road, name="other"),
+            Scope(environment=Environment.objects.get(pk=road.development.pk)),
+            by=road.owner,
+        )
+
+
 def test_a_protected_environment_is_an_admins(road: Line) -> None:
     made = enabled(road)
     environments.update(road.production, by=road.owner, protected=True)
@@ -441,6 +502,41 @@ def test_an_agent_has_what_is_enabled_for_it_and_its_team(road: Line) -> None:
 
     crew.update(agent, by=road.owner, execution_environment={"integration_ids": None})
     assert "SLACK_BOT_TOKEN" not in resolution.resolve(target).winners
+
+
+# No more than one operation can tell of
+
+
+def test_more_than_one_wish_can_change_is_refused_before_anything_is_written(
+    road: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.configuration.amounts.MOST", 6)
+    monkeypatch.setattr("projects.events.MOST_EVENTS", 12)
+    said = {"url": "https://x.example.org"}
+    made = [
+        integrations.create(by=road.owner, name=f"x{number}", type="http", settings=said | {"prefix": f"X{number}"})
+        for number in range(3)
+    ]
+    many = {"env_vars": {f"KEY_{number}": "x" for number in range(3)}, "integration_ids": [str(o.pk) for o in made]}
+    few = {"env_vars": many["env_vars"], "integration_ids": many["integration_ids"][:1]}
+    team, written = crew.create(Team, by=road.owner, name="crew"), Event.objects.count()
+
+    for wish in (
+        lambda: environments.create(by=road.owner, name="made", execution_environment=many),
+        lambda: environments.update(road.staging, by=road.owner, execution_environment=many),
+        lambda: crew.create(Team, by=road.owner, name="other", execution_environment=many),
+        lambda: crew.update(team, by=road.owner, execution_environment=many),
+    ):
+        with pytest.raises(Invalid, match="change at most 6 variables at once, those of integrations counted"):
+            wish()
+    assert Event.objects.count() == written
+
+    crew.update(team, by=road.owner, execution_environment=few)
+    crew.update(team, by=road.owner, execution_environment=few | {"integration_ids": many["integration_ids"]})
+    with pytest.raises(crew.TooMany, match="6 variables and secrets are set for crew; delete some of them, or disable"):
+        crew.delete(team, by=road.owner)
+    crew.update(team, by=road.owner, execution_environment={"integration_ids": []})
+    crew.delete(team, by=road.owner)
 
 
 # The catalogue

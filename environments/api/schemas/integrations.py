@@ -40,6 +40,15 @@ class ProbeIn(Wish):
     )
 
 
+class IntegrationProbeOut(Answer):
+    """What came of asking it the last time."""
+
+    at: datetime | None = Field(description="Null where it was never asked since it was changed.")
+    answers: bool
+    code: str = Field(description="unreachable, refused, no-value, or empty.")
+    error: str
+
+
 class EnabledInOut(Answer):
     """One scope in which it is enabled."""
 

@@ -20,9 +20,9 @@ variables below: a setting as it is, a credential as a reference such as `{{.sec
 there. They hold, are inherited, explained, pinned and masked like any other variable, but are changed by the
 integration alone. A key that is set in that scope by hand is never taken over: enabling is refused until it is deleted.
 
-A probe really asks the service with the secrets of one environment, waits at most 8 seconds, and is kept with its time
-and what was wrong. It goes to public addresses and to what `TOWPATH_EGRESS_ALLOW` names, and sends no credential in the
-open to anything else.
+A probe really asks the service with the secrets of one environment, waits about 8 seconds, and as long again where a
+credential lies in a secret store, and is kept with its time and what was wrong. It goes to public addresses and to what
+`TOWPATH_EGRESS_ALLOW` names, and sends no credential in the open to anything else.
 """
 
 
