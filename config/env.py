@@ -113,6 +113,8 @@ def master_keys() -> list[str]:
 
 # A process that is frozen in the middle of a change, or a server that is, must not keep all others waiting for ever.
 PATIENCE = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+# What is prepared (`projects.rows.planned`) is planned for all values from the first time on.
+PLANNED = "-c plan_cache_mode=force_generic_plan"
 
 # Nor must a machine that is gone without a word: what it does not acknowledge within so many milliseconds is lost.
 IMPATIENT = {"connect_timeout": "5", "keepalives_idle": "10", "tcp_user_timeout": "10000"}
@@ -131,7 +133,7 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(port("DATABASE_URL", parts) or ""),
-        "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {given.get('options', '')}".strip()},
+        "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {PLANNED} {given.get('options', '')}".strip()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -15,8 +15,7 @@ SECRET = EntryKind.SECRET.value
 
 
 class Candidate(NamedTuple):
-    """One value that is set somewhere; `level` is the place of its scope in `scopes.ORDER`, `distance` how many steps
-    along `based_on` its environment lies away.
+    """One value that is set somewhere; `mark` is another one as soon as anything of it is another.
 
     What only explaining asks for is kept as the database writes it, `rest`: to make objects of it costs more than all
     the rest of a look.
@@ -29,13 +28,22 @@ class Candidate(NamedTuple):
     refers: bool
     revoked: str | None
     version: str
-    distance: int
-    level: int
+    mark: str
     rest: str
 
     @property
     def is_secret(self) -> bool:
         return self.kind == SECRET
+
+    @property
+    def level(self) -> int:
+        """The place of its scope in `scopes.ORDER`."""
+        return int(self.mark.split(":")[1])
+
+    @property
+    def distance(self) -> int:
+        """How many steps along `based_on` its environment lies away."""
+        return int(self.mark.split(":")[2])
 
     @property
     def is_inherited(self) -> bool:

@@ -63,7 +63,7 @@ class Resolution:
     @property
     def stamp(self) -> str:
         """Another one as soon as any value that was looked at is another; the same that `stamp` answers."""
-        whole = ",".join([f"{one.version}:{one.level}:{one.distance}:{one.revoked or ''}" for one in self.rows])
+        whole = ",".join([one.mark for one in self.rows])
         return hashlib.sha256(whole.encode()).hexdigest()
 
     @cached_property
@@ -228,33 +228,24 @@ class _Broken(Exception):
 
 def resolve(target: Target) -> Resolution:
     """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked."""
-    statement, values = _statement(target)
-    with rows.planned(), connection.cursor() as cursor:
-        cursor.execute(f"{statement} ORDER BY key, level DESC, distance", values)
-        found = candidates.made(cursor.fetchall())
+    found = candidates.made(_asked(statements.values, target))
     winners: dict[str, Candidate] = {}
-    for row in found:
+    for row in found:  # strongest first for each key
         winners.setdefault(row.key, row)
     return Resolution(target.organization_id, winners, found)
 
 
 def stamp(target: Target) -> str:
     """Of what `resolve` would answer now, by the versions alone: one statement, and no value leaves the database."""
-    statement, values = _statement(target)
-    with rows.planned(), connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT encode(sha256(convert_to(COALESCE(string_agg(version_id || ':' || level || ':' || distance || ':' "
-            "|| COALESCE(revoked, ''), ',' ORDER BY key, level DESC, distance), ''), 'UTF8')), 'hex') "
-            f"FROM ({statement}) candidate",
-            values,
-        )
-        found: str = cursor.fetchone()[0]
+    found: str = _asked(statements.stamp, target)[0][0]
     return found
 
 
-def _statement(target: Target) -> tuple[str, dict[str, Any]]:
-    """What finds the values for `target`, before it is said in which order, and with what."""
+def _asked(statement: Callable[[tuple[str, ...], bool], str], target: Target) -> list[tuple[Any, ...]]:
     ids = {holder: getattr(target, f"{holder}_id") for holder in scopes.HOLDERS}
     given = tuple(holder for holder in scopes.HOLDERS if ids[holder] is not None)
     values = ids | {"organization": target.organization_id, "environment": target.environment_id}
-    return statements.written(given, target.environment_id is not None), values
+    with rows.planned(), connection.cursor() as cursor:
+        cursor.execute(statement(given, target.environment_id is not None), values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found

@@ -12,10 +12,14 @@ _REST = (
     "entry.app_id, entry.team_id, entry.agent_id, entry.environment_id, here, entry.write_only, "
     "version.store_id, version.path, version.field, whose"
 )
+# What is another one as soon as anything of a value is: its version, where that is set, and whether it is revoked.
+_MARK = "concat_ws(':', version.id, level, distance, version.revoked_at)"
 COLUMNS = (
     "entry.key, entry.kind, version.value, version.sealed, version.refers, version.revoked_at::text AS revoked, "
-    f"version.id::text AS version_id, distance, level, json_build_array({_REST})::text AS rest"
+    "version.id::text AS version_id, "
+    f"{_MARK} AS mark, json_build_array({_REST})::text AS rest"
 )
+_STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
 _LINE = f"""
 WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
     SELECT id, based_on_id, project_id, COALESCE(NULLIF(display_name, ''), name), 0 FROM environments_environment
@@ -28,7 +32,19 @@ WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
 
 
 @lru_cache(maxsize=64)
-def written(given: tuple[str, ...], placed: bool) -> str:
+def values(given: tuple[str, ...], placed: bool) -> str:
+    """All that is set for a target of which these ids are `given`, the strongest first for each key."""
+    return _written(COLUMNS, given, placed) + _STRONGEST_FIRST
+
+
+@lru_cache(maxsize=64)
+def stamp(given: tuple[str, ...], placed: bool) -> str:
+    """A digest of the marks of the same, in the same order."""
+    marks = f"COALESCE(string_agg({_MARK}, ',' {_STRONGEST_FIRST.strip()}), '')"
+    return _written(f"encode(sha256(convert_to({marks}, 'UTF8')), 'hex')", given, placed)
+
+
+def _written(columns: str, given: tuple[str, ...], placed: bool) -> str:
     """A branch for each scope that can apply, each of which the unique index answers. (Kept short: what is longer than
     4,096 characters the driver takes apart anew each time.)"""
     branches = []
@@ -47,7 +63,7 @@ def written(given: tuple[str, ...], placed: bool) -> str:
             where.append("e.environment_id IS NULL")
         branches.append(f"SELECT e.*, {place}, {level} AS level FROM {source} WHERE {' AND '.join(where)}")
     return (
-        f"{_LINE if placed else ''}SELECT {COLUMNS} "
+        f"{_LINE if placed else ''}SELECT {columns} "
         f"FROM ({' UNION ALL '.join(branches)}) entry "
         "JOIN environments_entryversion version ON version.id = entry.current_id"
     )

@@ -126,5 +126,5 @@ def test_a_statement_of_the_web_has_an_end_and_one_of_a_command_has_none(
 def test_what_a_url_asks_of_the_server_is_asked_beside_our_own() -> None:
     options = env.database("postgresql://u@h/d?sslmode=require&options=-c%20search_path%3Dtowpath")["OPTIONS"]
 
-    assert options["options"] == f"{env.PATIENCE} -c search_path=towpath"
+    assert options["options"] == f"{env.PATIENCE} {env.PLANNED} -c search_path=towpath"
     assert options["sslmode"] == "require"
