@@ -1,5 +1,6 @@
 """REST: what configuration comes to for an app, agent, team or project in an environment, and why."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,7 @@ def get_resolved(
     if reveal:
         shown_once(response)
         return revealing.reveal_all(question, by=by)[1]
-    return conditional(request, question, by, lambda found: showing.masked(found))
+    return conditional(request, question, by, showing.masked, origins=False)
 
 
 @router.get(f"{ROOT}/full", response=FullOut)
@@ -96,7 +97,14 @@ def place_of(question: Question) -> dict[str, UUID | None]:
     return {"environment_id": question.place.id, "project_id": question.target.project_id}
 
 
-def conditional(request: HttpRequest, question: Question, by: Actor, answer: Any, *parts: str) -> HttpResponse:
+def conditional(
+    request: HttpRequest,
+    question: Question,
+    by: Actor,
+    answer: Callable[[Resolution], Any],
+    *parts: str,
+    origins: bool = True,
+) -> HttpResponse:
     """The answer with a tag that is made of versions, the query and who asks: who has it already is told so before any
     value is read or secret opened."""
     asked = (request.get_full_path(), question.target, by.label, by.rights, *parts)
@@ -104,7 +112,7 @@ def conditional(request: HttpRequest, question: Question, by: Actor, answer: Any
         tag = showing.tag(resolution.stamp(question.target), *asked)
         if has_already(request, tag):
             return HttpResponseNotModified(headers={"ETag": tag})
-    found = question.resolved()
+    found = question.resolved(origins=origins)
     response = HttpResponse(orjson.dumps(answer(found)), content_type="application/json; charset=utf-8")
     response.headers["ETag"] = showing.tag(found.stamp, *asked)
     return response

@@ -82,7 +82,7 @@ def error(integration: Integration, *, by: Actor) -> str:
 def _credentials(integration: Integration, place: Environment) -> dict[str, Secret]:
     """In the open, by their names in the catalogue; Trouble, naming the key, where there is none in that place."""
     target = Target(organization_id=integration.organization_id, environment_id=place.pk)
-    found, opened = resolution.resolve(target), {}
+    found, opened = resolution.resolve(target, origins=False), {}
     for field in catalogue.of(integration).credentials:
         if (key := integration.secrets.get(field.name)) is None:
             continue

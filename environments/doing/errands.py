@@ -79,7 +79,8 @@ def _configuration(run: Run, environment: Environment) -> tuple[dict[str, str], 
             project_id=run.project_id,
             team_id=run.agent.team_id if run.agent else None,
             agent_id=run.agent_id,
-        )
+        ),
+        origins=False,
     )
     missing = _missing(run, environment, resolved)
     try:

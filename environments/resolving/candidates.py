@@ -18,7 +18,7 @@ class Candidate(NamedTuple):
     """One value that is set somewhere; `mark` is another one as soon as anything of it is another.
 
     What only explaining asks for is kept as the database writes it, `rest`: to make objects of it costs more than all
-    the rest of a look.
+    the rest of a look. Where it was not asked for (`resolution.resolve`) a variable has none.
     """
 
     key: str
@@ -29,7 +29,7 @@ class Candidate(NamedTuple):
     revoked: str | None
     version: str
     mark: str
-    rest: str
+    rest: str | None
 
     @property
     def is_secret(self) -> bool:
@@ -52,7 +52,7 @@ class Candidate(NamedTuple):
     @property
     def parts(self) -> list[Any]:
         """As `statements` names them."""
-        found: list[Any] = orjson.loads(self.rest)
+        found: list[Any] = orjson.loads(self.rest or "")
         return found
 
     @property

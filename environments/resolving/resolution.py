@@ -226,9 +226,12 @@ class _Broken(Exception):
         self.code, self.reference = code, reference
 
 
-def resolve(target: Target) -> Resolution:
-    """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked."""
-    found = candidates.made(_asked(statements.values, target))
+def resolve(target: Target, *, origins: bool = True) -> Resolution:
+    """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked.
+
+    Without `origins` nobody may ask of a variable where it is set, by whom, when, and of which type and number it is.
+    """
+    found = candidates.made(_asked(statements.values if origins else statements.without_origins, target))
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key
         winners.setdefault(row.key, row)

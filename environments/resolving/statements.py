@@ -14,11 +14,14 @@ _REST = (
 )
 # What is another one as soon as anything of a value is: its version, where that is set, and whether it is revoked.
 _MARK = "concat_ws(':', version.id, level, distance, version.revoked_at)"
-COLUMNS = (
+_REST_AS_JSON = f"json_build_array({_REST})::text"
+_PLAIN = (
     "entry.key, entry.kind, version.value, version.sealed, version.refers, version.revoked_at::text AS revoked, "
-    "version.id::text AS version_id, "
-    f"{_MARK} AS mark, json_build_array({_REST})::text AS rest"
+    f"version.id::text AS version_id, {_MARK} AS mark"
 )
+COLUMNS = f"{_PLAIN}, {_REST_AS_JSON} AS rest"
+# Where nobody asks where each value is set and by whom: to open a secret, that of secrets is needed all the same.
+_WITHOUT_ORIGINS = f"{_PLAIN}, CASE WHEN entry.kind = 'secret' THEN {_REST_AS_JSON} END AS rest"
 _STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
 _LINE = f"""
 WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
@@ -35,6 +38,12 @@ WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
 def values(given: tuple[str, ...], placed: bool) -> str:
     """All that is set for a target of which these ids are `given`, the strongest first for each key."""
     return _written(COLUMNS, given, placed) + _STRONGEST_FIRST
+
+
+@lru_cache(maxsize=64)
+def without_origins(given: tuple[str, ...], placed: bool) -> str:
+    """The same but for where each variable is set and by whom, which costs as much as all the rest."""
+    return _written(_WITHOUT_ORIGINS, given, placed) + _STRONGEST_FIRST
 
 
 @lru_cache(maxsize=64)

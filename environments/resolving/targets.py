@@ -44,8 +44,8 @@ class Question:
     place: Place
     target: Target
 
-    def resolved(self) -> Resolution:
-        return resolution.resolve(self.target)
+    def resolved(self, *, origins: bool = True) -> Resolution:
+        return resolution.resolve(self.target, origins=origins)
 
 
 @dataclass(frozen=True, kw_only=True)
