@@ -6,9 +6,9 @@ What an offer cannot see, such as a deployment on its way, the undoing itself st
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from django.db.models import Exists, Model, OuterRef
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from environments import lifecycle, seen
 from environments.configuration import entries, integrations, rights
@@ -16,7 +16,7 @@ from environments.delivery import chains
 from environments.models import Environment, Hold
 from environments.resolving.scopes import Scope
 from environments.undoing import undoable
-from projects import access, history
+from projects import access, agents, history, teams
 from projects import lifecycle as projects
 from projects.access import Actor, Permission
 from projects.models import App, Event, Grant, Membership, Role
@@ -26,6 +26,7 @@ ARCHIVED_OR_RESTORED = ("app.archived", "app.restored")
 PUT_AWAY_OR_TAKEN_BACK = ("project.archived", "project.restored")
 WANTED = dict(zip(STOPPED_OR_STARTED, (Environment.Wanted.INACTIVE, Environment.Wanted.ACTIVE), strict=True))
 Judged = Iterator[Event]
+M = TypeVar("M", bound=Model)
 
 
 def still(told: Iterable[Event], *, by: Actor) -> frozenset[int]:
@@ -116,24 +117,33 @@ def _entries(found: Sequence[Event], by: Actor) -> Judged:
 
 
 def _integrations(found: Sequence[Event], by: Actor) -> Judged:
-    """Of each the newest in its scope, which the actor may change. What is set for teams and agents is judged when
-    it is asked for."""
+    """Of each the newest in its scope, which the actor may change."""
     known = {str(ident) for ident in integrations.visible(by).values_list("pk", flat=True)}
-    here = seen.environments(by).in_bulk([event.environment_id for event in found if event.environment_id])
-    reach = rights.reach(here.values(), by=by)
-    kinds = ("integration.enabled", "integration.disabled")
-    since = min(event.number for event in found)
+    environments = seen.environments(by).in_bulk([event.environment_id for event in found if event.environment_id])
+    here: dict[str, Scope] = {str(one.pk): Scope(environment=one) for one in environments.values()}
+    here |= {str(one.pk): Scope(team=one) for one in _named(found, "team_id", teams.visible(by))}
+    here |= {str(one.pk): Scope(agent=one) for one in _named(found, "agent_id", agents.visible(by))}
+    reach = rights.reach(environments.values(), by=by)
+    kinds, since = ("integration.enabled", "integration.disabled"), min(event.number for event in found)
     newest: dict[Any, int] = {}
-    later = history.visible(by).filter(kind__in=kinds, number__gte=since, environment_id__in=here)
-    for number, ident, place in later.order_by("number").values_list("number", "object__id", "environment_id"):
-        newest[ident, place] = number
+    for event in history.visible(by).filter(kind__in=kinds, number__gte=since).order_by("number"):
+        newest[event.object["id"], _place(event)] = event.number
     for event in found:
-        environment = here.get(event.environment_id) if event.environment_id else None
-        if environment is None or event.object["id"] not in known:
+        scope = here.get(_place(event))
+        if scope is None or event.object["id"] not in known:
             continue
-        last = newest.get((event.object["id"], environment.pk), event.number) <= event.number
-        if last and rights.can_write(Scope(environment=environment), by=by, known=reach):
+        last = newest.get((event.object["id"], _place(event)), event.number) <= event.number
+        if last and rights.can_write(scope, by=by, known=reach):
             yield event
+
+
+def _named(found: Sequence[Event], name: str, rows: QuerySet[M]) -> QuerySet[M]:
+    return rows.filter(pk__in=[event.data[name] for event in found if name in event.data])
+
+
+def _place(event: Event) -> str:
+    """The id of the environment, team or agent that it was enabled or disabled for."""
+    return str(event.data.get("team_id") or event.data.get("agent_id") or event.environment_id)
 
 
 def _chains(found: Sequence[Event], by: Actor) -> Judged:

@@ -74,7 +74,8 @@ def test_every_change_tells_why_it_was_made(ours: Street) -> None:
     assert set(silent) <= {
         "app-archival", "app-restoration", "chain-first", "chains", "environment-settings", "environment-deletion",
         "environment-holds", "environment-restarts", "environment-wish", "member-activation", "plans",
-        "configuration-import", "project-deletion", "project-restoration", "run-retry", "workflow-restoration",
+        "configuration-import", "integration-deletion", "project-deletion", "project-restoration", "run-retry",
+        "workflow-restoration",
     }, silent  # fmt: skip
 
 

@@ -81,6 +81,7 @@ def test_every_change_tells_why_it_was_made(ours: Street) -> None:
         "create_removal": 409,
         "create_rollback": 409,
         "delete_environment": 409,  # a stage holds it
+        "delete_integration": 409,  # it is enabled
         "delete_project": 409,
         "archive_app": 409,
         "add_agent": 409,  # it is in a team already
