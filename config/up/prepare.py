@@ -45,6 +45,9 @@ def migrate() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
+    else:
+        # What was made in several steps that are one now: nothing is to be done for it, but to know it.
+        executor.check_replacements()
 
 
 def collect() -> None:
