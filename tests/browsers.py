@@ -2,7 +2,13 @@
 
 import shutil
 
+from playwright.sync_api import expect
+
 from config.up.install import BROWSERS
+
+# Milliseconds for what a person would wait for, less than the half minute after which a page asks by itself.
+PATIENCE = 25_000
+expect.set_options(timeout=PATIENCE)
 
 
 def chromium() -> str:

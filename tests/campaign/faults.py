@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.campaign.points import POINTS, Attempts, Halted, Point
 from tests.campaign.site import MANIFEST, WHOLE_WITHIN, Site
-from tests.config.installations import patience
+from tests.patience import patience
 
 VICTIMS = (
     *("parent", "supervisor", "postgres", "valkey", "caddy", "service", "project", "worker"),

@@ -16,7 +16,8 @@ import psycopg
 
 from config.up import postgres
 from config.up.supervisor import Supervisor
-from tests.config.installations import MARKS, Running, free_bind, patience, words
+from tests.config.installations import MARKS, Running, free_bind, words
+from tests.patience import patience
 from towpath.worker.layout import Layout
 from towpath.worker.routes import Routes
 

@@ -21,6 +21,7 @@ import psutil
 from config.env import ROOT
 from config.up import ports, survivors
 from tests.journeys.installation import take_back
+from tests.patience import patience
 
 STARTS = itertools.count(1)
 # What tells the programs of an installation apart in their command lines; a shell has $PORT where a service has digits.
@@ -149,11 +150,6 @@ def answers(address: str) -> bool:
     with suppress(httpx.HTTPError):
         return httpx.get(address, timeout=3).text.strip() == "1.0"
     return False
-
-
-def patience(seconds: float) -> float:
-    """That much on a machine that has nothing else to do; more where others wait for the processors, too."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:

@@ -80,6 +80,6 @@ def page(browser: Browser, server: Web, harbour: House) -> Iterator[Page]:
     name = settings.SESSION_COOKIE_NAME
     context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server.url}])
     opened = context.new_page()
-    opened.set_default_timeout(8000)
+    opened.set_default_timeout(browsers.PATIENCE)
     yield opened
     context.close()

@@ -6,6 +6,7 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage
 
 from projects.access import Actor
+from tests import browsers
 from tests.doors.visiting import signed_in
 
 WIDTHS = (1440, 390)
@@ -39,7 +40,7 @@ class Eye:
         self.context = browser.new_context(viewport={"width": WIDTHS[0], "height": 900}, reduced_motion="reduce")
         self.context.add_init_script(AXE_SCRIPT + COLOURS_READ_ONCE)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(10000)
+        self.page.set_default_timeout(browsers.PATIENCE)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.found: list[str] = []

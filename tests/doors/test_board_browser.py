@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from environments.models import Deployment, Environment
 from projects.models import App
+from tests import browsers
 from tests.doors.eye import Eye
 from tests.doors.web import Web
 from tests.environments.house import House
@@ -139,7 +140,7 @@ def test_everything_works_without_script(
 ) -> None:
     context = browser.new_context(java_script_enabled=False, storage_state=page.context.storage_state())
     plain = context.new_page()
-    plain.set_default_timeout(8000)
+    plain.set_default_timeout(browsers.PATIENCE)
 
     plain.goto(server.url)
     plain.fill("#board-q", "led")

@@ -13,6 +13,7 @@ from environments.models import Environment
 from environments.resolving.scopes import Scope
 from projects.credentials import Secret
 from projects.models import App, Event
+from tests import browsers
 from tests.doors.visiting import signed_in
 from tests.doors.web import Web
 from tests.environments.house import House
@@ -46,7 +47,7 @@ def plain(browser: Browser, server: Web, harbour: House) -> Iterator[Page]:
     client, name = signed_in(harbour.owner), settings.SESSION_COOKIE_NAME
     context.add_cookies([{"name": name, "value": client.cookies[name].value, "url": server.url}])
     opened = context.new_page()
-    opened.set_default_timeout(8000)
+    opened.set_default_timeout(browsers.PATIENCE)
     yield opened
     context.close()
 

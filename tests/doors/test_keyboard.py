@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from environments.models import Deployment, DeploymentKind, Environment
 from projects.models import App
-from tests import builders
+from tests import browsers, builders
 from tests.doors.web import Web
 from tests.environments.house import House
 
@@ -41,7 +41,7 @@ def stranger(browser: Browser, server: Web) -> Iterator[Page]:
     """Somebody who has not signed in yet."""
     context = browser.new_context()
     opened = context.new_page()
-    opened.set_default_timeout(8000)
+    opened.set_default_timeout(browsers.PATIENCE)
     yield opened
     context.close()
 

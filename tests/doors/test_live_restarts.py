@@ -36,7 +36,7 @@ def test_restarts_lose_no_event_double_none_and_leave_the_page_true(page: Page, 
         until(lambda: len(follower.heard) >= 2 * RESTARTS, 15)
 
     assert follower.heard == _ids(server, headers)[begun:]
-    expect(page.locator(f"#a-{app.id}")).to_contain_text(f"after-{RESTARTS - 1}", timeout=10000)
+    expect(page.locator(f"#a-{app.id}")).to_contain_text(f"after-{RESTARTS - 1}")
     assert page.evaluate("window.neverReloaded") is True
     shown = page.locator("#board").inner_text()
     page.reload()

@@ -60,7 +60,7 @@ def test_a_step_under_way_counts_on_and_the_end_is_announced(
     opened(page, f"{server.url}/runs/{run.id}")
     spent = page.locator("#run-steps [aria-current] time")
     before = spent.inner_text()
-    expect(spent).not_to_have_text(before, timeout=4000)
+    expect(spent).not_to_have_text(before)
     expect(page.locator("#announce")).to_be_empty()
 
     conclusions.finish(run.id, run.attempt, worker, "succeeded", "")
@@ -153,7 +153,7 @@ def test_a_deletion_says_in_the_sheet_what_was_typed_wrong(page: Page, server: W
     typed.fill("review")
     page.keyboard.press("Enter")
 
-    expect(page).to_have_url(f"{server.url}/environments", timeout=15000)
+    expect(page).to_have_url(f"{server.url}/environments")
     expect(page.locator("#toasts")).to_contain_text("review is being terminated")
 
 
@@ -204,5 +204,5 @@ def test_a_service_log_goes_on_after_a_restart_with_no_line_lost_or_doubled(
     server.start()
     says(3)
 
-    expect(page.locator("#service-log li")).to_have_count(4, timeout=20000)
+    expect(page.locator("#service-log li")).to_have_count(4)
     assert page.locator("#service-log li span").all_text_contents() == [f"line {n}" for n in range(4)]

@@ -13,7 +13,7 @@ def test_the_page_shows_the_operations_and_breaks_no_rule(page: Page, server: We
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     answer = page.goto(f"{server.url}/api/v1/docs")
-    page.get_by_text("/api/v1/promotions").first.click(timeout=20_000)
+    page.get_by_text("/api/v1/promotions").first.click()
     page.get_by_role("button", name="Try it out").click()
     assert complaints == []
     assert answer is not None and "unsafe-inline" not in answer.headers["content-security-policy"]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.patience import patience
 from tests.tying import tied
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ class Web:
     def start(self) -> "Web":
         command = tied([sys.executable, "-m", "config.up.web"])
         self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdin=self.listener)
-        until = time.monotonic() + 30
+        until = time.monotonic() + patience(30)
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.url}/live", timeout=5).status_code == 401:
@@ -100,7 +101,7 @@ class Stream:
         self.messages.put(None)
 
     def next(self, *, within: float = 5.0, beats: bool = False) -> Message | None:
-        until = time.monotonic() + within
+        until = time.monotonic() + patience(within)
         while True:
             message = self.messages.get(timeout=max(0.01, until - time.monotonic()))
             if message is not None and message.id:

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from projects.errors import Refused
+from tests.patience import patience
 
 WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid)))"
 
@@ -23,7 +24,7 @@ def behind(
         with transaction.atomic():
             change()
             other = pool.submit(_alone, act)
-            until = time.monotonic() + 8
+            until = time.monotonic() + patience(8)
             while not other.done() and not _waiting() and time.monotonic() < until:
                 time.sleep(0.02)
             meanwhile()

@@ -33,6 +33,7 @@ from projects.env_names import COOKIE
 from projects.models import Project
 from tests import builders
 from tests.doors.web import Web
+from tests.patience import patience
 from tests.tying import tied
 
 PLANTED = "planted-9e1c"
@@ -187,7 +188,7 @@ def all_look() -> None:
 
 def until(question: Callable[[], Any], seconds: float, what: str = "") -> Any:
     """The first true answer."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience(seconds)
     while not (answer := question()):
         assert time.monotonic() < end, what or "it did not come in time"
         time.sleep(0.1)

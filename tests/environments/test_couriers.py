@@ -19,6 +19,7 @@ from environments.models import Environment, Run, State
 from projects.broker import forget
 from tests import builders
 from tests.environments.site import until
+from tests.patience import patience
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,21 +82,21 @@ def client() -> Client:
 
 def test_with_the_broker_dead_every_post_answers(client: Client, dead: None) -> None:
     took = posts(client, 5)
-    assert max(took) < 2 and Environment.objects.filter(state=State.PENDING).count() == 5
+    assert max(took) < patience(2) and Environment.objects.filter(state=State.PENDING).count() == 5
 
 
 def test_with_the_broker_frozen_the_first_post_waits_a_moment_and_the_others_do_not(
     client: Client, frozen: None
 ) -> None:
     took = posts(client, 5)
-    assert took[0] < 3 and sum(took[1:]) < 4, took
+    assert took[0] < patience(3) and sum(took[1:]) < patience(4), took
     assert Run.objects.filter(phase="queued").count() == 5
 
 
 def test_ringing_in_vain_takes_half_a_second_at_most(frozen: None) -> None:
     begun = time.monotonic()
     tasks._BELL.ring(tasks.carry, str(uuid.uuid4()))
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - begun < patience(1)
 
 
 def test_a_broker_that_has_thawed_is_rung_again(client: Client, broker: psutil.Process) -> None:
@@ -145,7 +146,7 @@ def test_without_control_workers_it_stays_pending_and_with_them_it_proceeds(
         ).json()
         begun = time.monotonic()
         until(lambda: client.get(f"/api/v1/environments/{second['id']}").json()["state"] == "running", 60)
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < patience(20)
 
 
 def test_control_workers_find_work_by_looking_while_the_broker_is_away(

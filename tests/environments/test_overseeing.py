@@ -23,6 +23,7 @@ from projects.models import IdempotentAnswer
 from tests import builders
 from tests.environments.house import house
 from tests.environments.line import line
+from tests.patience import patience
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,7 +133,7 @@ def test_force_turns_the_workers_away_before_anything_waits_for_them() -> None:
 
     worker.refresh_from_db()
     environment.refresh_from_db()
-    assert worker.ended_at and environment.terminated_at and time.monotonic() - begun < 5
+    assert worker.ended_at and environment.terminated_at and time.monotonic() - begun < patience(5)
 
 
 class TestDeletingWhatLivesOnAHostThatIsGone:

@@ -20,6 +20,7 @@ from projects.access import Actor
 from projects.env_names import COOKIE
 from projects.models import Project
 from tests import builders
+from tests.patience import patience
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,7 +109,7 @@ def in_background(act: Callable[[], object]) -> Iterator[threading.Thread]:
 
 
 def until(question: Callable[[], object], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience(seconds)
     while not question():
         assert time.monotonic() < end, "it did not come in time"
         time.sleep(0.05)

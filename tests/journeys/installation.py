@@ -21,6 +21,7 @@ import httpx
 from config.env import ROOT
 from config.up import ports
 from config.up.installation import UID_REGISTER
+from tests.patience import patience
 
 READY_WITHIN = 300  # several may start at once on a busy machine, and each waits until another has its ports
 
@@ -101,7 +102,7 @@ def take_back(home: Path) -> None:
 
 def wait_until(true: Callable[[], Any], seconds: float, what: str) -> Any:
     """The first true answer; an AssertionError that says what did not come in time."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + patience(seconds)
     while True:
         answer = true()
         if answer:

@@ -20,6 +20,7 @@ from environments.models import Endpoint, Environment, Phase, Run, Slot, State, 
 from projects.models import Event
 from tests.doors.web import Web, web
 from tests.environments.yard import Yard, silent, steps_of, yard
+from tests.patience import patience
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(170)]
 
@@ -94,7 +95,7 @@ def end_left_behind(directory: Path) -> None:
 
 
 def until(question: Callable[[], Any], seconds: float, what: str) -> Any:
-    end = time.monotonic() + seconds
+    end = time.monotonic() + patience(seconds)
     while not (answer := question()):
         assert time.monotonic() < end, f"no {what} within {seconds} s"
         time.sleep(0.2)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import patience
 from tests.towpath.control_plane import ControlPlane
 from towpath.worker.host import free_stretch
 from towpath.worker.layout import Layout, write_atomically
@@ -191,7 +192,7 @@ def web(**more) -> dict:
 
 
 def eventually(true, within: float = 45):
-    until = time.monotonic() + within
+    until = time.monotonic() + patience(within)
     while True:
         try:
             if value := true():

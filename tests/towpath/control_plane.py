@@ -6,6 +6,8 @@ import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.patience import patience
+
 LARGEST = 1 << 20  # of a body, as at the real door
 
 
@@ -119,7 +121,7 @@ class ControlPlane:
         self.until(there, within, lambda: self.runs[run])
 
     def until(self, true, within: float = 20, what=lambda: "") -> None:
-        until = time.monotonic() + within
+        until = time.monotonic() + patience(within)
         while not true():
             assert time.monotonic() < until, what()
             time.sleep(0.03)
