@@ -104,6 +104,24 @@ def test_a_commit_elsewhere_changes_the_open_board_within_a_second(
     assert not any("untouched" in request.url for request in asked)
 
 
+def test_a_sheet_that_was_asked_for_opens_though_its_row_was_drawn_anew_meanwhile(
+    page: Page, server: Web, harbour: House, stages: list[Environment]
+) -> None:
+    app = harbour.app("ledger")
+    release = harbour.release(app, "1.0.0")
+    harbour.live(release, stages[0])
+    open_page(page, f"{server.url}/")
+    row, held = page.locator(f"#a-{app.id}"), []
+    page.route("**/plans/draft**", lambda route: held.append(route))
+
+    row.get_by_role("link", name=re.compile("^Promote ledger 1.0.0 to staging")).click()
+    harbour.live(release, stages[1])
+    expect(row.locator("td").nth(1)).to_contain_text("Live")
+    held.pop().continue_()
+
+    expect(page.locator("#sheet #plan")).to_be_visible()
+
+
 def test_a_gate_opens_and_a_cell_stops_with_its_environment_and_other_rows_are_left_alone(
     page: Page, server: Web, harbour: House, stages: list[Environment]
 ) -> None:
