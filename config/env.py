@@ -127,16 +127,23 @@ def database(url: str) -> dict[str, Any]:
         raise BadSetting("DATABASE_URL must begin with postgresql://; Towpath runs on PostgreSQL only.")
     given = dict(parse_qsl(parts.query))
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.database",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(parts.hostname or ""),
+        "HOST": host(parts),
         "PORT": str(port("DATABASE_URL", parts) or ""),
         "OPTIONS": {**IMPATIENT, **given, "options": f"{PATIENCE} {PLANNED} {given.get('options', '')}".strip()},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
     }
+
+
+def host(parts: SplitResult) -> str:
+    """The name, the address, or (percent-encoded, as in every URL of PostgreSQL's) the directory of the socket."""
+    place = parts.netloc.rpartition("@")[2]
+    # Names are read in small letters; a directory is as it is written.
+    return unquote(place.partition(":")[0] if place.startswith("%") else parts.hostname or "")
 
 
 @dataclass(frozen=True, kw_only=True)

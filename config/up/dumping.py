@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from config import env
 from config.up import postgres
 from config.up.errors import CannotStart
 from projects.env_names import COOKIE
@@ -65,7 +66,7 @@ def _run(command: list[Path | str], url: str) -> None:
     """The password goes by the environment: a command line is for everybody to read."""
     parts = urlsplit(url)
     place = {
-        "PGHOST": unquote(parts.hostname or ""),
+        "PGHOST": env.host(parts),
         "PGPORT": str(parts.port or ""),
         "PGUSER": unquote(parts.username or ""),
         "PGPASSWORD": unquote(parts.password or ""),

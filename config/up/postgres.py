@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
@@ -30,6 +31,9 @@ IMMUTABLE = ("projects_release", "projects_event", "environments_deployment", "e
 # what went wrong and never with what.
 SPEECHLESS = ("log_min_error_statement=panic", "log_error_verbosity=terse", "log_parameter_max_length_on_error=0")
 
+# Bytes that the name of a socket may have.
+LONGEST_SOCKET = 107
+
 # After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
 START_PATIENCE = 15.0
 # Reading the log again after a crash takes as long as it takes; it says so while it does.
@@ -47,8 +51,16 @@ class Cluster:
     owner_password: str
     app_password: str
 
+    @property
+    def sockets(self) -> str:
+        """The directory of its socket, which costs each statement a tenth less than the network does and lies where its
+        data lies, behind the same lock; none where that is so deep that no socket there could have a name."""
+        name = self.directory.absolute() / f".s.PGSQL.{self.port}"
+        return str(name.parent) if len(os.fsencode(name)) <= LONGEST_SOCKET and "," not in str(name) else ""
+
     def url(self, role: str, password: str, database: str = DATABASE) -> str:
-        return f"postgresql://{role}:{password}@127.0.0.1:{self.port}/{database}"
+        place = quote(self.sockets, safe="") or "127.0.0.1"
+        return f"postgresql://{role}:{password}@{place}:{self.port}/{database}"
 
     @property
     def owner_url(self) -> str:
@@ -206,7 +218,8 @@ def major() -> str:
 
 def command(target: Cluster, *settings: str) -> list[str]:
     """The command that serves the cluster in the foreground; SIGINT stops it fast and clean."""
-    given = [f"port={target.port}", "listen_addresses=127.0.0.1", "unix_socket_directories=", *SPEECHLESS, *settings]
+    places = ("listen_addresses=127.0.0.1", f"unix_socket_directories={target.sockets}")
+    given = [f"port={target.port}", *places, *SPEECHLESS, *settings]
     options = [word for setting in given for word in ("-c", setting)]
     return [*unprivileged(target.directory), str(binaries() / "postgres"), "-D", str(target.directory), *options]
 

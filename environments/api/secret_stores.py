@@ -80,7 +80,7 @@ def delete_secret_store(request: HttpRequest, id: UUID) -> None:
 
 @router.post("/secret-stores/{id}/probes", response=ProbeOut)
 def probe_secret_store(request: HttpRequest, id: UUID) -> dict[str, Any]:
-    """Sign in there and look at the mount, now. It takes at most 8 seconds."""
+    """Sign in there and look at the mount, now. It takes about 8 seconds at most."""
     by = actor(request)
     store = stores.find(by, id)
     stores.probe(store, by=by)

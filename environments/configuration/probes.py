@@ -4,10 +4,8 @@ What goes wrong is told in our own words: theirs may repeat what they were asked
 """
 
 import os
-import queue
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,14 +15,14 @@ import requests
 
 from environments.models import Integration, IntegrationType
 from environments.resolving import outgoing
-from environments.resolving.remembering import Asking
+from environments.resolving.remembering import Asking, Unanswered
 from projects.credentials import Secret
 
 # Seconds: to connect, to wait for what comes next, and for the whole answer.
 CONNECT, READ, ANSWER = 3.0, 5.0, 8.0
 # Questions to one integration under way at once, also those that nobody waits for any more.
 MOST_UNANSWERED = 2
-_asking = Asking(most=MOST_UNANSWERED)
+_asking = Asking("integration", most=MOST_UNANSWERED)
 Secrets = Mapping[str, Secret]
 
 
@@ -38,31 +36,18 @@ class Trouble(Exception):
 
 def ask(integration: Integration, secrets: Secrets) -> None:
     """Ask it with these credentials, by their names in the catalogue; Trouble where it does not answer as it should."""
-    if not _asking.begin(integration.pk):
-        raise Trouble("unreachable", "has not answered what it was asked before")
-    answered: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
     question, settings = PROBES[IntegrationType(integration.type)], dict(integration.settings)
     line = outgoing.Line()
-
-    def asked() -> None:
-        try:
-            question(settings, secrets, line)
-            answered.put(None)
-        except Exception as error:
-            answered.put(error)
-        finally:
-            _asking.end(integration.pk)
-
-    # Whatever happens there, nobody waits longer: not for a name that is never looked up, nor for drop after drop.
-    threading.Thread(target=asked, daemon=True, name="integration").start()
     try:
-        error = answered.get(timeout=ANSWER)
-    except queue.Empty:
-        error = TimeoutError()
+        # Whatever happens there, nobody waits longer: not for a name that is never looked up, nor for drop after drop.
+        return _asking.in_time(integration.pk, lambda: question(settings, secrets, line), seconds=ANSWER)
+    except Unanswered:
+        trouble = Trouble("unreachable", "has not answered what it was asked before")
+    except Exception as error:
+        trouble = _told(error)
     finally:
         line.cut()  # what nobody waits for any more ends
-    if error is not None:
-        raise _told(error) from None
+    raise trouble  # where none of what it was asked with is in sight
 
 
 def _told(error: Exception) -> Trouble:

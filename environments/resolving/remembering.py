@@ -3,6 +3,8 @@
 import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -36,15 +38,37 @@ class Remembered(Generic[T]):
             self._kept.pop(key, None)
 
 
-class Asking:
-    """How many questions to each store are under way, also those that nobody waits for any more."""
+class Unanswered(Exception):
+    """So many questions are under way there that one more is not asked."""
 
-    def __init__(self, *, most: int) -> None:
-        self.most = most
+
+class Asking:
+    """Questions to what is elsewhere: few at once to each, also of those that nobody waits for any more."""
+
+    def __init__(self, name: str, *, most: int) -> None:
+        self.name, self.most = name, most
         self._count: Counter[Any] = Counter()
         self._lock = threading.Lock()
 
-    def begin(self, mark: Any) -> bool:
+    def in_time(self, mark: Any, ask: Callable[[], T], *, seconds: float) -> T:
+        """Its answer or its error; Unanswered; TimeoutError also where a name is never looked up, or an answer comes
+        drop by drop for ever."""
+        if not self._begin(mark):
+            raise Unanswered
+        answer: Future[T] = Future()
+
+        def asked() -> None:
+            try:
+                answer.set_result(ask())
+            except Exception as error:
+                answer.set_exception(error)
+            finally:
+                self._end(mark)
+
+        threading.Thread(target=asked, daemon=True, name=self.name).start()
+        return answer.result(seconds)
+
+    def _begin(self, mark: Any) -> bool:
         """Whether one more may be asked: those that are answered in time are never too many."""
         with self._lock:
             if self._count[mark] >= self.most:
@@ -52,7 +76,7 @@ class Asking:
             self._count[mark] += 1
             return True
 
-    def end(self, mark: Any) -> None:
+    def _end(self, mark: Any) -> None:
         with self._lock:
             self._count[mark] -= 1
             if not self._count[mark]:

@@ -16,7 +16,7 @@ from django.db import connection
 
 from environments import sealing
 from environments.resolving import candidates, references, scopes, statements, vaults
-from environments.resolving.candidates import Candidate
+from environments.resolving.candidates import SECRET, Candidate
 from environments.resolving.problems import Problem, unresolvable
 from environments.resolving.references import Malformed, Reference
 from projects import rows
@@ -69,9 +69,8 @@ class Resolution:
     @cached_property
     def masked(self) -> frozenset[str]:
         """Keys of secrets and of values that are built from one: what nobody sees by accident."""
-        return frozenset(
-            key for key, one in self.winners.items() if one.is_secret or (one.refers and self.secrets_in(key))
-        )
+        told = self.winners.items()
+        return frozenset([key for key, one in told if one.kind == SECRET or (one.refers and self.secrets_in(key))])
 
     @property
     def problems(self) -> dict[str, Problem]:

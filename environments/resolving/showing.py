@@ -17,8 +17,8 @@ def masked(found: Resolution) -> dict[str, str]:
     refers to."""
     if found.problems:
         raise unresolvable(list(found.problems.values()))
-    hidden, built = found.masked, found.built
-    return {key: DOTS if key in hidden else built.get(key, one.value) for key, one in found.winners.items()}
+    values = {key: one.value for key, one in found.winners.items()}
+    return values | found.built | dict.fromkeys(found.masked, DOTS)
 
 
 def filled(found: Resolution, name: str, tree: Any, values: Mapping[str, str]) -> Any:

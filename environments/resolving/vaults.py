@@ -5,8 +5,6 @@ What was read is remembered for some seconds, in memory alone. A store that is s
 """
 
 import json
-import queue
-import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -22,7 +20,7 @@ from hvac import exceptions as answers
 from environments import sealing
 from environments.models import SecretStore, StoreAuth
 from environments.resolving import outgoing, references
-from environments.resolving.remembering import Asking, Remembered
+from environments.resolving.remembering import Asking, Remembered, Unanswered
 from projects.credentials import Secret
 
 # Seconds: to connect, to wait for what comes next, for one answer, and for all answers of one look.
@@ -63,7 +61,7 @@ class Reach:
         return Trouble(code, f"the secret store {self.name} {what}")
 
 
-_asking = Asking(most=MOST_UNANSWERED)
+_asking = Asking("secret-store", most=MOST_UNANSWERED)
 _values: Remembered[Secret] = Remembered(seconds=REMEMBERED, most=1000)
 _sessions: Remembered[Secret] = Remembered(seconds=REMEMBERED, most=100)
 _silent: Remembered[Trouble] = Remembered(seconds=LEFT_ALONE, most=100)
@@ -220,26 +218,14 @@ def _in_time(reach: Reach, ask: Callable[[], T], seconds: float) -> T:
     """The answer, or Trouble: also where a name is never looked up, or an answer comes drop by drop for ever."""
     if (before := _silent.get(reach.mark)) is not None:
         raise before.again()
-    if not _asking.begin(reach.mark):
-        raise reach.trouble("store-unreachable", "has not answered what it was asked before")
-    answered: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
-
-    def asked() -> None:
-        try:
-            answered.put((ask(), None))
-        except Exception as error:
-            answered.put((None, error))
-        finally:
-            _asking.end(reach.mark)
-
-    threading.Thread(target=asked, daemon=True, name="secret-store").start()
     try:
-        answer, error = answered.get(timeout=seconds)
-    except queue.Empty:
-        answer, error = None, TimeoutError()
-    if error is None:
-        return answer  # type: ignore[return-value]
-    trouble = error if isinstance(error, Trouble) else _told(reach, error)
+        return _asking.in_time(reach.mark, ask, seconds=seconds)
+    except Trouble as found:
+        trouble = found
+    except Unanswered:
+        raise reach.trouble("store-unreachable", "has not answered what it was asked before") from None
+    except Exception as error:
+        trouble = _told(reach, error)
     if trouble.code in {"store-unreachable", "store-sealed"}:
         _silent.put(reach.mark, trouble.again())
     raise trouble from None

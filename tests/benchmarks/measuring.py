@@ -16,6 +16,8 @@ from config.env import ROOT
 from config.up import ports
 
 ROUNDS = 5
+# Each is a few turns, so short that what else the machine does falls on neighbours alike.
+TURNS = 5
 
 
 @dataclass(frozen=True)
@@ -106,24 +108,24 @@ class Subject:
 
 
 class Costs:
-    """The rounds of several subjects, asked in turns: what else the machine does falls on all of them."""
+    """What several subjects cost, asked in turns: what else the machine does falls on all of them."""
 
     def __init__(self, subjects: dict[str, Subject], requests: int) -> None:
         self.rounds: dict[str, list[Cost]] = {name: [] for name in subjects}
         with ExitStack() as stack:
             clients = {name: stack.enter_context(_client(subject)) for name, subject in subjects.items()}
-            for _ in range(ROUNDS + 1):
+            for name, subject in subjects.items():
+                _round(subject, clients[name], requests)  # which warms up
+            for _ in range(ROUNDS * TURNS):
                 for name, subject in subjects.items():
-                    self.rounds[name].append(_round(subject, clients[name], requests))
-        for rounds in self.rounds.values():
-            del rounds[0]  # which warmed up
+                    self.rounds[name].append(_round(subject, clients[name], -(-requests // TURNS)))
 
     def of(self, name: str) -> Cost:
         one = self.rounds[name]
         return Cost(*(median([getattr(cost, part) for cost in one]) for part in ("cpu", "database", "wall")))
 
     def ratio(self, subject: str, floor: str, of: Callable[[Cost], float]) -> float:
-        """The median of the rounds' ratios; each round's both sides were measured within moments of each other."""
+        """The median of the turns' ratios; each turn's both sides were measured within moments of each other."""
         pairs = zip(self.rounds[subject], self.rounds[floor], strict=True)
         return median([of(one) / of(other) for one, other in pairs])
 

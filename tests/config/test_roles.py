@@ -2,6 +2,7 @@
 
 import os
 from importlib import import_module
+from urllib.parse import quote
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
@@ -135,5 +136,5 @@ def rights(cursor: CursorWrapper, table: str) -> set[str]:
 
 def as_application() -> str:
     settings = connection.settings_dict
-    password = os.environ["TOWPATH_TEST_APP_PASSWORD"]
-    return f"postgresql://{postgres.APP}:{password}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+    password, place = os.environ["TOWPATH_TEST_APP_PASSWORD"], quote(settings["HOST"], safe="")
+    return f"postgresql://{postgres.APP}:{password}@{place}:{settings['PORT']}/{settings['NAME']}"

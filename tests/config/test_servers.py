@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import psycopg
 import pytest
 
 from config import env
-from config.up import caddy, installation, keys, ports, postgres, programs, valkey
+from config.up import caddy, dumping, installation, keys, ports, postgres, programs, valkey
 from config.up.errors import CannotStart
 from config.up.programs import Program
 from config.up.supervisor import Supervisor
@@ -57,6 +58,28 @@ def test_a_wrong_password_is_refused(folder: Path) -> None:
         postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             postgres.connect(cluster.url(postgres.SUPERUSER, "guess", "postgres"))
+    finally:
+        end(process, signal.SIGINT)
+
+
+@pytest.mark.parametrize(("deep", "spoken"), [("", "socket"), ("x" * 80, "network")])
+def test_postgresql_is_spoken_to_by_a_socket_beside_its_data_where_that_can_have_a_name(
+    folder: Path, deep: str, spoken: str
+) -> None:
+    cluster = postgres.cluster(folder / deep / "A%20b", port=ports.anywhere())
+    postgres.initialize(cluster)
+    process = run(postgres.command(cluster), stop=signal.SIGINT)
+    try:
+        address = cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres")
+        postgres.wait(address)
+        said = env.database(address)
+
+        with psycopg.connect(
+            host=said["HOST"], port=said["PORT"], user=said["USER"], password=said["PASSWORD"]
+        ) as found:
+            family = socket.socket(fileno=os.dup(found.fileno())).family
+        assert family == {"socket": socket.AF_UNIX, "network": socket.AF_INET}[spoken]
+        assert dumping.major_of(address) == int(postgres.major())
     finally:
         end(process, signal.SIGINT)
 

@@ -22,6 +22,7 @@ from config.up import keys, postgres
 from config.up.installation import UIDS
 from config.up.supervisor import Supervisor
 from tests.config.installations import Running, answers, free_bind, wait_for, words
+from tests.patience import patience
 
 SERVERS = {"web": 2, "scheduler": 1, "control": 1, "caddy": 1, "valkey": 1, "postgres": 1, "supervisor": 1}
 # With the one environment that there is from the beginning, and the app that is deployed there.
@@ -80,6 +81,10 @@ def test_a_first_start_shows_its_steps_and_one_clear_block(first: Running) -> No
     assert "owner" in said.lower()
     assert str(first.home / "first-run.json") in said
     assert "Weak isolation" in said or first.record["isolated"]
+
+
+def test_a_first_start_is_ready_in_under_twenty_seconds(first: Running) -> None:
+    assert first.until_ready() < patience(20)
 
 
 def test_the_password_is_in_a_file_for_its_owner_alone_and_never_on_the_screen(first: Running) -> None:
