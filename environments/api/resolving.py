@@ -12,6 +12,7 @@ from environments.api.schemas.configuration import Asked, ContextKind, ContextOu
 from environments.configuration import revealing
 from environments.resolving import enabled, explaining, resolution, servers, showing, targets
 from environments.resolving.enabled import Enabled
+from environments.resolving.remembering import Remembered
 from environments.resolving.resolution import Resolution
 from environments.resolving.targets import Question
 from projects.access import Actor
@@ -21,6 +22,9 @@ from projects.rest.shapes import Reasoned
 
 router = Router(tags=["configuration"])
 ROOT = "/execution-environment/{kind}/{id}/resolved"
+# Answers, in which secrets are dots, that this process may give again: each with its tag, by what was asked by whom.
+LONGEST_KEPT = 256 * 1024
+_answered: Remembered[tuple[str, bytes]] = Remembered(seconds=60, most=64)
 
 
 @router.get(ROOT, response=dict[str, str])
@@ -106,16 +110,25 @@ def conditional(
     origins: bool = True,
 ) -> HttpResponse:
     """The answer with a tag that is made of versions, the query and who asks: who has it already is told so before any
-    value is read or secret opened."""
+    value is read or secret opened, and what was answered before is not made again while the tag is the same."""
     asked = (request.get_full_path(), question.target, by.label, by.rights, *parts)
-    if "If-None-Match" in request.headers:
+    question_asked = showing.tag(*asked)
+    before = _answered.get(question_asked)
+    if before or "If-None-Match" in request.headers:
         tag = showing.tag(resolution.stamp(question.target), *asked)
         if has_already(request, tag):
             return HttpResponseNotModified(headers={"ETag": tag})
+        if before and before[0] == tag:
+            return _told(*before)
     found = question.resolved(origins=origins)
-    response = HttpResponse(orjson.dumps(answer(found)), content_type="application/json; charset=utf-8")
-    response.headers["ETag"] = showing.tag(found.stamp, *asked)
-    return response
+    tag, body = showing.tag(found.stamp, *asked), orjson.dumps(answer(found))
+    if len(body) <= LONGEST_KEPT:
+        _answered.put(question_asked, (tag, body))
+    return _told(tag, body)
+
+
+def _told(tag: str, body: bytes) -> HttpResponse:
+    return HttpResponse(body, content_type="application/json; charset=utf-8", headers={"ETag": tag})
 
 
 def in_full(
