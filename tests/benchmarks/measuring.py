@@ -1,5 +1,6 @@
 """Closed-loop measuring: every request is awaited, its status and size are checked, CPU is the whole process tree's."""
 
+import itertools
 import statistics
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from config.up import ports
 ROUNDS = 5
 # Each is a few turns, so short that what else the machine does falls on neighbours alike.
 TURNS = 5
+NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ def database_cpu() -> float:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is asked: an answer below `least` bytes is an error, so that nothing cheap is measured by mistake."""
+    """What is asked: an answer below `least` bytes is an error, so that nothing cheap is measured by mistake.
+
+    `{n}` in the path is another number each time.
+    """
 
     server: Server
     path: str
@@ -144,7 +149,7 @@ def _round(subject: Subject, client: httpx.Client, requests: int) -> Cost:
 
 
 def ask(subject: Subject, client: httpx.Client) -> None:
-    answer = client.get(subject.path)
+    answer = client.get(subject.path.replace("{n}", str(next(NUMBERS))))
     if answer.status_code != subject.status or len(answer.content) < subject.least:
         raise SystemExit(f"{answer.url} answered {answer.status_code} with {len(answer.content)} bytes.")
 

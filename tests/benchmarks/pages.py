@@ -19,7 +19,7 @@ from tests.benchmarks.signing_in import cookies
 
 HOW = """
 CPU of the web process for one request, session and permissions included, as a multiple of a Django view of one query
-and 50 rows without middleware. PostgreSQL's CPU and the clock are named beside it. Medians of five rounds.
+and 50 rows without middleware. PostgreSQL's CPU and the clock are named beside it. Medians of 25 turns.
 """
 REQUESTS = 24
 POINT_READS = 200
