@@ -30,8 +30,9 @@ HOW = """
 The flat map of an app in an environment, `GET /execution-environment/apps/{id}/resolved` with an access token: keys set
 for an environment, for the project in it and for the app in it, every fifth in two of them, a tenth secrets, some
 values built from others. What was answered before is given again while the database says that nothing is another; what
-it costs to make it is measured by a question that is another one each time (another reason). The floor is a Django view without middleware that reads one row by its key and answers it as
-JSON. Opening the secrets, with the key that they are sealed by, is measured beside it. Medians of 25 turns.
+it costs to make it is measured by a question that is another one each time (by its reason). The floor is a Django view
+without middleware that reads one row by its key and answers it as JSON. Opening the secrets, with the key that they are
+sealed by, is measured beside it. Medians of 25 turns.
 """
 KEYS = (20, 200, 2_000)
 REQUESTS = {20: 24, 200: 48, 2_000: 12}
