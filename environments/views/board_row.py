@@ -37,7 +37,8 @@ class AgeWords(NamedTuple):
 class CellWords(NamedTuple):
     """`mark` is the fingerprint of what the cell says; `loud` the tone of its word, if it has one.
 
-    Behind the word stand its `age` and the `rest`. `back` is where the key `r` plans a rollback.
+    Before it stand `gates`, what would close a gap; behind the word its `age` and the `rest`. `back` is where the key
+    `r` plans a rollback.
     """
 
     env: str
@@ -55,7 +56,7 @@ class CellWords(NamedTuple):
     title: str
     done: str
     total: str
-    gate: GateWords | None
+    gates: tuple[GateWords, ...]
     back: str
     mark: str
 

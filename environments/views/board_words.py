@@ -140,12 +140,10 @@ class Words:
         look = statuses.status_of(cell.status)
         version, commit, word, age, rest, title = self._said(cell, look)
         loud = look.tone in LOUD
-        gate = self._gate(app, cell, place) if cell.behind else None
-        if gate is None and cell.overtaken:
-            gate = self._again(app, cell, place)
+        gates = self._gates(app, cell, place)
         news = cell.news
         progress = f"{news.done}{news.kind}" if news else ""
-        offer = gate.label + gate.text if gate else ""
+        offers = "|".join([gate.label + gate.text for gate in gates])
         reason = statuses.brief(cell.reason) if cell.reason else ""
         return CellWords(
             env=cell.column.title,
@@ -163,9 +161,9 @@ class Words:
             title=title,
             done=str(news.done) if news and news.total and cell.status in {"deploying", "removing"} else "",
             total=str(news.total) if news else "",
-            gate=gate,
+            gates=gates,
             back=self._back(app, cell, place),
-            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offer}|{progress}|{cell.overtaken}"),
+            mark=_mark(f"{place.short}|{cell.status}|{version}|{word}|{reason}|{offers}|{progress}|{cell.overtaken}"),
         )
 
     def _back(self, app: _App, cell: Cell, place: _Place) -> str:
@@ -225,6 +223,11 @@ class Words:
             return AgeWords(statuses.duration(seconds), *drawing.stamp(int(since)), f"{max(0.0, seconds):.1f}")
         return AgeWords(statuses.age(seconds), *drawing.stamp(int(since)))
 
+    def _gates(self, app: _App, cell: Cell, place: _Place) -> tuple[GateWords, ...]:
+        ahead = self._gate(app, cell, place) if cell.behind else None
+        again = self._again(app, cell, place) if cell.overtaken else None
+        return tuple([gate for gate in (ahead, again) if gate])
+
     def _gate(self, app: _App, cell: Cell, place: _Place) -> GateWords:
         """The space before a cell: how far behind it is, and the one action that closes the gap."""
         column = cell.column
@@ -250,7 +253,7 @@ class Words:
             return None
         url = f"{self._draft}?kind=redeploy&app={app.id}&environment_id={place.id}{self._further}"
         label = f"Deploy {app.name} {cell.version} to {cell.column.title} again, {not_running(cell.overtaken)}"
-        return GateWords("Redeploy", url=url, label=label, id=f"g-{app.short}-{place.short}")
+        return GateWords("Redeploy", url=url, label=label, id=f"again-{app.short}-{place.short}")
 
     def _beside(self, cell: Cell) -> BesideWords:
         look = statuses.status_of(cell.status)

@@ -19,7 +19,10 @@ ANY = str(uuid.UUID(int=0))
 
 
 def chosen_environment(request: Any) -> Environment | None:
-    """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie."""
+    """The environment that filters this page: named in the URL (404 if not visible), else kept in the cookie.
+
+    A part of a page that is open has in its URL what the page shows: the cookie may be another page's choice.
+    """
     if not hasattr(request, "chosen"):
         # Before it is looked up: the page that says it is not there draws this shell, too.
         request.chosen = None
@@ -32,7 +35,8 @@ def _choose(request: Any) -> Environment | None:
     if getattr(request, "actor", None) is None:
         return None
     named = request.GET.get("environment")
-    name = request.COOKIES.get(ENVIRONMENT_COOKIE, "") if named is None else named
+    part = "Towpath-Live" in request.headers or "HX-Request" in request.headers
+    name = named if named is not None else "" if part else request.COOKIES.get(ENVIRONMENT_COOKIE, "")
     if not name:
         return None
     own = environment_of_page(request)

@@ -1,6 +1,7 @@
 """The environment chosen in the header: it filters every page, stays in the address, and agrees with the page."""
 
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from environments.resolving.scopes import Scope
 from projects import access
 from projects.credentials import Secret
 from projects.models import App, User
-from tests.doors.visiting import LIVE, html, signed_in
+from tests.doors.visiting import HTMX, LIVE, html, signed_in
 from tests.environments.house import House
 
 pytestmark = pytest.mark.django_db
@@ -122,6 +123,19 @@ def test_on_an_environments_page_the_switcher_names_that_one(client: Client, app
     piece = html(client, page + "/releases?environment=staging", headers=LIVE)
     assert "environment=development" not in piece
     assert '<a href="/environments?environment=">' in re.sub(r' aria-current="true"', "", filtered)
+
+
+def test_a_page_that_is_open_keeps_its_view_when_another_chooses_an_environment(
+    client: Client, app: App, staging: Environment
+) -> None:
+    shown = html(client, "/?environment=")
+    row = re.search(r'<tr id="a-[^>]*data-src="([^"]*)"', shown)
+    assert row
+    html(client, "/?environment=staging")
+
+    assert 'data-env="Development"' in html(client, unescape(row[1]), headers=LIVE)
+    assert 'data-env="Development"' in html(client, "/", headers=HTMX)
+    assert 'data-env="Development"' not in html(client, "/"), "a page that is opened goes on with the last choice"
 
 
 def test_what_is_gone_filters_nothing_any_more(client: Client, house: House) -> None:

@@ -144,6 +144,9 @@ def test_the_board_says_what_is_not_running_and_leads_to_the_same_release_again(
     assert "2 keys" in text(look(client, again))
     assert "2 changes not running" in text(look(client, f"/environments/{stages[0].id}"))
     assert get(rest(house.owner), "/board").json()["rows"][0]["cells"][0]["overtaken"] == 2
+    house.release(app, "2.0")
+    newer = look(client, "/")
+    assert "kind=redeploy" in newer and "kind=deploy" in newer, "also where there is a newer release to deploy"
     viewer = builders.builders.member(house.organization, "viewer")
     shown = Client()
     shown.force_login(viewer.user)

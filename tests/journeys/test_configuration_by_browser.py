@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,12 +23,11 @@ class Hands:
         self.page, self.url = page, url
 
     def set(self, key: str, value: str, **scope: str) -> None:
-        asked = "&".join(f"{name}={identity}" for name, identity in scope.items())
-        self.page.goto(f"{self.url}/configuration/variables/new?{asked}")
-        self.page.get_by_label("Key", exact=True).fill(key)
-        self.page.get_by_label("Value", exact=True).fill(value)
+        self.page.goto(f"{self.url}/configuration/variables/new?{self._asked(scope)}")
+        self.page.locator("#id_key").fill(key)
+        self.page.locator("#id_value").fill(value)
         self.page.get_by_role("button", name="Set variable").click()
-        expect(self.page.get_by_text(f"{key} is set")).to_be_visible()
+        expect(self.page.locator("[data-toast]")).to_contain_text(f"{key} is set")
 
     def change(self, key: str, value: str, **scope: str) -> None:
         self.look(**scope)
@@ -38,8 +38,12 @@ class Hands:
         expect(self.page.locator("#entry section").first).to_contain_text(value)
 
     def look(self, **scope: str) -> None:
-        asked = "&".join(f"{name}={identity}" for name, identity in scope.items())
-        self.page.goto(f"{self.url}/configuration?{asked}")
+        self.page.goto(f"{self.url}/configuration?{self._asked(scope)}")
+
+    @staticmethod
+    def _asked(scope: dict[str, str]) -> str:
+        """An environment is named always, lest the one that was chosen before is meant."""
+        return urlencode({"environment": "", **scope})
 
     def row(self, key: str) -> Any:
         return self.page.locator(f"tr[data-row='{key}']")
@@ -58,7 +62,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
             operator.post(f"/apps/{app['id']}/releases", version=version, manifest=MANIFEST)
             for version in ("1.0", "2.0")
         )
-        here = {"app": app["id"], "environment": development["id"]}
+        here = {"app": app["id"], "environment": "development"}
 
         def runs(expected: dict[str, str]) -> bool:
             return given(running(app, development), expected) == expected
@@ -68,7 +72,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
         sign_in(page, installation)
         hands = Hands(page, installation.url)
         hands.set("LOG_LEVEL", "error")
-        hands.set("LOG_LEVEL", "notice", environment=development["id"])
+        hands.set("LOG_LEVEL", "notice", environment="development")
         hands.set("LOG_LEVEL", "info", project=project["id"])
         hands.set("LOG_LEVEL", "hint", app=app["id"])
         hands.set("LOG_LEVEL", "debug", **here)
