@@ -102,6 +102,8 @@ TOWPATH_RELEASES_KEPT = env.number("TOWPATH_RELEASES_KEPT", 3, least=2, most=20)
 TOWPATH_STREAMS_PER_USER = env.number("TOWPATH_STREAMS_PER_USER", 20, least=1, most=10_000)
 # Seconds after which an open stream looks again whether its session, token and grants still let it listen.
 TOWPATH_STREAM_RECHECK = env.number("TOWPATH_STREAM_RECHECK", 30, least=1, most=3600)
+# Seconds after which whoever waits for something new looks by itself, should no bell have been heard.
+TOWPATH_STREAM_LOOK = env.number("TOWPATH_STREAM_LOOK", 3, least=1, most=60)
 # Whoever has it reads /metrics; without one there is no such address.
 TOWPATH_METRICS_TOKEN = env.text("TOWPATH_METRICS_TOKEN")
 

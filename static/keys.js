@@ -54,8 +54,9 @@
     const at = document.activeElement, cell = at?.closest(".matrix td"), row = at?.closest("tr, li");
     for (const place of cell ? [cell] : row ? [at.closest("td, th"), row] : [document.querySelector("main")]) {
       const all = place ? [place, ...place.querySelectorAll("*")].filter(one => one.matches(selector) && one.checkVisibility()) : [];
-      if (all.length > 1) return say("There are several here: go to one of them with j and k or the arrow keys.");
-      if (all.length) return plan(all[0]);
+      const ahead = all.filter(one => !one.matches(AGAIN)), few = all.includes(at) ? [at] : ahead.length ? ahead : all;
+      if (few.length > 1) return say("There are several here: go to one of them with j and k or the arrow keys.");
+      if (few.length) return plan(few[0]);
     }
     say(nothing);
   };
@@ -68,6 +69,8 @@
   };
   const say = words => dispatchEvent(new CustomEvent("towpath:said", { detail: words }));
   const PROMOTE = ":is(a.promote, a[href*='kind=deploy'], a[href*='kind=promotion'])", BACK = ":is(a[href*='kind=rollback'], td[data-back])";
+  // What runs is deployed again by the same key where nothing newer waits, or where one has gone to it.
+  const AGAIN = "a[href*='kind=redeploy']";
   const TYPING = "input:not([type=checkbox], [type=radio], [type=submit], [type=button]), textarea, select, [contenteditable]";
   const MAC = /mac/i.test(navigator.userAgentData?.platform || navigator.platform);
   const go = at => {

@@ -32,7 +32,7 @@ IMMUTABLE = ("projects_release", "projects_event", "environments_deployment", "e
 SPEECHLESS = ("log_min_error_statement=panic", "log_error_verbosity=terse", "log_parameter_max_length_on_error=0")
 
 # Bytes that the name of a socket may have.
-LONGEST_SOCKET = 107
+LONGEST_NAME = 107
 
 # After kill -9 the kernel still counts the old backends on the shared memory block for up to two seconds.
 START_PATIENCE = 15.0
@@ -56,7 +56,7 @@ class Cluster:
         """The directory of its socket, which costs each statement a tenth less than the network does and lies where its
         data lies, behind the same lock; none where that is so deep that no socket there could have a name."""
         name = self.directory.absolute() / f".s.PGSQL.{self.port}"
-        return str(name.parent) if len(os.fsencode(name)) <= LONGEST_SOCKET and "," not in str(name) else ""
+        return str(name.parent) if len(os.fsencode(name)) <= LONGEST_NAME and "," not in str(name) else ""
 
     def url(self, role: str, password: str, database: str = DATABASE) -> str:
         place = quote(self.sockets, safe="") or "127.0.0.1"

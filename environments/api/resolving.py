@@ -64,13 +64,14 @@ def get_resolved_in_full(
     by = actor(request)
     question = asked_about(by, kind, id, asked)
     named, every = servers.of(question.target), enabled.of(question.target)
+    places = enabled.places(every, by=by)
     if reveal:
         shown_once(response)
         found, values = revealing.reveal_all(question, by=by)
-        return in_full(found, values, named, every, by)
-    written = orjson.dumps([named, [list(one) for one in every]], option=orjson.OPT_SORT_KEYS).decode()
+        return in_full(found, values, named, every, places)
+    written = orjson.dumps([named, [list(one) for one in every], places], option=orjson.OPT_SORT_KEYS).decode()
     return conditional(
-        request, question, by, lambda found: in_full(found, showing.masked(found), named, every, by), written
+        request, question, by, lambda found: in_full(found, showing.masked(found), named, every, places), written
     )
 
 
@@ -132,11 +133,11 @@ def _told(tag: str, body: bytes) -> HttpResponse:
 
 
 def in_full(
-    found: Resolution, values: dict[str, str], named: dict[str, Any], every: list[Enabled], by: Actor
+    found: Resolution, values: dict[str, str], named: dict[str, Any], every: list[Enabled], places: list[str]
 ) -> dict[str, Any]:
     return {
         "env_vars": {key: value for key, value in values.items() if not found.winners[key].is_secret},
         "secrets": {key: value for key, value in values.items() if found.winners[key].is_secret},
-        "integrations": enabled.told(every, found, by=by),
+        "integrations": enabled.told(every, places, found),
         "mcp_servers": showing.filled(found, "mcp_servers", named, values),
     }

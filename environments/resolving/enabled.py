@@ -82,24 +82,26 @@ def of(target: Target) -> list[Enabled]:
         return [Enabled._make(row) for row in cursor.fetchall()]
 
 
-def told(every: list[Enabled], found: Resolution, *, by: Actor) -> list[dict[str, Any]]:
-    """Each with its scope in words and the names that it gives there; what prevails over one of them is left out.
-
-    One statement where one is enabled for a team, however many are.
-    """
+def places(every: list[Enabled], *, by: Actor) -> list[str]:
+    """The scope of each in words; one statement where one is enabled for a team, however many are."""
     named = {one.team_id for one in every if one.team_id is not None}
     teams = (
         set(Team.objects.filter(assigned.seen(by, Team), pk__in=named).values_list("pk", flat=True)) if named else ()
     )
+    return [scope(one, by=by, teams=teams) for one in every]
+
+
+def told(every: list[Enabled], scopes: list[str], found: Resolution) -> list[dict[str, Any]]:
+    """Each with its scope in words and the names that it gives there; what prevails over one of them is left out."""
     return [
         {
             "id": str(one.id),
             "name": one.name,
             "type": one.type,
-            "scope": scope(one, by=by, teams=teams),
+            "scope": place,
             "env_vars": _won(one, found),
         }
-        for one in every
+        for one, place in zip(every, scopes, strict=True)
     ]
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from contextvars import Context
 from typing import Any
 
+from django.conf import settings
 from django.db import Error
 
 from environments.stream import bells, seats
@@ -21,7 +22,6 @@ from projects.models import Organization
 
 logger = logging.getLogger(__name__)
 
-LOOK = 3.0
 # What else is looked for without being told: given the names waited for, it answers those that have something.
 Look = Callable[[Iterable[str]], Iterable[str]]
 
@@ -145,7 +145,7 @@ class Hub:
     async def _look_by_itself(self) -> None:
         kept = 0.0
         while True:
-            await asyncio.sleep(LOOK * random.uniform(0.8, 1.2))
+            await asyncio.sleep(settings.TOWPATH_STREAM_LOOK * random.uniform(0.8, 1.2))
             await self._quietly(self._look())
             if time.monotonic() > kept + seats.REFRESH:
                 kept = time.monotonic()

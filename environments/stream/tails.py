@@ -10,7 +10,6 @@ from django.db import Error
 
 from environments.stream.crossing import across
 from environments.stream.following import BEAT
-from environments.stream.hub import LOOK
 from environments.stream.sse import Stream
 from projects.errors import Refused
 
@@ -55,5 +54,5 @@ async def tail(stream: Stream, *, place: str, read: Callable[[str], Piece], agai
         if time.monotonic() >= told + BEAT:
             await stream.tell("beat", place, id=place)
             told = time.monotonic()
-        if await stream.sleep(LOOK):
+        if await stream.sleep(settings.TOWPATH_STREAM_LOOK):
             await asyncio.sleep(A_MOMENT)

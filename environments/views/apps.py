@@ -14,7 +14,7 @@ from environments.delivery import archivals, deletions
 from environments.forms.releases import AppForm, AppSettingsForm, ProjectForm, ProjectSettingsForm, ReleaseForm
 from environments.overview import apps as overview
 from environments.overview import compared
-from environments.views.choice import chosen_environment, go
+from environments.views.choice import chosen_environment, go, here
 from environments.views.confirming import confirm
 from environments.views.fragments import conditional
 from environments.views.settings import settings_page
@@ -38,7 +38,7 @@ def project(request: Visit, project_id: uuid.UUID) -> HttpResponse:
         archived=request.GET.get("archived") == "true",
         cursor=request.GET.get("cursor", ""),
     )
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     context["undoable"] = undoable(request, context)
     return render(request, "project/_body.html" if is_fragment(request) else "project/page.html", context)
 
@@ -55,7 +55,7 @@ def app(request: Visit, app_id: uuid.UUID) -> HttpResponse:
         before=int(before) if before.isdecimal() and len(before) < 10 else None,
         chosen=chosen_environment(request),
     )
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     context["undoable"] = undoable(request, context)
     return render(request, "app/_body.html" if is_fragment(request) else "app/page.html", context)
 
@@ -72,7 +72,7 @@ def release(request: Visit, release_id: uuid.UUID) -> HttpResponse:
         raise NotFound("There is no such release, or you may not see it.")
     context = overview.release_page(one, request.actor, chosen=chosen_environment(request))
     context["compare_url"] = compared.beside(one)
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     return render(request, "release/_body.html" if is_fragment(request) else "release/page.html", context)
 
 

@@ -13,7 +13,7 @@ from environments import seen
 from environments.models import Environment, StageEnvironment
 from projects import names
 from projects.errors import NotFound
-from projects.views.signed_in import ENVIRONMENT_COOKIE
+from projects.views.signed_in import ENVIRONMENT_COOKIE, is_fragment
 
 ANY = str(uuid.UUID(int=0))
 
@@ -35,8 +35,8 @@ def _choose(request: Any) -> Environment | None:
     if getattr(request, "actor", None) is None:
         return None
     named = request.GET.get("environment")
-    part = "Towpath-Live" in request.headers or "HX-Request" in request.headers
-    name = named if named is not None else "" if part else request.COOKIES.get(ENVIRONMENT_COOKIE, "")
+    kept = "" if is_fragment(request) else request.COOKIES.get(ENVIRONMENT_COOKIE, "")
+    name = kept if named is None else named
     if not name:
         return None
     own = environment_of_page(request)
@@ -82,6 +82,13 @@ def link(name: str, which: uuid.UUID | str = "") -> str:
     """A page's address by replacing, since reversing an address costs as much as drawing half a cell."""
     address = _pattern(name, 1 if which else 0)
     return address.replace(ANY, str(which)) if which else address
+
+
+def here(request: Any) -> str:
+    """The address of this very view, for its parts: with the choice in it, also where that is none."""
+    chosen, asked = chosen_environment(request), request.GET.copy()
+    asked["environment"] = chosen.name if chosen and chosen.deleted_at is None else ""
+    return f"{request.path}?{asked.urlencode()}"
 
 
 def page(request: Any, name: str, *args: Any) -> str:

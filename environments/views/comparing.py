@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 from environments.forms.form import sentence
 from environments.overview import compared
 from environments.views import plan_words
-from environments.views.choice import chosen_environment, query
+from environments.views.choice import chosen_environment, here, query
 from environments.views.fragments import conditional
 from projects import apps, releases
 from projects.errors import Invalid, NotFound, Refused, status
@@ -24,7 +24,7 @@ def comparison(request: Visit, app_id: uuid.UUID) -> HttpResponse:
     """`from` and `to` name releases by version, number or id; `lines=all` shows also what is alike."""
     app = apps.find(request.actor, app_id)
     given = {name: request.GET.get(name, "") for name in ("from", "to")}
-    context: dict[str, Any] = {"app": app, "given": given, "here": request.get_full_path()}
+    context: dict[str, Any] = {"app": app, "given": given, "here": here(request)}
     context |= {"before": None, "after": None}
     number = 200
     try:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from environments import crew
 from environments.forms.crew import AgentForm, AgentSettingsForm, TeamForm, TeamSettingsForm
 from environments.overview import crews
-from environments.views.choice import chosen_environment, go
+from environments.views.choice import chosen_environment, go, here
 from environments.views.confirming import confirm
 from environments.views.fragments import conditional
 from environments.views.settings import settings_page
@@ -30,7 +30,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 def team(request: Visit, team_id: uuid.UUID) -> HttpResponse:
     found = teams.find(request.actor, team_id)
     context = crews.team_page(found, request.actor, chosen=chosen_environment(request))
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     return render(request, "team/_body.html" if is_fragment(request) else "team/page.html", context)
 
 
@@ -40,7 +40,7 @@ def team(request: Visit, team_id: uuid.UUID) -> HttpResponse:
 def agent(request: Visit, agent_id: uuid.UUID) -> HttpResponse:
     found = agents.find(request.actor, agent_id)
     context = crews.agent_page(found, request.actor, chosen=chosen_environment(request))
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     return render(request, "agent/_body.html" if is_fragment(request) else "agent/page.html", context)
 
 

@@ -20,7 +20,7 @@ from environments.delivery import restarts
 from environments.models import Environment, State
 from environments.overview import environment as overview
 from environments.overview import environments as overviews
-from environments.views.choice import chosen_environment, go
+from environments.views.choice import chosen_environment, go, here
 from environments.views.fragments import conditional, told_in_place
 from environments.views.undoing import done, undoable
 from projects import access, apps, events, narration
@@ -45,7 +45,7 @@ def environments(request: Visit) -> HttpResponse:
     )
     part = is_fragment(request)  # the list alone, without the counts beside it
     context = overviews.page(request.actor, filters, counted=not part) | {
-        "here": request.get_full_path(),
+        "here": here(request),
         "may_operate": access.allows_somewhere(request.actor, Permission.OPERATE),
         "may_manage": access.allows_somewhere(
             request.actor, Permission.MANAGE_ENVIRONMENTS, Permission.CREATE_EPHEMERAL

@@ -17,7 +17,7 @@ from environments.forms.integrations import InPlaceForm, IntegrationForm
 from environments.models import Integration, IntegrationType
 from environments.resolving.scopes import Scope
 from environments.views import integration_places as reading
-from environments.views.choice import chosen_environment, go
+from environments.views.choice import chosen_environment, go, here
 from environments.views.confirming import confirm
 from environments.views.fragments import conditional
 from environments.views.settings import settings_page
@@ -34,7 +34,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 def integrations(request: Visit) -> HttpResponse:
     chosen = chosen_environment(request)
     context: dict[str, Any] = {"rows": reading.listed(request.actor, chosen), "chosen": chosen}
-    context |= {"may_manage": _may_manage(request), "here": request.get_full_path()}
+    context |= {"may_manage": _may_manage(request), "here": here(request)}
     return render(request, "integrations/_list.html" if is_fragment(request) else "integrations/page.html", context)
 
 

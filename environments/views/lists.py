@@ -25,7 +25,7 @@ from environments.overview.lists import workflows as workflows_list
 from environments.overview.lists.listing import Listing
 from environments.undoing import offers
 from environments.views import copies
-from environments.views.choice import chosen_environment, page
+from environments.views.choice import chosen_environment, here, page
 from environments.views.fragments import conditional
 from projects import access
 from projects.access import Permission
@@ -63,7 +63,7 @@ def listed(request: Visit, name: str) -> HttpResponse:
         "given": asked.given,
         "listing": found,
         "undoable": offers.still(found.told, by=request.actor),
-        "here": request.get_full_path(),
+        "here": here(request),
         "place": request.path,
         "words": [(name, asked.value(name)) for name in ("actor", "object") if name in module.FILTERS],
     }

@@ -12,7 +12,7 @@ from environments import errands
 from environments import lifecycle as environments
 from environments.forms.workflows import AgentRunForm, WorkflowForm, WorkflowRunForm, WorkflowSettingsForm
 from environments.overview import workflows as overview
-from environments.views.choice import chosen_environment, go
+from environments.views.choice import chosen_environment, go, here
 from environments.views.confirming import confirm
 from environments.views.fragments import conditional
 from environments.views.settings import settings_page
@@ -34,7 +34,7 @@ def workflow(request: Visit, workflow_id: uuid.UUID) -> HttpResponse:
         chosen=chosen_environment(request),
         cursor=request.GET.get("cursor", ""),
     )
-    context["here"] = request.get_full_path()
+    context["here"] = here(request)
     return render(request, "workflow/_body.html" if is_fragment(request) else "workflow/page.html", context)
 
 

@@ -32,7 +32,8 @@ for an environment, for the project in it and for the app in it, every fifth in 
 values built from others. What was answered before is given again while the database says that nothing is another; what
 it costs to make it is measured by a question that is another one each time (by its reason). The floor is a Django view
 without middleware that reads one row by its key and answers it as JSON. Opening the secrets, with the key that they are
-sealed by, is measured beside it. Medians of 25 turns.
+sealed by, is measured beside it. The floors stand on Django's own backend for PostgreSQL, as they did when they were
+pinned. Medians of 25 turns.
 """
 KEYS = (20, 200, 2_000)
 REQUESTS = {20: 24, 200: 48, 2_000: 12}
@@ -190,8 +191,12 @@ def costs(
         f"{words(found.of(MASKED))} to {words(found.of(FLOOR))}",
     )
     rounds = zip(found.rounds[MADE], found.rounds[FLOOR], strict=True)
-    made = median([(one.cpu - opening) / other.cpu for one, other in rounds])
-    report.add("The same made anew, less the cost of opening 20 secrets", f"{made:.2f}x: {words(found.of(MADE))}")
+    report.at_most(
+        "The same made anew, less the cost of opening 20 secrets",
+        median([(one.cpu - opening) / other.cpu for one, other in rounds]),
+        2.5,
+        f"{words(found.of(MADE))} to {words(found.of(FLOOR))}",
+    )
     report.add("The same revealed, with the event that tells of it", words(found.of(REVEALED)))
     report.at_most(
         "The same for who has it already: 304",

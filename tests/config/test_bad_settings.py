@@ -19,6 +19,7 @@ BAD = [
     ("TOWPATH_ARTIFACT_MB", "-5"),
     ("TOWPATH_STREAMS_PER_USER", "0"),
     ("TOWPATH_STREAM_RECHECK", "soon"),
+    ("TOWPATH_STREAM_LOOK", "0"),
     ("TOWPATH_EGRESS_ALLOW", "10.0.0.0/99"),
     ("TOWPATH_PUBLIC_URL", "towpath.example.com"),
     ("TOWPATH_PUBLIC_URL", "https://somebody:a-password@towpath.example.com"),

@@ -28,7 +28,8 @@ def running_server(django_db_setup: None) -> Iterator[list[Web]]:
 def server(server_environment: dict[str, str], running_server: list[Web]) -> Web:
     """A web process on this test's database, started again if the test before has stopped it."""
     if not running_server:
-        running_server.append(Web(server_environment))
+        # What is heard at once is heard by the bell: it would be long before anybody looks by themselves.
+        running_server.append(Web({**server_environment, "TOWPATH_STREAM_LOOK": "60"}))
     if running_server[0].process is None:
         running_server[0].start()
     return running_server[0]

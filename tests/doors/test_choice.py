@@ -96,7 +96,8 @@ def test_no_link_of_any_page_loses_the_choice(client: Client, app: App, staging:
         f"{reverse('configuration')}?view=set&show=deleted&environment=staging",
         f"{reverse('plan-draft')}?app={app.id}&environment_id={staging.id}&environment=staging",
     ]
-    for address in addresses:
+    # Also where the last page's choice is gone on with, and the address does not say so.
+    for address in [*addresses, *(reverse(name, args=args) for name, args in pages.items())]:
         assert bare(html(client, address)) == set(), address
 
 

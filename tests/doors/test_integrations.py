@@ -466,6 +466,25 @@ def test_an_agents_team_that_one_does_not_see_is_not_named(house: House, place: 
     assert [one["scope"] for one in answer.json()["integrations"]] == ["a team that you do not see"]
 
 
+def test_a_team_that_goes_out_of_sight_is_named_in_no_answer_that_was_given_before(
+    house: House, place: Environment
+) -> None:
+    shown, hidden = house.project("SHOWN"), house.project("HIDDEN")
+    type(hidden).objects.filter(pk=hidden.pk).update(visibility="private")
+    team = crew.create(Team, by=house.owner, name="pilots", projects=[shown])
+    agent = crew.create(Agent, by=house.owner, name="agent", environment_ids=[place.pk], projects=[shown], team=team)
+    github(house, Scope(team=team))
+    viewer = builders.rest(house.person("viewer"))
+
+    def scopes() -> list[str]:
+        path = f"/execution-environment/agents/{agent.pk}/resolved/full?environment=lagoon"
+        return [one["scope"] for one in sent(viewer, "get", path).json()["integrations"]]
+
+    assert scopes() == scopes() == ["pilots"]
+    team.projects.set([hidden])
+    assert scopes() == ["a team that you do not see"]
+
+
 def test_a_base_of_a_private_project_is_not_named(house: House, place: Environment) -> None:
     app, cellar = house.app(), house.project("CELLAR")
     type(cellar).objects.filter(pk=cellar.pk).update(visibility="private")

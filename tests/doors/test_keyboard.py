@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from environments.configuration import variables
+from environments.doing import overtaking
 from environments.models import Deployment, DeploymentKind, Environment
+from environments.resolving.scopes import Scope
 from projects.models import App
 from tests import browsers, builders
 from tests.doors.web import Web
@@ -137,6 +140,24 @@ def test_a_key_acts_on_the_cell_in_focus_and_on_no_other(page: Page, server: Web
     press(page, "ArrowLeft", "r")
     expect(page.locator("#toasts")).to_contain_text("There are several here")
     expect(page.locator("#sheet")).to_be_hidden()
+
+
+def test_the_key_promotes_also_where_what_runs_could_be_deployed_again(
+    page: Page, server: Web, harbour: House, app: App, stages: list[Environment]
+) -> None:
+    variables.create(Scope(environment=stages[1]), by=harbour.owner, key="LEVEL", value="1")
+    overtaking.settle_all()
+    visit(page, f"{server.url}/")
+    press(page, "j", "j", "ArrowRight", "ArrowRight")
+    assert cell_in_focus(page) == "ledger / Production"
+
+    press(page, "p")
+    expect(page.locator("#sheet").get_by_role("heading", name="Promote ledger")).to_be_visible()
+    press(page, "Escape")
+    expect(page.locator("#sheet")).to_be_hidden()
+    page.get_by_role("link", name="Deploy ledger 1.0 to Production again").focus()
+    press(page, "p")
+    expect(page.locator("#sheet")).to_contain_text("LEVEL")
 
 
 def test_a_viewer_rolls_nothing_back_by_key(stranger: Page, server: Web, harbour: House, app: App) -> None:

@@ -317,6 +317,7 @@ def test_a_look_takes_three_statements_for_the_values_however_many_there_are(pla
     for headers in ({}, {"If_None_Match": first["ETag"]}, {"If_None_Match": second["ETag"]}):
         assert of_values(resolved(place), **headers) == 1
     assert get(owner, resolved(place)).content == second.content
+    assert get(place.client["viewer"], resolved(place))["ETag"] != second["ETag"], "it is given to nobody else"
     with CaptureQueriesContext(connection) as asked:
         get(owner, resolved(place, "/explain"))
     assert len(asked) <= 8

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from environments.stream import hub as hubs
@@ -66,7 +67,7 @@ def test_many_looks_and_reads_at_once_lose_nothing_and_never_take_an_old_answer_
         time.sleep(0.02)  # the answer is old when it arrives
         return found
 
-    monkeypatch.setattr(hubs, "LOOK", 0.002)
+    monkeypatch.setattr(settings, "TOWPATH_STREAM_LOOK", 0.002)
     monkeypatch.setattr(hubs, "positions", slowly)
     last = Event.objects.filter(organization_id=owner.organization.pk).count()
 

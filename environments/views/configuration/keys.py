@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from environments.configuration import entries, rights, secrets
 from environments.configuration.secrets import WriteOnly
 from environments.models import Entry, EntryKind, EntryVersion
-from environments.views.choice import query
+from environments.views.choice import here, query
 from environments.views.configuration.links import Revealing
 from environments.views.configuration.resolved import late
 from environments.views.fragments import conditional
@@ -46,7 +46,7 @@ class Row:
 @conditional
 def entry(request: Visit, entry_id: uuid.UUID) -> HttpResponse:
     found = entries.find(request.actor, entry_id)
-    context = _page(request, found) | {"here": request.get_full_path()}
+    context = _page(request, found) | {"here": here(request)}
     return render(request, "configuration/_entry.html" if is_fragment(request) else "configuration/entry.html", context)
 
 

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from environments.overview import configuration as choosing
+from environments.views.choice import here
 from environments.views.configuration import placed
 from environments.views.configuration.asked import RESOLVED, SCOPES, SET, Asked, asked
 from environments.views.configuration.links import LEVELS
@@ -26,7 +27,7 @@ from projects.views.signed_in import Visit, is_fragment, signed_in
 def configuration(request: Visit) -> HttpResponse:
     wanted, part = asked(request), is_fragment(request)
     context = resolved_context(wanted) if wanted.view == RESOLVED else placed_context(wanted)
-    context |= {"asked": wanted, "here": request.get_full_path(), "place": request.path}
+    context |= {"asked": wanted, "here": here(request), "place": request.path}
     if not part:
         context |= _around(wanted)
     return render(request, "configuration/_list.html" if part else "configuration/page.html", context)
