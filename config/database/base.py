@@ -15,6 +15,10 @@ TRUSTED = 5.0
 class DatabaseWrapper(base.DatabaseWrapper):
     _answered_at = 0.0
 
+    def connect(self) -> None:
+        super().connect()
+        self._answered_at = time.monotonic()
+
     def is_usable(self) -> bool:
         """Whether the server is still there. One that went has closed the line or said why; one that vanished without a
         word is asked for every few seconds."""

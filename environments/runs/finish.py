@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from environments.models import UNFINISHED, Phase, Run, Worker
 from environments.runs.clock import ClockTime
 from environments.runs.lease import LeaseLost, claimant_of, held
+from projects import bell
 
 MOST_LINES = 50
 LONGEST_LINE = 2000
@@ -27,6 +28,7 @@ def finish(
     """
     ended = held(run_id, attempt, holder).update(**_end(outcome, reason, last_lines))
     if ended:
+        _say_that_its_log_ends(run_id)
         return True
     said_before = Run.objects.filter(pk=run_id, attempt=attempt, claimant=claimant_of(holder), phase=outcome)
     if said_before.exists():
@@ -36,7 +38,15 @@ def finish(
 
 def give_up(run: Run, *, outcome: Phase, reason: str) -> bool:
     """End an unfinished run over its holder's head: whatever that one reports from now on is refused."""
-    return bool(Run.objects.filter(pk=run.pk, phase__in=UNFINISHED).update(**_end(outcome, reason, ())))
+    ended = Run.objects.filter(pk=run.pk, phase__in=UNFINISHED).update(**_end(outcome, reason, ()))
+    if ended:
+        _say_that_its_log_ends(run.pk)
+    return bool(ended)
+
+
+def _say_that_its_log_ends(run_id: uuid.UUID) -> None:
+    """To whoever follows it, after commit: they need not find out by themselves seconds later."""
+    bell.ring(bell.LOGS, run=run_id)
 
 
 def _end(outcome: Phase, reason: str, last_lines: Sequence[str]) -> dict[str, object]:

@@ -71,7 +71,7 @@ def test_the_steps_that_it_prints_move_it(home: Path, cluster: Cluster) -> None:
 
     server = subprocess.Popen(shlex.split(serve), env=environment, stderr=subprocess.DEVNULL)
     try:
-        postgres.wait(cluster.url(postgres.SUPERUSER, cluster.superuser_password, "postgres"))
+        postgres.wait(f"postgresql://postgres:{cluster.superuser_password}@127.0.0.1:{cluster.port}/postgres")
         follow(dump)
     finally:
         server.send_signal(2)

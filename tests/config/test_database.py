@@ -4,6 +4,8 @@ import psycopg
 import pytest
 from django.db import connection
 
+from config.database import base
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -17,15 +19,20 @@ def begin_a_request() -> None:
     connection.health_check_enabled, connection.health_check_done = True, False
 
 
-def test_a_line_on_which_nothing_has_come_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    served_by = who_serves()
+def test_a_quiet_line_is_asked_every_few_seconds_and_not_before_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
     begin_a_request()
+    served_by = who_serves()
     told: list[object] = []
     execute = psycopg.Cursor.execute
     monkeypatch.setattr(psycopg.Cursor, "execute", lambda *words: told.append(words[1]) or execute(*words))
 
+    begin_a_request()
     assert who_serves() == served_by
     assert told == ["SELECT pg_backend_pid()"]
+    monkeypatch.setattr(base, "TRUSTED", 0.0)
+    begin_a_request()
+    assert who_serves() == served_by
+    assert told[1:] == ["SELECT 1", "SELECT pg_backend_pid()"]
 
 
 def test_a_connection_that_its_server_ended_is_replaced_before_a_request_uses_it() -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from projects import access, events, lifecycle, organizations
 from projects.access import Actor
 from projects.models import Event, Grant, Membership, Organization, Role, User
-from tests.doors.web import Message, Web, listening
+from tests.doors.web import Message, Web, listening, web
 from tests.patience import patience
 
 
@@ -103,8 +103,13 @@ def test_many_changes_in_a_moment_are_one_message(server: Web, owner: Actor) -> 
     assert messages < 15, "on a machine that is busy the thirty take longer than one moment"
 
 
-def test_a_bell_that_was_not_heard_costs_seconds_and_nothing_else(server: Web, owner: Actor) -> None:
-    with listening(f"{server.url}/live?since={position(owner.organization)}", cookies(owner)) as stream:
+def test_a_bell_that_was_not_heard_costs_seconds_and_nothing_else(
+    server_environment: dict[str, str], owner: Actor
+) -> None:
+    with (
+        web(server_environment) as server,
+        listening(f"{server.url}/live?since={position(owner.organization)}", cookies(owner)) as stream,
+    ):
         Event.objects.create(
             organization_id=owner.organization.pk, kind="app.updated", actor="system", subjects=["x:1"]
         )

@@ -57,7 +57,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
         environments = wait_until(lambda: _active(operator), 90, "three environments with a worker each")
         development, staging = environments["development"], environments["staging"]
         project = operator.post("/projects", name="Shop", key="SHOP")
-        app = operator.post("/apps", project_id=project["id"], name="api")
+        app = operator.post("/apps", project_id=project["id"], name="till")
         one, two = (
             operator.post(f"/apps/{app['id']}/releases", version=version, manifest=MANIFEST)
             for version in ("1.0", "2.0")
@@ -88,7 +88,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
         first = operator.resolved(app, development, reveal="true")
         assert (first["LOG_LEVEL"], first["TOKEN"], first["LIMIT"]) == ("debug", FIRST, "12")
         assert runs(first)
-        board.get_by_role("link", name=re.compile("^Promote api 1.0 to staging")).click()
+        board.get_by_role("link", name=re.compile("^Promote till 1.0 to staging")).click()
         give_what_is_missing(board, "staging", SECOND)
         expect(cell(board, "staging")).to_contain_text(live("1.0"), timeout=SLOW)
         there = operator.resolved(app, staging, reveal="true")
@@ -107,7 +107,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
 
         # What was changed is not running before it is deployed again.
         hands.change("LOG_LEVEL", "warn", **here)
-        again = board.get_by_role("link", name=re.compile("^Deploy api 1.0 to development again", re.I))
+        again = board.get_by_role("link", name=re.compile("^Deploy till 1.0 to development again", re.I))
         expect(again).to_be_visible(timeout=SLOW)
         assert runs(first)
         again.click()
@@ -125,7 +125,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
         expect(cell(board, "development")).to_contain_text(live("2.0"), timeout=SLOW)
         assert runs({**first, "LOG_LEVEL": "trace"})
         page.goto(f"{installation.url}/environments/{development['id']}")
-        page.get_by_role("link", name=re.compile("^Roll back api to 1.0")).click()
+        page.get_by_role("link", name=re.compile("^Roll back till to 1.0")).click()
         expect(page.locator("#sheet")).to_contain_text("LOG_LEVEL")
         carry_out(page, "development")
         expect(cell(board, "development")).to_contain_text(re.compile("1.0.*(Rolled back|Held)", re.S), timeout=SLOW)
@@ -135,7 +135,7 @@ def test_a_person_sees_what_runs_changes_it_and_takes_it_back(installation: Inst
 
 def give_what_is_missing(page: Page, stage: str, token: str) -> None:
     sheet = page.locator("#sheet")
-    expect(sheet).to_contain_text(f"1 key has no value that api 1.0 could run with in {stage}")
+    expect(sheet).to_contain_text(f"1 key has no value that till 1.0 could run with in {stage}")
     sheet.get_by_label("TOKEN").fill(token)
     sheet.get_by_role("button", name="Save and check again").click()
     expect(sheet.locator(".fix")).to_have_count(0)
