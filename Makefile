@@ -24,7 +24,7 @@ restore: ## make an installation of a backup, in a home that has none (FILE, TOW
 
 test: ## run all tests on real servers, processes and a real browser
 	@$(PYTHON) config/up/install.py dev browser
-	@$(VENV) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --session-timeout 3000
+	@$(VENV) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --session-timeout 3000
 
 check: ## format, lint, types, imports, migrations, generated documents, house rules
 	@$(PYTHON) config/up/install.py dev
