@@ -28,7 +28,7 @@ NAMES = {
     "parent": "the parent of `make up`",
 }
 LONGEST = 240.0  # seconds that even the busiest machine is given
-TRIES = 4  # a point that has gone by before the worker was halted is tried again with another release
+TRIES = 12  # a point that has gone by before the worker was halted is tried again with another release
 
 
 @dataclass
