@@ -15,7 +15,7 @@ from environments.models import Chain, Environment, State
 from projects import access, apps, events, invitations
 from projects import lifecycle as projects
 from projects.models import Role
-from tests.doors.web import Web
+from tests.doors.web import Web, web
 from tests.environments.house import House
 from tests.patience import patience
 
@@ -380,15 +380,16 @@ def test_a_page_whose_session_is_over_says_so(
 
 
 def test_after_a_restore_of_the_database_the_page_draws_itself_anew(
-    page: Page, server: Web, harbour: House, stages: list[Environment]
+    page: Page, server_environment: dict[str, str], stages: list[Environment]
 ) -> None:
-    open_page(page, f"{server.url}/")
+    with web(server_environment) as looking:  # by itself, every few seconds: nobody is told of a restore
+        open_page(page, f"{looking.url}/")
 
-    with page.expect_navigation():
-        call_command("after_restore")
+        with page.expect_navigation():
+            call_command("after_restore")
 
-    assert page.evaluate("window.neverReloaded") is None
-    expect(page.locator("[data-live-status]").first).to_contain_text("Live")
+        assert page.evaluate("window.neverReloaded") is None
+        expect(page.locator("[data-live-status]").first).to_contain_text("Live")
 
 
 def test_a_frozen_server_is_noticed_and_the_page_says_how_old_it_is(
