@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -149,7 +150,7 @@ def _id(text: str | None) -> uuid.UUID | None:
 
 def made(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
     """Of rows with the columns of `statements`. (As tuples: the named way costs twice as much as reading the row.)"""
-    return [tuple.__new__(Candidate, row) for row in rows]
+    return list(map(partial(tuple.__new__, Candidate), rows))
 
 
 def context_of(scoped: Any, *, entry_id: uuid.UUID, number: int) -> str:

@@ -5,7 +5,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -19,7 +19,6 @@ from config.up import ports
 ROUNDS = 5
 # Each is a few turns, so short that what else the machine does falls on neighbours alike.
 TURNS = 5
-NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def database_cpu() -> float:
 class Subject:
     """What is asked: an answer below `least` bytes is an error, so that nothing cheap is measured by mistake.
 
-    `{n}` in the path is another number each time.
+    `several` are more headers, others each time, one after the other and then from the beginning.
     """
 
     server: Server
@@ -110,6 +109,7 @@ class Subject:
     cookies: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     status: int = 200
+    several: Iterator[dict[str, str]] = field(default_factory=lambda: itertools.repeat({}))
 
 
 class Costs:
@@ -149,7 +149,7 @@ def _round(subject: Subject, client: httpx.Client, requests: int) -> Cost:
 
 
 def ask(subject: Subject, client: httpx.Client) -> None:
-    answer = client.get(subject.path.replace("{n}", str(next(NUMBERS))))
+    answer = client.get(subject.path, headers=next(subject.several))
     if answer.status_code != subject.status or len(answer.content) < subject.least:
         raise SystemExit(f"{answer.url} answered {answer.status_code} with {len(answer.content)} bytes.")
 
