@@ -193,7 +193,7 @@ class _Pinned(redis.Connection):
     """Connects to the address that was checked."""
 
     def __init__(self, *, address: str, line: outgoing.Line, **more: Any) -> None:
-        super().__init__(**more)  # type: ignore[no-untyped-call]
+        super().__init__(**more)  # type: ignore[no-untyped-call]  # the library has no types here
         self.address, self.line = address, line
 
     def _connect(self) -> socket.socket:

@@ -24,7 +24,7 @@ class SettingsForm(Form):
             str(self[name].label) for name in self.fields if name not in self.beside and self._differs(name, saved)
         ]
         self.data = self.data.copy()  # type: ignore[attr-defined]  # with every box that was ticked
-        self.data["version"] = saved.initial["version"]  # type: ignore[index]
+        self.data["version"] = saved.initial["version"]  # type: ignore[index]  # a form that was sent is given a QueryDict
         if differ:
             self.add_error(
                 None, f"What you typed is still here. It differs from what is saved in: {', '.join(differ)}."

@@ -113,7 +113,7 @@ class _Checked(HTTPAdapter):
 def _held(kind: Any, line: Line) -> Any:
     """Such a connection, held by the line as soon as there is one."""
 
-    class Held(kind):  # type: ignore[misc]
+    class Held(kind):  # type: ignore[misc]  # of whichever kind the pool has, plain or with TLS
         def _new_conn(self) -> socket.socket:
             return line.hold(super()._new_conn())
 
