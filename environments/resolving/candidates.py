@@ -1,7 +1,8 @@
 """One value as the database tells of it: what it is, where it is set, and how it is sealed."""
 
+import base64
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,16 +26,24 @@ class Candidate(NamedTuple):
     key: str
     kind: str
     value: str
-    sealed: bytes | None
+    sealed_text: str | None
     refers: bool
     revoked: str | None
-    version: str
     mark: str
     rest: str | None
 
     @property
     def is_secret(self) -> bool:
         return self.kind == SECRET
+
+    @property
+    def sealed(self) -> bytes | None:
+        return base64.b64decode(self.sealed_text) if self.sealed_text is not None else None
+
+    @property
+    def version(self) -> str:
+        """Its id."""
+        return self.mark.partition(":")[0]
 
     @property
     def level(self) -> int:
@@ -117,7 +126,7 @@ class Candidate(NamedTuple):
     @property
     def store_id(self) -> uuid.UUID | None:
         """The store in which a secret lies that is not sealed here, at `path` and `field`."""
-        return _id(self.parts[12]) if self.is_secret and self.sealed is None else None
+        return _id(self.parts[12]) if self.is_secret and self.sealed_text is None else None
 
     @property
     def path(self) -> str:
@@ -148,9 +157,10 @@ def _id(text: str | None) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
 
 
-def made(rows: Iterable[Sequence[Any]]) -> list[Candidate]:
-    """Of rows with the columns of `statements`. (As tuples: the named way costs twice as much as reading the row.)"""
-    return list(map(partial(tuple.__new__, Candidate), rows))
+def made(listed: str) -> list[Candidate]:
+    """Of what `statements.listed` answers for its columns. (As tuples: the named way costs twice as much.)"""
+    columns = [column or () for column in orjson.loads(listed)]
+    return list(map(partial(tuple.__new__, Candidate), zip(*columns, strict=True)))
 
 
 def context_of(scoped: Any, *, entry_id: uuid.UUID, number: int) -> str:

@@ -10,6 +10,15 @@ from environments.resolving import candidates, statements
 from environments.resolving.candidates import Candidate
 from environments.resolving.resolution import Resolution
 
+_SOURCE = """
+environments_entryversion version JOIN environments_entry entry ON entry.id = version.entry_id
+LEFT JOIN LATERAL (
+    SELECT name AS here, project_id AS whose FROM environments_environment WHERE id = entry.environment_id
+) place ON TRUE
+CROSS JOIN (SELECT 0 AS distance, 0 AS level) nearest
+WHERE entry.organization_id = %s AND version.id = ANY(%s::uuid[])
+"""
+
 
 def of(found: Resolution) -> list[tuple[str, str]]:
     """(key, version id), in the order of keys."""
@@ -25,15 +34,8 @@ def pinned(organization_id: uuid.UUID, pins: Sequence[Sequence[str]]) -> Resolut
 def versions(organization_id: uuid.UUID, ids: Sequence[str]) -> dict[str, Candidate]:
     """Versions of the organization's entries by their id; one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {statements.COLUMNS} FROM environments_entryversion version "
-            "JOIN environments_entry entry ON entry.id = version.entry_id "
-            "LEFT JOIN LATERAL (SELECT name AS here, project_id AS whose FROM environments_environment "
-            "WHERE id = entry.environment_id) place ON TRUE CROSS JOIN (SELECT 0 AS distance, 0 AS level) nearest "
-            "WHERE entry.organization_id = %s AND version.id = ANY(%s::uuid[])",
-            [organization_id, list(ids)],
-        )
-        found = candidates.made(cursor.fetchall())
+        cursor.execute(statements.listed(statements.COLUMNS, "", _SOURCE), [organization_id, list(ids)])
+        found = candidates.made(cursor.fetchone()[0])
     return {one.version: one for one in found}
 
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from django.db import connection
 
@@ -191,7 +190,7 @@ class Resolution:
             if winner is None or one in found:
                 continue
             found[one] = winner
-            if winner.refers and (not winner.is_secret or winner.sealed is not None):
+            if winner.refers and (not winner.is_secret or winner.sealed_text is not None):
                 with suppress(Malformed):
                     waiting += [part.key for part in self._parts(winner) if isinstance(part, Reference)]
         return found
@@ -211,9 +210,9 @@ class Resolution:
                 return self.reader.read(winner.version_id, winner.store_id, path=winner.path, field=winner.field)
             except vaults.Trouble as trouble:
                 raise _Broken(trouble.code, str(trouble)) from None
-        if winner.sealed is None:
+        if (sealed := winner.sealed) is None:
             raise _Broken("revoked", f"{winner.key} v{winner.number} is destroyed")
-        return self.box.open(winner.sealed, context=winner.context).reveal()
+        return self.box.open(sealed, context=winner.context).reveal()
 
 
 EMPTY = Resolution(uuid.UUID(int=0), {})
@@ -230,7 +229,7 @@ def resolve(target: Target, *, origins: bool = True) -> Resolution:
 
     Without `origins` nobody may ask of a variable where it is set, by whom, when, and of which type and number it is.
     """
-    found = candidates.made(_asked(statements.values if origins else statements.without_origins, target))
+    found = candidates.made(_told(statements.values if origins else statements.without_origins, target))
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key
         winners.setdefault(row.key, row)
@@ -239,15 +238,14 @@ def resolve(target: Target, *, origins: bool = True) -> Resolution:
 
 def stamp(target: Target) -> str:
     """Of what `resolve` would answer now, by the versions alone: one statement, and no value leaves the database."""
-    found: str = _asked(statements.stamp, target)[0][0]
-    return found
+    return _told(statements.stamp, target)
 
 
-def _asked(statement: Callable[[tuple[str, ...], bool], str], target: Target) -> list[tuple[Any, ...]]:
+def _told(statement: Callable[[tuple[str, ...], bool], str], target: Target) -> str:
     ids = {holder: getattr(target, f"{holder}_id") for holder in scopes.HOLDERS}
     given = tuple(holder for holder in scopes.HOLDERS if ids[holder] is not None)
     values = ids | {"organization": target.organization_id, "environment": target.environment_id}
     with rows.planned(), connection.cursor() as cursor:
         cursor.execute(statement(given, target.environment_id is not None), values)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+        found: str = cursor.fetchone()[0]
     return found

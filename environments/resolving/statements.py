@@ -6,22 +6,28 @@ from environments.resolving import scopes
 
 # How many environments a line of `based_on` has at most.
 FURTHEST = 16
-# In the order of `candidates.Candidate`; `here` is the name of the entry's environment, `whose` that one's project.
+# As `candidates.Candidate.parts`; `here` is the name of the entry's environment, `whose` that one's project.
 _REST = (
     "version.type, version.number, version.created_by, version.created_at::text, entry.id, entry.project_id, "
     "entry.app_id, entry.team_id, entry.agent_id, entry.environment_id, here, entry.write_only, "
     "version.store_id, version.path, version.field, whose"
 )
+_REST_AS_JSON = f"json_build_array({_REST})::text"
 # What is another one as soon as anything of a value is: its version, where that is set, and whether it is revoked.
 _MARK = "concat_ws(':', version.id, level, distance, version.revoked_at)"
-_REST_AS_JSON = f"json_build_array({_REST})::text"
-_PLAIN = (
-    "entry.key, entry.kind, version.value, version.sealed, version.refers, version.revoked_at::text AS revoked, "
-    f"version.id::text AS version_id, {_MARK} AS mark"
-)
-COLUMNS = f"{_PLAIN}, {_REST_AS_JSON} AS rest"
+# In the order of `candidates.Candidate`.
+COLUMNS = {
+    "key": "entry.key",
+    "kind": "entry.kind",
+    "value": "version.value",
+    "sealed_text": "encode(version.sealed, 'base64')",
+    "refers": "version.refers",
+    "revoked": "version.revoked_at::text",
+    "mark": _MARK,
+    "rest": _REST_AS_JSON,
+}
 # Where nobody asks where each value is set and by whom: to open a secret, that of secrets is needed all the same.
-_WITHOUT_ORIGINS = f"{_PLAIN}, CASE WHEN entry.kind = 'secret' THEN {_REST_AS_JSON} END AS rest"
+_WITHOUT_ORIGINS = COLUMNS | {"rest": f"CASE WHEN entry.kind = 'secret' THEN {_REST_AS_JSON} END"}
 _STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
 _LINE = f"""
 WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
@@ -37,25 +43,33 @@ WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
 @lru_cache(maxsize=64)
 def values(given: tuple[str, ...], placed: bool) -> str:
     """All that is set for a target of which these ids are `given`, the strongest first for each key."""
-    return _written(COLUMNS, given, placed) + _STRONGEST_FIRST
+    return listed(COLUMNS, *_found(given, placed), _STRONGEST_FIRST)
 
 
 @lru_cache(maxsize=64)
 def without_origins(given: tuple[str, ...], placed: bool) -> str:
     """The same but for where each variable is set and by whom, which costs as much as all the rest."""
-    return _written(_WITHOUT_ORIGINS, given, placed) + _STRONGEST_FIRST
+    return listed(_WITHOUT_ORIGINS, *_found(given, placed), _STRONGEST_FIRST)
 
 
 @lru_cache(maxsize=64)
 def stamp(given: tuple[str, ...], placed: bool) -> str:
     """A digest of the marks of the same, in the same order."""
     marks = f"COALESCE(string_agg({_MARK}, ',' {_STRONGEST_FIRST.strip()}), '')"
-    return _written(f"encode(sha256(convert_to({marks}, 'UTF8')), 'hex')", given, placed)
+    line, source = _found(given, placed)
+    return f"{line}SELECT encode(sha256(convert_to({marks}, 'UTF8')), 'hex') FROM {source}"
 
 
-def _written(columns: str, given: tuple[str, ...], placed: bool) -> str:
-    """A branch for each scope that can apply, each of which the unique index answers. (Kept short: what is longer than
-    4,096 characters the driver takes apart anew each time.)"""
+def listed(columns: dict[str, str], line: str, source: str, order: str = "") -> str:
+    """One text, a list in JSON for each column: to read that costs half of what reading the rows would."""
+    named = ", ".join(f"{what} AS {name}" for name, what in columns.items())
+    lists = ", ".join(f"json_agg({name})" for name in columns)
+    return f"{line}SELECT json_build_array({lists})::text FROM (SELECT {named} FROM {source}{order}) found"
+
+
+def _found(given: tuple[str, ...], placed: bool) -> tuple[str, str]:
+    """The line of environments, and a branch for each scope that can apply, each of which the unique index answers.
+    (Kept short: what is longer than 4,096 characters the driver takes apart anew each time.)"""
     branches = []
     for level, (holder, in_environment) in enumerate(scopes.ORDER):
         if (holder and holder not in given) or (in_environment and not placed):
@@ -71,8 +85,7 @@ def _written(columns: str, given: tuple[str, ...], placed: bool) -> str:
             place, source = "NULL::text AS here, NULL::uuid AS whose, 0 AS distance", "environments_entry e"
             where.append("e.environment_id IS NULL")
         branches.append(f"SELECT e.*, {place}, {level} AS level FROM {source} WHERE {' AND '.join(where)}")
-    return (
-        f"{_LINE if placed else ''}SELECT {columns} "
-        f"FROM ({' UNION ALL '.join(branches)}) entry "
+    return _LINE if placed else "", (
+        f"({' UNION ALL '.join(branches)}) entry "
         "JOIN environments_entryversion version ON version.id = entry.current_id"
     )
