@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.conf import settings
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connection, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import Cursor
 from psycopg._queries import PostgresQuery
 
@@ -38,19 +39,20 @@ class PlannedCursor(psycopg.Cursor[Any]):
 
 
 @contextmanager
-def planned() -> Iterator[None]:
+def planned() -> Iterator[BaseDatabaseWrapper]:
     """Around statements that are always the same but for their values: each connection's database plans them once and
-    not each time, which for a statement of many parts takes longer than to run it.
+    not each time, which for a statement of many parts takes longer than to run it. Gives this thread's connection.
 
     Not where that is turned off, and not where somebody watches what is asked by a cursor of their own.
     """
-    connection.ensure_connection()
-    link = connection.connection
+    database = connections[DEFAULT_DB_ALIAS]
+    database.ensure_connection()
+    link = database.connection
     if link.cursor_factory is not Cursor or settings.TOWPATH_POOLED:
-        yield
+        yield database
         return
     link.cursor_factory, link.prepare_threshold = PlannedCursor, 0
     try:
-        yield
+        yield database
     finally:
         link.cursor_factory, link.prepare_threshold = Cursor, None

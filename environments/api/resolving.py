@@ -1,6 +1,6 @@
 """REST: what configuration comes to for an app, agent, team or project in an environment, and why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 from uuid import UUID
 
@@ -10,10 +10,11 @@ from ninja import Query, Router
 
 from environments.api.schemas.configuration import Asked, ContextKind, ContextOut, ExplanationOut, FullOut, Kind
 from environments.configuration import revealing
-from environments.resolving import enabled, explaining, resolution, servers, showing, targets
+from environments.resolving import enabled, explaining, servers, showing, statements, targets
 from environments.resolving.enabled import Enabled
 from environments.resolving.remembering import Remembered
 from environments.resolving.resolution import Resolution
+from environments.resolving.statements import Statement
 from environments.resolving.targets import Question
 from projects.access import Actor
 from projects.rest.bodies import actor, shown_once
@@ -42,7 +43,8 @@ def get_resolved(
     `reveal=true` shows all of it to those who may reveal every secret in it, and is an event.
     """
     by = actor(request)
-    question = asked_about(by, kind, id, asked)
+    ahead = None if reveal else _likely(request, by, statements.without_origins)
+    question = asked_about(by, kind, id, asked, ahead)
     if reveal:
         shown_once(response)
         return revealing.reveal_all(question, by=by)[1]
@@ -62,7 +64,8 @@ def get_resolved_in_full(
     """The same by kind, the integrations that are enabled there, and the MCP servers of environment, team and agent
     with what they refer to."""
     by = actor(request)
-    question = asked_about(by, kind, id, asked)
+    ahead = None if reveal else _likely(request, by, statements.values)
+    question = asked_about(by, kind, id, asked, ahead)
     named, every = servers.of(question.target), enabled.of(question.target)
     places = enabled.places(every, by=by)
     if reveal:
@@ -94,8 +97,9 @@ def resolve_context(request: HttpRequest, kind: ContextKind, id: UUID, asked: Qu
     return {**place_of(question), "layers": told.layers(), "resolved": told.values, "problems": told.problems}
 
 
-def asked_about(by: Actor, kind: str, id: UUID, asked: Asked) -> Question:
-    return targets.find(kind.removesuffix("s"), id, by=by, environment=asked.environment, project=asked.project)
+def asked_about(by: Actor, kind: str, id: UUID, asked: Asked, ahead: Statement | None = None) -> Question:
+    kind = kind.removesuffix("s")
+    return targets.find(kind, id, by=by, environment=asked.environment, project=asked.project, ahead=ahead)
 
 
 def place_of(question: Question) -> dict[str, UUID | None]:
@@ -112,11 +116,11 @@ def conditional(
 ) -> HttpResponse:
     """The answer with a tag that is made of versions, the query and who asks: who has it already is told so before any
     value is read or secret opened, and what was answered before is not made again while the tag is the same."""
-    asked = (request.get_full_path(), question.target, by.label, by.rights, *parts)
-    question_asked = showing.tag(*asked)
-    before = _answered.get(question_asked)
+    key = _asked(request, by)
+    asked = (*key, question.target, *parts)
+    before = _answered.get(key)
     if before or "If-None-Match" in request.headers:
-        tag = showing.tag(resolution.stamp(question.target), *asked)
+        tag = showing.tag(question.stamp, *asked)
         if has_already(request, tag):
             return HttpResponseNotModified(headers={"ETag": tag})
         if before and before[0] == tag:
@@ -124,8 +128,19 @@ def conditional(
     found = question.resolved(origins=origins)
     tag, body = showing.tag(found.stamp, *asked), orjson.dumps(answer(found))
     if len(body) <= LONGEST_KEPT:
-        _answered.put(question_asked, (tag, body))
+        _answered.put(key, (tag, body))
     return _told(tag, body)
+
+
+def _asked(request: HttpRequest, by: Actor) -> tuple[Hashable, ...]:
+    """What is asked, by whom."""
+    return request.get_full_path(), by.organization.pk, by.label, by.rights
+
+
+def _likely(request: HttpRequest, by: Actor, values: Statement) -> Statement:
+    """What the answer will be made of: for whoever may have it already the stamp is enough."""
+    may = "If-None-Match" in request.headers or _answered.get(_asked(request, by))
+    return statements.stamp if may else values
 
 
 def _told(tag: str, body: bytes) -> HttpResponse:

@@ -64,11 +64,11 @@ def reveal_secret(
     """
     by = actor(request)
     shown_once(response)
-    named = {"environment": asked.environment, "project": asked.project}
     if app:
-        question = targets.find("app", apps.find(by, app).id, by=by, **named)
+        found = apps.find(by, app)
+        question = targets.find("app", found.id, by=by, environment=asked.environment, project=asked.project)
     else:
-        question = targets.of_environment(by=by, **named)
+        question = targets.of_environment(by=by, environment=asked.environment, project=asked.project)
     return {"value": revealing.reveal_one(question, name, by=by).reveal()}
 
 

@@ -11,13 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from django.db import connection
-
 from environments import sealing
 from environments.resolving import candidates, references, scopes, statements, vaults
 from environments.resolving.candidates import SECRET, Candidate
 from environments.resolving.problems import Problem, unresolvable
 from environments.resolving.references import Malformed, Reference
+from environments.resolving.statements import Statement
 from projects import rows
 
 
@@ -61,15 +60,20 @@ class Resolution:
 
     @property
     def stamp(self) -> str:
-        """Another one as soon as any value that was looked at is another; the same that `stamp` answers."""
+        """Another one as soon as any value that was looked at is another; the same that `statements.stamp` answers."""
         whole = ",".join([one.mark for one in self.rows])
         return hashlib.sha256(whole.encode()).hexdigest()
 
     @cached_property
     def masked(self) -> frozenset[str]:
         """Keys of secrets and of values that are built from one: what nobody sees by accident."""
-        told = self.winners.items()
-        return frozenset([key for key, one in told if one.kind == SECRET or (one.refers and self.secrets_in(key))])
+        secrets = [key for key, one in self.winners.items() if one.kind == SECRET]
+        return frozenset(secrets + [key for key in self._particular if self.secrets_in(key)])
+
+    @cached_property
+    def _particular(self) -> list[str]:
+        """Keys whose value is not just what is set for them."""
+        return [key for key, one in self.winners.items() if one.refers or one.revoked]
 
     @property
     def problems(self) -> dict[str, Problem]:
@@ -85,12 +89,11 @@ class Resolution:
     def _looked_through(self) -> tuple[dict[str, str], dict[str, Problem]]:
         values: dict[str, str] = {}
         broken: dict[str, Problem] = {}
-        for key, winner in self.winners.items():
-            if winner.revoked or winner.refers:
-                try:
-                    values[key] = self._walk(key, (), lambda one: "" if one.is_secret else one.value)
-                except _Broken as error:
-                    broken[key] = Problem(key, error.code, str(error), error.reference)
+        for key in self._particular:
+            try:
+                values[key] = self._walk(key, (), lambda one: "" if one.is_secret else one.value)
+            except _Broken as error:
+                broken[key] = Problem(key, error.code, str(error), error.reference)
         return values, broken
 
     @cached_property
@@ -197,9 +200,9 @@ class Resolution:
 
     def _parts(self, winner: Candidate) -> list[str | Reference]:
         """What is set, taken apart: once, however often it is asked for."""
-        known = self._read.get(winner.version)
+        known = self._read.get(winner.key)
         if known is None:
-            known = self._read[winner.version] = list(references.parts(self._open(winner)))
+            known = self._read[winner.key] = list(references.parts(self._open(winner)))
         return known
 
     def _open(self, winner: Candidate) -> str:
@@ -225,27 +228,27 @@ class _Broken(Exception):
 
 
 def resolve(target: Target, *, origins: bool = True) -> Resolution:
-    """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked.
+    """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked."""
+    return of(target, told(target, statements.values if origins else statements.without_origins))
 
-    Without `origins` nobody may ask of a variable where it is set, by whom, when, and of which type and number it is.
-    """
-    found = candidates.made(_told(statements.values if origins else statements.without_origins, target))
+
+def of(target: Target, listed: str) -> Resolution:
+    """Of what one of `statements` tells: without origins nobody may ask of a variable where it is set, by whom, when,
+    and of which type and number it is."""
+    found = candidates.made(listed)
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key
         winners.setdefault(row.key, row)
     return Resolution(target.organization_id, winners, found)
 
 
-def stamp(target: Target) -> str:
-    """Of what `resolve` would answer now, by the versions alone: one statement, and no value leaves the database."""
-    return _told(statements.stamp, target)
-
-
-def _told(statement: Callable[[tuple[str, ...], bool], str], target: Target) -> str:
+def told(target: Target, statement: Statement) -> str:
+    """What it answers now. (`statements.stamp`: by the versions alone, so that no value leaves the database.)"""
     ids = {holder: getattr(target, f"{holder}_id") for holder in scopes.HOLDERS}
     given = tuple(holder for holder in scopes.HOLDERS if ids[holder] is not None)
     values = ids | {"organization": target.organization_id, "environment": target.environment_id}
-    with rows.planned(), connection.cursor() as cursor:
-        cursor.execute(statement(given, target.environment_id is not None), values)
+    asked = f"WITH asked AS ({statements.ASKED}) SELECT ({statement(given, target.environment_id is not None)})"
+    with rows.planned() as database, database.cursor() as cursor:
+        cursor.execute(asked, values)
         found: str = cursor.fetchone()[0]
     return found

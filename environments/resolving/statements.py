@@ -1,8 +1,19 @@
-"""The SQL that finds what is set for a target: a branch for each scope, along the line of environments."""
+"""The SQL that finds what is set for a target: a branch for each scope, along the line of environments.
 
+Each answers one text, for the target whose ids are in the one row of the table `asked`: `ASKED`, where these are known,
+or whatever else finds them.
+"""
+
+from collections.abc import Callable
 from functools import lru_cache
 
 from environments.resolving import scopes
+
+# Which ids are given of those that `scopes.HOLDERS` names, and whether an environment is.
+Statement = Callable[[tuple[str, ...], bool], str]
+ASKED = "SELECT %(environment)s::uuid AS environment_id, " + ", ".join(
+    f"%({one})s::uuid AS {one}_id" for one in scopes.HOLDERS
+)
 
 # How many environments a line of `based_on` has at most.
 FURTHEST = 16
@@ -32,7 +43,7 @@ _STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
 _LINE = f"""
 WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
     SELECT id, based_on_id, project_id, COALESCE(NULLIF(display_name, ''), name), 0 FROM environments_environment
-    WHERE id = %(environment)s AND organization_id = %(organization)s
+    WHERE id = (SELECT environment_id FROM asked) AND organization_id = %(organization)s
     UNION ALL
     SELECT base.id, base.based_on_id, base.project_id, COALESCE(NULLIF(base.display_name, ''), base.name), distance + 1
     FROM line JOIN environments_environment base ON base.id = line.based_on_id WHERE line.distance < {FURTHEST}
@@ -75,17 +86,15 @@ def _found(given: tuple[str, ...], placed: bool) -> tuple[str, str]:
         if (holder and holder not in given) or (in_environment and not placed):
             continue
         where = ["e.organization_id = %(organization)s", "e.deleted_at IS NULL"]
-        where += [f"e.{one}_id = %({one})s" if one == holder else f"e.{one}_id IS NULL" for one in scopes.HOLDERS]
+        for one in scopes.HOLDERS:
+            where.append(f"e.{one}_id = (SELECT {one}_id FROM asked)" if one == holder else f"e.{one}_id IS NULL")
         if in_environment:
-            place, source = (
-                "l.name AS here, l.whose, l.distance",
-                "line l JOIN environments_entry e ON e.environment_id = l.id",
-            )
+            place, source = "l.name, l.whose, l.distance", "line l JOIN environments_entry e ON e.environment_id = l.id"
         else:
-            place, source = "NULL::text AS here, NULL::uuid AS whose, 0 AS distance", "environments_entry e"
+            place, source = "NULL::text, NULL::uuid, 0", "environments_entry e"
             where.append("e.environment_id IS NULL")
-        branches.append(f"SELECT e.*, {place}, {level} AS level FROM {source} WHERE {' AND '.join(where)}")
+        branches.append(f"SELECT {level}, {place}, e.* FROM {source} WHERE {' AND '.join(where)}")
     return _LINE if placed else "", (
-        f"({' UNION ALL '.join(branches)}) entry "
+        f"({' UNION ALL '.join(branches)}) entry (level, here, whose, distance) "
         "JOIN environments_entryversion version ON version.id = entry.current_id"
     )

@@ -12,8 +12,9 @@ from typing import Any
 from django.db import connection
 
 from environments import seen
-from environments.resolving import resolution
+from environments.resolving import resolution, statements
 from environments.resolving.resolution import Resolution, Target
+from environments.resolving.statements import Statement
 from projects import rows, scopes
 from projects.access import Actor
 from projects.errors import Invalid, NotFound
@@ -43,9 +44,21 @@ class Question:
     name: str
     place: Place
     target: Target
+    # What was asked in the same look as itself, and what that answered.
+    ahead: tuple[Statement, str] | None = None
 
     def resolved(self, *, origins: bool = True) -> Resolution:
-        return resolution.resolve(self.target, origins=origins)
+        return resolution.of(self.target, self._told(statements.values if origins else statements.without_origins))
+
+    @property
+    def stamp(self) -> str:
+        """Of what `resolved` would answer now, by the versions alone."""
+        return self._told(statements.stamp)
+
+    def _told(self, statement: Statement) -> str:
+        if self.ahead and self.ahead[0] is statement:
+            return self.ahead[1]
+        return resolution.told(self.target, statement)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +73,29 @@ class _Subject:
     only: uuid.UUID | None = None
 
 
-def find(kind: str, ident: uuid.UUID, *, by: Actor, environment: str = "", project: str = "") -> Question:
+def find(
+    kind: str,
+    ident: uuid.UUID,
+    *,
+    by: Actor,
+    environment: str = "",
+    project: str = "",
+    ahead: Statement | None = None,
+) -> Question:
     """The question, for an actor who sees what it is about; NotFound for others.
 
     `environment` is an id or a name, `project` an id or a key. Either may be left out where it can only be one;
     Invalid names the choices where it could be several, and where what is named contradicts the rest.
+    What will be asked of it is asked `ahead`, by the same statement, where the database alone can tell for what.
     """
     if kind == "environment":
         return _of_environment(ident, by=by, environment=environment, project=project)
-    subject, place = _subject_and_place(kind, ident, environment, by=by)
+    given = _GIVEN.get(kind) if environment and ahead else None
+    subject, place, told = _look(kind, ident, environment, ahead(given, True) if ahead and given else "NULL", by=by)
     project_id = _project(kind, subject, project, by=by)
     if place is None:
         place = _only_place(subject.only, by=by)
-    return _asked(kind, subject, place, project_id, by=by)
+    return _asked(kind, subject, place, project_id, by=by, ahead=(ahead, told) if ahead and told is not None else None)
 
 
 def of_environment(*, by: Actor, environment: str = "", project: str = "") -> Question:
@@ -89,7 +112,15 @@ def _of_environment(ident: uuid.UUID, *, by: Actor, environment: str, project: s
     return _asked("environment", _Subject(id=place.id, name=place.title), place, project_id, by=by)
 
 
-def _asked(kind: str, subject: _Subject, place: Place, project_id: uuid.UUID | None, *, by: Actor) -> Question:
+def _asked(
+    kind: str,
+    subject: _Subject,
+    place: Place,
+    project_id: uuid.UUID | None,
+    *,
+    by: Actor,
+    ahead: tuple[Statement, str] | None = None,
+) -> Question:
     if not by.sees(project_id=project_id, environment_id=place.id):
         raise NotFound(f"There is no such {kind} in this environment.")
     target = Target(
@@ -100,7 +131,7 @@ def _asked(kind: str, subject: _Subject, place: Place, project_id: uuid.UUID | N
         team_id=subject.id if kind == "team" else subject.team_id,
         agent_id=subject.id if kind == "agent" else None,
     )
-    return Question(kind=kind, id=subject.id, name=subject.name, place=place, target=target)
+    return Question(kind=kind, id=subject.id, name=subject.name, place=place, target=target, ahead=ahead)
 
 
 def _project(kind: str, subject: _Subject, named: str, *, by: Actor) -> uuid.UUID | None:
@@ -170,25 +201,28 @@ def _as_place(row: Sequence[Any]) -> Place:
     return Place(id=id, name=name, title=display_name or name, project_id=project_id, protected=protected)
 
 
-# What is asked about, each with the same columns: name, project, its environment, team, whom it and its team work for.
+# What is asked about, each with the same columns; `assigned` and `of_team` is whom it and its team work for.
+_COLUMNS = "subject (name, app_id, project_id, only_id, team_id, assigned, of_team)"
 _NONE = "ARRAY[]::uuid[]"
+# Of these the ids that are given of their target are columns of theirs. (An agent's project may have to be chosen.)
+_GIVEN = {"app": ("project", "app"), "project": ("project",)}
 _SUBJECTS = {
     "app": (
-        f"SELECT app.name, app.project_id, project.restrict_to_environment_id, NULL::uuid, {_NONE}, {_NONE} "
+        f"SELECT app.name, app.id, app.project_id, project.restrict_to_environment_id, NULL::uuid, {_NONE}, {_NONE} "
         "FROM projects_app app JOIN projects_project project ON project.id = app.project_id "
         "WHERE app.id = %(ident)s AND app.organization_id = %(organization)s AND app.archived_at IS NULL"
     ),
     "project": (
-        f"SELECT name, id, restrict_to_environment_id, NULL::uuid, {_NONE}, {_NONE} FROM projects_project "
+        f"SELECT name, NULL::uuid, id, restrict_to_environment_id, NULL::uuid, {_NONE}, {_NONE} FROM projects_project "
         "WHERE id = %(ident)s AND organization_id = %(organization)s"
     ),
     "team": (
-        "SELECT name, NULL::uuid, NULL::uuid, NULL::uuid, "
+        "SELECT name, NULL::uuid, NULL::uuid, NULL::uuid, NULL::uuid, "
         f"ARRAY(SELECT project_id FROM projects_team_projects WHERE team_id = team.id ORDER BY id), {_NONE} "
         "FROM projects_team team WHERE id = %(ident)s AND organization_id = %(organization)s AND archived_at IS NULL"
     ),
     "agent": (
-        "SELECT agent.name, NULL::uuid, NULL::uuid, team.id, "
+        "SELECT agent.name, NULL::uuid, NULL::uuid, NULL::uuid, team.id, "
         "ARRAY(SELECT project_id FROM projects_agent_projects WHERE agent_id = agent.id ORDER BY id), "
         "ARRAY(SELECT project_id FROM projects_team_projects WHERE team_id = team.id ORDER BY id) "
         "FROM projects_agent agent "
@@ -198,23 +232,26 @@ _SUBJECTS = {
 }
 
 
-def _subject_and_place(kind: str, ident: uuid.UUID, environment: str, *, by: Actor) -> tuple[_Subject, Place | None]:
-    """Both by one statement; no place where none is named."""
+def _look(
+    kind: str, ident: uuid.UUID, environment: str, ahead: str, *, by: Actor
+) -> tuple[_Subject, Place | None, str | None]:
+    """Both, and what `ahead` tells of them, by one statement; no place where none is named."""
     place = _statement_of_places(_named(environment), by) if environment else "SELECT 1, 2, 3, 4, 5 WHERE FALSE"
     row = _row(
-        f"SELECT subject.*, place.* FROM (SELECT) one LEFT JOIN ({_SUBJECTS[kind]}) subject ON TRUE "
-        f"LEFT JOIN ({place} LIMIT 1) place ON TRUE",
+        f"WITH asked AS (SELECT * FROM (SELECT) one LEFT JOIN ({_SUBJECTS[kind]}) {_COLUMNS} ON TRUE "
+        f"LEFT JOIN ({place} LIMIT 1) place (environment_id, place, title, place_project, protected) ON TRUE) "
+        f"SELECT asked.*, ({ahead}) FROM asked",
         {"ident": ident, "organization": by.organization.pk, "named": environment, **scopes.values(by)},
     )
-    name, project_id, only, team_id, assigned, of_team = row[:6]
+    name, _, project_id, only, team_id, assigned, of_team, *found, told = row
     if name is None or not _seen(project_id, assigned or of_team, by):
         raise NotFound(f"There is no such {kind}.")
-    if environment and row[6] is None:
+    if environment and found[0] is None:
         raise NotFound("There is no such environment.")
     subject = _Subject(
         id=ident, name=name, project_id=project_id, team_id=team_id, assigned=tuple(assigned or of_team), only=only
     )
-    return subject, _as_place(row[6:]) if environment else None
+    return subject, _as_place(found) if environment else None, told
 
 
 def _seen(project_id: uuid.UUID | None, assigned: list[uuid.UUID], by: Actor) -> bool:
@@ -248,6 +285,6 @@ def _keys(projects: list[uuid.UUID]) -> str:
 
 
 def _row(statement: str, values: dict[str, Any]) -> Any:
-    with rows.planned(), connection.cursor() as cursor:
+    with rows.planned() as database, database.cursor() as cursor:
         cursor.execute(statement, values)
         return cursor.fetchone()
