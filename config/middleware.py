@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django_htmx.middleware import HtmxMiddleware
 
 from config import refusals
 from config.headers import HEADERS
@@ -70,6 +75,33 @@ class Head:
         elif method == "HEAD" and isinstance(response, HttpResponse):
             response.content = b""
         return response
+
+
+class OfPages:
+    """What is there for browsers: at the API, where every request bears its token, it would be a tenth of the work."""
+
+    get_response: Any
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        whole = self.get_response if request.path.startswith("/api/") else super().__call__  # type: ignore[misc]
+        answer: HttpResponseBase = whole(request)
+        return answer
+
+
+class Sessions(OfPages, SessionMiddleware):
+    pass
+
+
+class People(OfPages, AuthenticationMiddleware):
+    pass
+
+
+class Messages(OfPages, MessageMiddleware):
+    pass
+
+
+class Htmx(OfPages, HtmxMiddleware):
+    pass
 
 
 class Refusals:

@@ -42,12 +42,12 @@ MIDDLEWARE = [
     "config.middleware.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.Head",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
+    "config.middleware.People",
+    "config.middleware.Messages",
+    "config.middleware.Htmx",
     "config.middleware.Refusals",
 ]
 # Traces go to this collector by OTLP over HTTP; the exporter reads this and the other OTEL_ settings by itself.

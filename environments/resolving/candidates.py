@@ -13,18 +13,16 @@ from environments.models import EntryKind
 from environments.resolving import scopes
 from projects.credentials import Secret
 
-SECRET = EntryKind.SECRET.value
-
 
 class Candidate(NamedTuple):
     """One value that is set somewhere; `mark` is another one as soon as anything of it is another.
 
     What only explaining asks for is kept as the database writes it, `rest`: to make objects of it costs more than all
-    the rest of a look. Where it was not asked for (`resolution.resolve`) a variable has none.
+    the rest of a look. Where it was not asked for (`resolution.resolve`) a variable has neither that nor a mark.
     """
 
     key: str
-    kind: str
+    is_secret: bool
     value: str
     sealed_text: str | None
     refers: bool
@@ -33,8 +31,8 @@ class Candidate(NamedTuple):
     rest: str | None
 
     @property
-    def is_secret(self) -> bool:
-        return self.kind == SECRET
+    def kind(self) -> EntryKind:
+        return EntryKind.SECRET if self.is_secret else EntryKind.VARIABLE
 
     @property
     def sealed(self) -> bytes | None:
@@ -157,10 +155,11 @@ def _id(text: str | None) -> uuid.UUID | None:
     return uuid.UUID(text) if text else None
 
 
-def made(listed: str) -> list[Candidate]:
-    """Of what `statements.listed` answers for its columns. (As tuples: the named way costs twice as much.)"""
-    columns = [column or () for column in orjson.loads(listed)]
-    return list(map(partial(tuple.__new__, Candidate), zip(*columns, strict=True)))
+def made(listed: str) -> tuple[str, list[Candidate]]:
+    """The stamp and the values of what `statements.listed` answers. (As tuples: the named way costs twice as much.)"""
+    stamp, *columns = orjson.loads(listed)
+    rows = zip(*[column or () for column in columns], strict=True)
+    return stamp, list(map(partial(tuple.__new__, Candidate), rows))
 
 
 def context_of(scoped: Any, *, entry_id: uuid.UUID, number: int) -> str:

@@ -35,7 +35,7 @@ def versions(organization_id: uuid.UUID, ids: Sequence[str]) -> dict[str, Candid
     """Versions of the organization's entries by their id; one statement."""
     with connection.cursor() as cursor:
         cursor.execute(statements.listed(statements.COLUMNS, "", _SOURCE), [organization_id, list(ids)])
-        found = candidates.made(cursor.fetchone()[0])
+        _, found = candidates.made(cursor.fetchone()[0])
     return {one.version: one for one in found}
 
 

@@ -4,7 +4,6 @@ Everybody asks here: pages, API, gates, pins and workers. Values that lose are k
 explaining and resolving are the same look.
 """
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -13,7 +12,7 @@ from functools import cached_property
 
 from environments import sealing
 from environments.resolving import candidates, references, scopes, statements, vaults
-from environments.resolving.candidates import SECRET, Candidate
+from environments.resolving.candidates import Candidate
 from environments.resolving.problems import Problem, unresolvable
 from environments.resolving.references import Malformed, Reference
 from environments.resolving.statements import Statement
@@ -34,11 +33,13 @@ class Target:
 
 @dataclass
 class Resolution:
-    """`winners` by key, in the order of keys; `rows` is all that was looked at, strongest first for each key."""
+    """`winners` by key, in the order of keys; `rows` is all that was looked at, strongest first for each key. `stamp`
+    is another one as soon as any value that was looked at is another."""
 
     organization_id: uuid.UUID
     winners: dict[str, Candidate]
     rows: Sequence[Candidate] = ()
+    stamp: str = ""
     _read: dict[str, list[str | Reference]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -58,16 +59,10 @@ class Resolution:
     def reader(self) -> vaults.Reader:
         return vaults.Reader(self.organization_id, lambda: self.box)
 
-    @property
-    def stamp(self) -> str:
-        """Another one as soon as any value that was looked at is another; the same that `statements.stamp` answers."""
-        whole = ",".join([one.mark for one in self.rows])
-        return hashlib.sha256(whole.encode()).hexdigest()
-
     @cached_property
     def masked(self) -> frozenset[str]:
         """Keys of secrets and of values that are built from one: what nobody sees by accident."""
-        secrets = [key for key, one in self.winners.items() if one.kind == SECRET]
+        secrets = [key for key, one in self.winners.items() if one.is_secret]
         return frozenset(secrets + [key for key in self._particular if self.secrets_in(key)])
 
     @cached_property
@@ -235,15 +230,15 @@ def resolve(target: Target, *, origins: bool = True) -> Resolution:
 def of(target: Target, listed: str) -> Resolution:
     """Of what one of `statements` tells: without origins nobody may ask of a variable where it is set, by whom, when,
     and of which type and number it is."""
-    found = candidates.made(listed)
+    stamp, found = candidates.made(listed)
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key
         winners.setdefault(row.key, row)
-    return Resolution(target.organization_id, winners, found)
+    return Resolution(target.organization_id, winners, found, stamp)
 
 
 def told(target: Target, statement: Statement) -> str:
-    """What it answers now. (`statements.stamp`: by the versions alone, so that no value leaves the database.)"""
+    """What it answers now."""
     ids = {holder: getattr(target, f"{holder}_id") for holder in scopes.HOLDERS}
     given = tuple(holder for holder in scopes.HOLDERS if ids[holder] is not None)
     values = ids | {"organization": target.organization_id, "environment": target.environment_id}

@@ -18,7 +18,9 @@ def masked(found: Resolution) -> dict[str, str]:
     if found.problems:
         raise unresolvable(list(found.problems.values()))
     values = {key: one.value for key, one in found.winners.items()}
-    return values | found.built | dict.fromkeys(found.masked, DOTS)
+    values.update(found.built)
+    values.update(dict.fromkeys(found.masked, DOTS))
+    return values
 
 
 def filled(found: Resolution, name: str, tree: Any, values: Mapping[str, str]) -> Any:

@@ -29,7 +29,7 @@ _MARK = "concat_ws(':', version.id, level, distance, version.revoked_at)"
 # In the order of `candidates.Candidate`.
 COLUMNS = {
     "key": "entry.key",
-    "kind": "entry.kind",
+    "is_secret": "entry.kind = 'secret'",
     "value": "version.value",
     "sealed_text": "encode(version.sealed, 'base64')",
     "refers": "version.refers",
@@ -38,10 +38,20 @@ COLUMNS = {
     "rest": _REST_AS_JSON,
 }
 # Where nobody asks where each value is set and by whom: to open a secret, that of secrets is needed all the same.
-_WITHOUT_ORIGINS = COLUMNS | {"rest": f"CASE WHEN entry.kind = 'secret' THEN {_REST_AS_JSON} END"}
+_WITHOUT_ORIGINS = COLUMNS | {
+    name: f"CASE WHEN entry.kind = 'secret' THEN {COLUMNS[name]} END" for name in ("mark", "rest")
+}
+# Another one as soon as any of the values is another.
+_STAMP = "encode(sha256(convert_to(COALESCE(string_agg(whole, ','), ''), 'UTF8')), 'hex')"
 _STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
-_LINE = f"""
-WITH RECURSIVE line (id, based_on_id, whose, name, distance) AS (
+# What is set and not deleted, of which each branch takes its part.
+_LIVE = """
+WITH RECURSIVE live AS NOT MATERIALIZED (
+    SELECT id, kind, key, project_id, app_id, team_id, agent_id, environment_id, current_id, write_only
+    FROM environments_entry WHERE organization_id = %(organization)s AND deleted_at IS NULL
+)
+"""
+_LINE = f""", line (id, based_on_id, whose, name, distance) AS (
     SELECT id, based_on_id, project_id, COALESCE(NULLIF(display_name, ''), name), 0 FROM environments_environment
     WHERE id = (SELECT environment_id FROM asked) AND organization_id = %(organization)s
     UNION ALL
@@ -65,36 +75,37 @@ def without_origins(given: tuple[str, ...], placed: bool) -> str:
 
 @lru_cache(maxsize=64)
 def stamp(given: tuple[str, ...], placed: bool) -> str:
-    """A digest of the marks of the same, in the same order."""
-    marks = f"COALESCE(string_agg({_MARK}, ',' {_STRONGEST_FIRST.strip()}), '')"
+    """The stamp alone, so that no value leaves the database."""
     line, source = _found(given, placed)
-    return f"{line}SELECT encode(sha256(convert_to({marks}, 'UTF8')), 'hex') FROM {source}"
+    return f"{line}SELECT {_STAMP} FROM (SELECT {_MARK} AS whole FROM {source}{_STRONGEST_FIRST}) found"
 
 
 def listed(columns: dict[str, str], line: str, source: str, order: str = "") -> str:
-    """One text, a list in JSON for each column: to read that costs half of what reading the rows would."""
+    """The stamp, and a list for each column, as JSON: to read that costs half of what reading the rows would."""
     named = ", ".join(f"{what} AS {name}" for name, what in columns.items())
     lists = ", ".join(f"json_agg({name})" for name in columns)
-    return f"{line}SELECT json_build_array({lists})::text FROM (SELECT {named} FROM {source}{order}) found"
+    source = f"(SELECT {_MARK} AS whole, {named} FROM {source}{order}) found"
+    return f"{line}SELECT json_build_array({_STAMP}, {lists})::text FROM {source}"
 
 
 def _found(given: tuple[str, ...], placed: bool) -> tuple[str, str]:
-    """The line of environments, and a branch for each scope that can apply, each of which the unique index answers.
-    (Kept short: what is longer than 4,096 characters the driver takes apart anew each time.)"""
+    """Where the line of environments leads, and a branch for each scope that can apply, each of which the unique index
+    answers. (Kept short: what is longer than 4,096 characters the driver takes apart anew each time.)"""
     branches = []
     for level, (holder, in_environment) in enumerate(scopes.ORDER):
         if (holder and holder not in given) or (in_environment and not placed):
             continue
-        where = ["e.organization_id = %(organization)s", "e.deleted_at IS NULL"]
-        for one in scopes.HOLDERS:
-            where.append(f"e.{one}_id = (SELECT {one}_id FROM asked)" if one == holder else f"e.{one}_id IS NULL")
+        where = [
+            f"e.{one}_id = (SELECT {one}_id FROM asked)" if one == holder else f"e.{one}_id IS NULL"
+            for one in scopes.HOLDERS
+        ]
         if in_environment:
-            place, source = "l.name, l.whose, l.distance", "line l JOIN environments_entry e ON e.environment_id = l.id"
+            place, source = "l.name, l.whose, l.distance", "line l JOIN live e ON e.environment_id = l.id"
         else:
-            place, source = "NULL::text, NULL::uuid, 0", "environments_entry e"
+            place, source = "NULL::text, NULL::uuid, 0", "live e"
             where.append("e.environment_id IS NULL")
         branches.append(f"SELECT {level}, {place}, e.* FROM {source} WHERE {' AND '.join(where)}")
-    return _LINE if placed else "", (
+    return _LIVE + (_LINE if placed else ""), (
         f"({' UNION ALL '.join(branches)}) entry (level, here, whose, distance) "
         "JOIN environments_entryversion version ON version.id = entry.current_id"
     )

@@ -114,8 +114,11 @@ def _check_no_body(request: HttpRequest) -> None:
 
 def _explained(request: HttpRequest, given: Mapping[str, Any]) -> None:
     """Judged here, where no schema does it."""
+    said = {name: given[name] for name in WHY if name in given}
+    if not said:
+        return
     try:
-        Reasoned.model_validate({name: given[name] for name in WHY if name in given})
+        Reasoned.model_validate(said)
     except ValidationError as wrong:
         told = [{"field": str(one["loc"][0]), "message": one["msg"]} for one in wrong.errors()]
         raise Invalid(f"{told[0]['field']} {told[0]['message']}.", errors=told) from None

@@ -201,7 +201,7 @@ def test_the_palette_leads_on_to_the_list_that_has_more(page: Page, server: Web,
     expect(chosen).to_contain_text("ledger 1.1")
     press(page, "Control+a")
     page.keyboard.type("ledger 1.")
-    expect(page.locator("#palette [role=option]")).to_have_count(7)
+    expect(page.locator('#hits[data-words="ledger 1."] [role=option]')).to_have_count(7)
     press(page, *["ArrowDown"] * 6)
     expect(chosen).to_have_text("More among the releases")
     press(page, "Enter")
@@ -210,6 +210,29 @@ def test_the_palette_leads_on_to_the_list_that_has_more(page: Page, server: Web,
     expect(page).to_have_url(re.compile(r"/releases\?q=ledger\+1\.&environment="))
     expect(page.locator("#list tbody tr")).to_have_count(9)
     expect(page.locator("main [name=q]")).to_have_value("ledger 1.")
+
+
+AS_SOON_AS_IT_IS_FOUND = """() => new MutationObserver((_, watch) => {
+  if (!document.querySelector("#palette [role=option][href*='/releases/']")) return;
+  watch.disconnect();
+  const down = new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true });
+  document.activeElement.dispatchEvent(down);
+}).observe(document.getElementById("palette"), { childList: true, subtree: true })"""
+
+
+def test_whoever_chooses_as_soon_as_the_palette_has_found_something_keeps_the_choice(
+    page: Page, server: Web, app: App, harbour: House
+) -> None:
+    harbour.release(app, "1.2")
+    visit(page, f"{server.url}/chain?environment=production")
+    press(page, "/")
+    page.evaluate(AS_SOON_AS_IT_IS_FOUND)
+    page.keyboard.insert_text("ledger 1.")
+
+    second = page.locator('#hits[data-words="ledger 1."] [role=option]').nth(1)
+    expect(second).to_have_attribute("aria-selected", "true")
+    page.wait_for_timeout(100)
+    expect(second).to_have_attribute("aria-selected", "true")
 
 
 def test_the_palette_shows_only_what_one_may_see(page: Page, server: Web, app: App, harbour: House) -> None:
