@@ -4,8 +4,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from projects import marks
@@ -24,9 +25,32 @@ def test_without_a_valid_token_there_is_401_everywhere():
             assert response["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_session_cookie_opens_no_rest_door():
+def test_a_session_cookie_opens_no_rest_door_and_is_not_even_looked_at():
     client = builders.browser(builders.cast().owner)
-    assert is_problem(get(client, "/projects"), 401)
+    with CaptureQueriesContext(connection) as asked:
+        assert is_problem(get(client, "/projects"), 401)
+    assert not asked.captured_queries
+
+
+def test_a_request_with_a_token_reads_what_rights_need_once_and_no_password():
+    client = builders.rest(builders.cast().owner)
+    get(client, "/organizations")
+    with CaptureQueriesContext(connection) as asked:
+        assert get(client, "/organizations").status_code == 200
+    statements = [one["sql"] for one in asked]
+    assert len([one for one in statements if "projects_user" in one]) == 1
+    assert not [one for one in statements if "password" in one or "UPDATE" in one]
+
+
+def test_a_token_tells_to_the_minute_when_it_was_last_used():
+    cast = builders.cast()
+    client, used = builders.rest(cast.owner), []
+    for ago in (None, 30, 90):
+        before = timezone.now() - timedelta(seconds=ago) if ago else None
+        AccessToken.objects.filter(owner=cast.owner.user).update(last_used_at=before)
+        assert get(client, "/projects").status_code == 200
+        used.append(AccessToken.objects.get(owner=cast.owner.user).last_used_at != before)
+    assert used == [True, False, True]
 
 
 def test_a_token_may_be_sent_as_bearer_or_as_userkey():

@@ -316,6 +316,9 @@ def test_a_look_takes_three_statements_for_the_values_however_many_there_are(pla
     # What was answered before is not made again while nothing is another, for whomever has it or not.
     for headers in ({}, {"If_None_Match": first["ETag"]}, {"If_None_Match": second["ETag"]}):
         assert of_values(resolved(place), **headers) == 1
+    with CaptureQueriesContext(connection) as asked:
+        get(owner, resolved(place))
+    assert len(asked) == 2, "who asks, and at once what about and whether anything is another"
     assert get(owner, resolved(place)).content == second.content
     assert get(place.client["viewer"], resolved(place))["ETag"] != second["ETag"], "it is given to nobody else"
     with CaptureQueriesContext(connection) as asked:
