@@ -78,13 +78,15 @@ class Head:
 
 
 class OfPages:
-    """What is there for browsers: at the API, where every request bears its token, it would be a tenth of the work."""
+    """Before a middleware that browsers need: at the API, where every request bears its token, nothing asks for it."""
 
     get_response: Any
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        whole = self.get_response if request.path.startswith("/api/") else super().__call__  # type: ignore[misc]
-        answer: HttpResponseBase = whole(request)
+        if request.path.startswith("/api/"):
+            answer: HttpResponseBase = self.get_response(request)
+        else:
+            answer = super().__call__(request)  # type: ignore[misc]  # the middleware that it stands before
         return answer
 
 
@@ -92,7 +94,7 @@ class Sessions(OfPages, SessionMiddleware):
     pass
 
 
-class People(OfPages, AuthenticationMiddleware):
+class Users(OfPages, AuthenticationMiddleware):
     pass
 
 

@@ -45,7 +45,7 @@ MIDDLEWARE = [
     "config.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.middleware.People",
+    "config.middleware.Users",
     "config.middleware.Messages",
     "config.middleware.Htmx",
     "config.middleware.Refusals",

@@ -204,7 +204,7 @@ def actor_of_bearer(header: str, *, address: str = "") -> Actor:
         raise NotAuthenticated("This access token is unknown, expired or revoked.")
     if not in_use:
         # Once a minute is enough to see whether a token is in use, and spares a write per request.
-        AccessToken.objects.filter(pk=token.pk).update(last_used_at=timezone.now())
+        AccessToken.objects.filter(pk=token.pk).update(last_used_at=Now())
     actor = access.of_token(token, grants)
     correlation.acted_by(actor.label)
     return actor

@@ -18,7 +18,7 @@ class Candidate(NamedTuple):
     """One value that is set somewhere; `mark` is another one as soon as anything of it is another.
 
     What only explaining asks for is kept as the database writes it, `rest`: to make objects of it costs more than all
-    the rest of a look. Where it was not asked for (`resolution.resolve`) a variable has neither that nor a mark.
+    the rest of a look. Where nobody asks for it (`statements.without_origins`) a variable has neither that nor a mark.
     """
 
     key: str
@@ -40,7 +40,7 @@ class Candidate(NamedTuple):
 
     @property
     def version(self) -> str:
-        """Its id."""
+        """The version's id, as text."""
         return self.mark.partition(":")[0]
 
     @property

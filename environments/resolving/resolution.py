@@ -229,7 +229,7 @@ def resolve(target: Target, *, origins: bool = True) -> Resolution:
 
 def of(target: Target, listed: str) -> Resolution:
     """Of what one of `statements` tells: without origins nobody may ask of a variable where it is set, by whom, when,
-    and of which type and number it is."""
+    of which type it is and which version."""
     stamp, found = candidates.made(listed)
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key

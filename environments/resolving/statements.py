@@ -47,8 +47,7 @@ _STRONGEST_FIRST = " ORDER BY entry.key, level DESC, distance"
 # What is set and not deleted, of which each branch takes its part.
 _LIVE = """
 WITH RECURSIVE live AS NOT MATERIALIZED (
-    SELECT id, kind, key, project_id, app_id, team_id, agent_id, environment_id, current_id, write_only
-    FROM environments_entry WHERE organization_id = %(organization)s AND deleted_at IS NULL
+    SELECT * FROM environments_entry WHERE organization_id = %(organization)s AND deleted_at IS NULL
 )
 """
 _LINE = f""", line (id, based_on_id, whose, name, distance) AS (
@@ -81,8 +80,9 @@ def stamp(given: tuple[str, ...], placed: bool) -> str:
 
 
 def listed(columns: dict[str, str], line: str, source: str, order: str = "") -> str:
-    """The stamp, and a list for each column, as JSON: to read that costs half of what reading the rows would."""
-    named = ", ".join(f"{what} AS {name}" for name, what in columns.items())
+    """The stamp, and a list for each column, as JSON: to read that costs half of what reading the rows would. (What is
+    put together from one sorted selection is put together in its order.)"""
+    named = ", ".join(what if what.endswith(f".{name}") else f"{what} AS {name}" for name, what in columns.items())
     lists = ", ".join(f"json_agg({name})" for name in columns)
     source = f"(SELECT {_MARK} AS whole, {named} FROM {source}{order}) found"
     return f"{line}SELECT json_build_array({_STAMP}, {lists})::text FROM {source}"

@@ -164,8 +164,8 @@ def _named(environment: str) -> str:
     try:
         uuid.UUID(environment)
     except ValueError:
-        return "lower(environment.name) = lower(%(named)s)"
-    return "environment.id = %(named)s::uuid"
+        return "lower(name) = lower(%(named)s)"
+    return "id = %(named)s::uuid"
 
 
 def _only_place(only: uuid.UUID | None, *, by: Actor) -> Place:
@@ -182,7 +182,7 @@ def _only_place(only: uuid.UUID | None, *, by: Actor) -> Place:
 def _places(condition: str, named: str, *, by: Actor) -> list[Place]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_statement_of_places(condition, by)} ORDER BY environment.created_at, environment.id LIMIT {NAMED + 1}",
+            f"{_statement_of_places(condition, by)} ORDER BY created_at, id LIMIT {NAMED + 1}",
             {"organization": by.organization.pk, "named": named, **scopes.values(by)},
         )
         return [_as_place(row) for row in cursor.fetchall()]
@@ -190,9 +190,8 @@ def _places(condition: str, named: str, *, by: Actor) -> list[Place]:
 
 def _statement_of_places(condition: str, by: Actor) -> str:
     return (
-        "SELECT environment.id, environment.name, environment.display_name, environment.project_id, "
-        "environment.protected FROM environments_environment environment "
-        f"WHERE environment.organization_id = %(organization)s AND {condition} AND {seen.clause(by, row='environment')}"
+        "SELECT id, name, display_name, project_id, protected FROM environments_environment place "
+        f"WHERE organization_id = %(organization)s AND {condition} AND {seen.clause(by, row='place')}"
     )
 
 
@@ -237,8 +236,9 @@ def _look(
 ) -> tuple[_Subject, Place | None, str | None]:
     """Both, and what `ahead` tells of them, by one statement; no place where none is named."""
     place = _statement_of_places(_named(environment), by) if environment else "SELECT 1, 2, 3, 4, 5 WHERE FALSE"
+    within = scopes.within_clause(by, project="project_id") if kind in _GIVEN else "TRUE"
     row = _row(
-        f"WITH asked AS (SELECT * FROM (SELECT) one LEFT JOIN ({_SUBJECTS[kind]}) {_COLUMNS} ON TRUE "
+        f"WITH asked AS (SELECT * FROM (SELECT) one LEFT JOIN ({_SUBJECTS[kind]}) {_COLUMNS} ON {within} "
         f"LEFT JOIN ({place} LIMIT 1) place (environment_id, place, title, place_project, protected) ON TRUE) "
         f"SELECT asked.*, ({ahead}) FROM asked",
         {"ident": ident, "organization": by.organization.pk, "named": environment, **scopes.values(by)},

@@ -91,6 +91,7 @@ def _check_parameters(request: HttpRequest, known: frozenset[str]) -> None:
 def _check_form(request: HttpRequest, known: frozenset[str]) -> None:
     if wrong := [name for name in (*request.POST, *request.FILES) if name not in known]:
         raise _not_known(wrong)
+    _check_nul(request.POST)
 
 
 def _check_no_body(request: HttpRequest) -> None:
@@ -122,9 +123,13 @@ def _explained(request: HttpRequest, given: Mapping[str, Any]) -> None:
     except ValidationError as wrong:
         told = [{"field": str(one["loc"][0]), "message": one["msg"]} for one in wrong.errors()]
         raise Invalid(f"{told[0]['field']} {told[0]['message']}.", errors=told) from None
+    _check_nul(said)
+    explain(request, given)
+
+
+def _check_nul(given: Mapping[str, Any]) -> None:
     if any("\0" in value for value in given.values() if isinstance(value, str)):
         raise Malformed("The body holds a NUL character, which cannot be kept.")
-    explain(request, given)
 
 
 def says_why(model: Any) -> bool:

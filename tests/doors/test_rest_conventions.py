@@ -4,7 +4,9 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -42,14 +44,15 @@ def test_a_request_with_a_token_reads_what_rights_need_once_and_no_password():
     assert not [one for one in statements if "password" in one or "UPDATE" in one]
 
 
-def test_a_token_tells_to_the_minute_when_it_was_last_used():
+def test_a_token_tells_to_the_minute_when_it_was_last_used_by_the_databases_clock(monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda clock=timezone.now: clock() - timedelta(hours=1))
     cast = builders.cast()
     client, used = builders.rest(cast.owner), []
     for ago in (None, 30, 90):
-        before = timezone.now() - timedelta(seconds=ago) if ago else None
+        before = Now() - timedelta(seconds=ago) if ago else None
         AccessToken.objects.filter(owner=cast.owner.user).update(last_used_at=before)
         assert get(client, "/projects").status_code == 200
-        used.append(AccessToken.objects.get(owner=cast.owner.user).last_used_at != before)
+        used.append(AccessToken.objects.filter(last_used_at__gt=Now() - timedelta(seconds=20)).exists())
     assert used == [True, False, True]
 
 
@@ -308,6 +311,14 @@ def test_a_filter_takes_id_name_or_key_and_what_is_not_visible_is_404():
 
 def test_nul_in_a_query_is_refused():
     assert fields(get(builders.rest(builders.cast().owner), "/apps?q=%00")) == {"q"}
+
+
+@pytest.mark.parametrize("why", [{}, {"reason": "as asked"}])
+def test_nul_in_a_form_is_refused(why):
+    cast = builders.cast()
+    form = {"file": SimpleUploadedFile("a.tgz", b"x"), "sha256": "a\0b", **why}
+    answer = builders.rest(cast.owner).post(f"{ROOT}/apps/{builders.app(cast.owner).id}/artifacts", form)
+    assert is_problem(answer, 400)
 
 
 # When something is away

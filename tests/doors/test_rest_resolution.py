@@ -1,18 +1,22 @@
 """What configuration comes to over REST: for whom, why, masked or revealed, and spared where a client has it."""
 
 import uuid
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH
 
 from environments import sealing
 from environments.models import Environment
+from environments.resolving import statements, targets
 from environments.resolving.scopes import ANOTHER
 from environments.resolving.showing import DOTS
 from projects import access, grants, memberships
+from projects.errors import NotFound
 from projects.models import Event
 from tests import builders
 from tests.doors.rest import fields, get, is_problem, patch, post
@@ -261,6 +265,43 @@ def test_who_does_not_see_the_thing_or_the_environment_finds_nothing(place):
     for path in (f"/context/resolve/environment/{place.staging.pk}", f"/context/resolve/project/{place.project.pk}"):
         assert is_problem(get(place.client["stranger"], path), 404)
     assert is_problem(get(place.client["owner"], f"/execution-environment/ships/{uuid.uuid4()}/resolved"), 404)
+
+
+@pytest.mark.parametrize("thing", ["app", "project"])
+def test_nothing_that_is_set_for_what_one_does_not_see_leaves_the_database(place, thing):
+    place.variable("HIDDEN", "of-the-app", app_id=place.app.pk)
+    place.variable("ALSO", "of-the-project", project_id=place.project.pk)
+    elsewhere = place.house.person("admin", project=place.house.project("OTHER"))
+    told = []
+
+    def look(execute, sql, params, many, context):
+        answer = execute(sql, params, many, context)
+        with connection.connection.cursor() as again:
+            told.append(str(again.execute(sql, params).fetchall()))
+        return answer
+
+    for by in (place.house.owner, elsewhere):
+        with connection.execute_wrapper(look), suppress(NotFound):
+            targets.find(
+                thing, getattr(place, thing).pk, by=by, environment="staging", ahead=statements.without_origins
+            )
+    assert ["of-the-project" in one for one in told] == [True, False]
+
+
+def test_the_driver_keeps_what_it_makes_of_the_statements(place):
+    limited = place.house.person("operator", project=place.project, environment=place.staging)
+    longest = 0
+
+    def look(execute, sql, params, many, context):
+        nonlocal longest
+        longest = max(longest, len(sql))
+        return execute(sql, params, many, context)
+
+    for by in (place.house.owner, limited):
+        for one in (statements.values, statements.without_origins, statements.stamp):
+            with connection.execute_wrapper(look):
+                targets.find("app", place.app.pk, by=by, environment=str(place.staging.pk), ahead=one)
+    assert longest <= MAX_CACHED_STATEMENT_LENGTH
 
 
 @pytest.mark.parametrize("rest", ["", "/full"])
