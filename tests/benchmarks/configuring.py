@@ -29,7 +29,7 @@ from tests.benchmarks.report import Report
 HOW = """
 The flat map of an app in an environment, `GET /execution-environment/apps/{id}/resolved` with an access token: keys set
 for an environment, for the project in it and for the app in it, every fifth in two of them, a tenth secrets, some
-values built from others.What was answered before is given again while the database says that nothing is another; what
+values built from others. What was answered before is given again while the database says that nothing is another; what
 it costs to make it is measured by asking as so many that nobody is remembered when they ask again. The floor is a
 Django view without middleware that reads one row by its key and answers it as JSON. Opening the secrets, with the key
 that they are sealed by, is measured beside it. The floors stand on Django's own backend for PostgreSQL, as they did
