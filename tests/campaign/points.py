@@ -11,10 +11,13 @@ from typing import Self
 import psutil
 
 from tests.campaign.site import UNFINISHED, Site, at_work
+from tests.patience import patience
 
 # While the worker is followed it runs for this long at a time, in seconds, and is looked at before it goes on.
 SLICE = 0.003
 REACHED_WITHIN = 60.0
+# What it had said before it was halted may still be on its way to the control plane for so many seconds.
+UNDER_WAY = 0.3
 
 
 class Point(IntEnum):
@@ -80,7 +83,8 @@ class Halted:
         while True:
             self.tell(signal.SIGSTOP)
             if (reached := point_of(self.site, self.run)) >= wanted:
-                return reached
+                time.sleep(patience(UNDER_WAY))
+                return point_of(self.site, self.run)
             assert time.monotonic() < until, f"{self.run} does not get further than {reached.words}"
             self.tell(signal.SIGCONT)
             time.sleep(SLICE)

@@ -87,7 +87,9 @@ def test_a_terminated_environment_stops_its_services(site, control_plane, app):
 
     assert site.worker.wait(20) == 0
     assert site.routes.instances(app) == []
-    assert not list(site.layout.project("SHOP").specs.iterdir())
+    # Whatever weighs the disk at that moment is no service, and goes with the directory.
+    left = [one.name for one in site.layout.project("SHOP").specs.iterdir() if not one.name.startswith("measure.")]
+    assert left == []
 
 
 def test_any_other_410_stops_nothing(site, control_plane, app):
