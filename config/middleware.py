@@ -77,33 +77,21 @@ class Head:
         return response
 
 
-class OfPages:
-    """Before a middleware that browsers need: at the API, where every request bears its token, nothing asks for it."""
+def of_pages(middleware: Any) -> Any:
+    """One for browsers: at the API, where every request bears its token, nothing asks for what it does."""
 
-    get_response: Any
+    def answer(self: Any, request: HttpRequest) -> HttpResponseBase:
+        within = request.path.startswith("/api/")
+        answered: HttpResponseBase = self.get_response(request) if within else middleware.__call__(self, request)
+        return answered
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.path.startswith("/api/"):
-            answer: HttpResponseBase = self.get_response(request)
-        else:
-            answer = super().__call__(request)  # type: ignore[misc]  # the middleware that it stands before
-        return answer
+    return type(middleware.__name__, (middleware,), {"__call__": answer})
 
 
-class Sessions(OfPages, SessionMiddleware):
-    pass
-
-
-class Users(OfPages, AuthenticationMiddleware):
-    pass
-
-
-class Messages(OfPages, MessageMiddleware):
-    pass
-
-
-class Htmx(OfPages, HtmxMiddleware):
-    pass
+Sessions = of_pages(SessionMiddleware)
+Users = of_pages(AuthenticationMiddleware)
+Messages = of_pages(MessageMiddleware)
+Htmx = of_pages(HtmxMiddleware)
 
 
 class Refusals:

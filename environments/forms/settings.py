@@ -1,6 +1,9 @@
 """A form for what is saved already: nothing newer is overwritten, and nothing that was typed is lost."""
 
+from typing import cast
+
 from django import forms
+from django.http import QueryDict
 
 from environments.forms.form import Form
 
@@ -23,8 +26,9 @@ class SettingsForm(Form):
         differ = [
             str(self[name].label) for name in self.fields if name not in self.beside and self._differs(name, saved)
         ]
-        self.data = self.data.copy()  # type: ignore[attr-defined]  # with every box that was ticked
-        self.data["version"] = saved.initial["version"]  # type: ignore[index]  # a form that was sent is given a QueryDict
+        sent = cast(QueryDict, self.data).copy()  # with every box that was ticked
+        sent["version"] = saved.initial["version"]
+        self.data = sent
         if differ:
             self.add_error(
                 None, f"What you typed is still here. It differs from what is saved in: {', '.join(differ)}."

@@ -5,13 +5,19 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from tests.towpath.conftest import Site, deployment, eventually
+from towpath.worker import starting, storage
 from towpath.worker.preparing import child_environment
+from towpath.worker.standing import Standing
+from towpath.worker.storage import Storage
+from towpath.worker.worksite import Worksite
 
 
 @pytest.fixture
@@ -87,9 +93,31 @@ def test_a_terminated_environment_stops_its_services(site, control_plane, app):
 
     assert site.worker.wait(20) == 0
     assert site.routes.instances(app) == []
-    # Whatever weighs the disk at that moment is no service, and goes with the directory.
-    left = [one.name for one in site.layout.project("SHOP").specs.iterdir() if not one.name.startswith("measure.")]
-    assert left == []
+    assert not list(site.layout.project("SHOP").specs.iterdir())
+
+
+def test_a_weighing_that_is_under_way_ends_before_a_terminated_worker_leaves_and_none_begins_afterwards(monkeypatch):
+    worksite = Worksite(*[cast(Any, None)] * 4)
+    begun, go_on, weighed = threading.Event(), threading.Event(), []
+
+    def weigh(project, supervisor):
+        weighed.append(project)
+        begun.set()
+        go_on.wait(10)
+        return 1
+
+    monkeypatch.setattr(storage, "weigh", weigh)
+    monkeypatch.setattr(starting, "end_everything", lambda worksite, *, forget: None)
+    weighing = threading.Thread(target=Storage(worksite)._weigh, args=({"ONE": None, "TWO": None},), daemon=True)
+    weighing.start()
+    assert begun.wait(10)
+    leaving = threading.Thread(target=Standing(cast(Any, None), worksite).terminate)
+    leaving.start()
+    assert not worksite.stopping.wait(0.3)
+
+    go_on.set()
+    leaving.join(10)
+    assert worksite.stopping.is_set() and worksite.weighing.locked()
 
 
 def test_any_other_410_stops_nothing(site, control_plane, app):

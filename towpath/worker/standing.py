@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from threading import Event, Lock
 
-from towpath.worker import starting
+from towpath.worker import starting, storage
 from towpath.worker.control_plane import EnvironmentTerminated, NotWelcome, Refused, Superseded, Unreachable
 from towpath.worker.journal import say
 from towpath.worker.session import Session
@@ -105,5 +105,7 @@ class Standing:
                 return
             say("the environment is terminated: stopping its services")
             starting.end_everything(self.worksite, forget=True)
+            # What weighs the disk takes itself away at its end; held from now on, so that nothing begins any more.
+            self.worksite.weighing.acquire(timeout=storage.LONGEST)
             self.terminated = True
             self.end("environment terminated")

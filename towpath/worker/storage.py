@@ -13,6 +13,7 @@ from towpath.worker.worksite import Worksite
 
 EVERY = 120.0
 SOON = 10.0  # after something was deployed or taken away
+LONGEST = 60.0
 
 
 class Storage:
@@ -34,7 +35,7 @@ class Storage:
         try:
             for project, supervisor in supervisors.items():
                 # One project's trouble leaves the others their turn, and the project can write into what is read here.
-                with suppress(Exception):
+                with suppress(Exception), self.worksite.weighing:
                     self.weights[project] = weigh(project, supervisor)
         finally:
             self.busy = False
@@ -45,7 +46,7 @@ def weigh(project: str, supervisor: Supervisor) -> int:
     program = Program(programs.helper("measure", project), {"kind": "measure", "paths": paths})
     output = output_of(supervisor.layout, program.name)["out"]
     found = [""]
-    programs.run_job(supervisor, program, timeout=60, at_end=lambda: found.extend(output.read()))
+    programs.run_job(supervisor, program, timeout=LONGEST, at_end=lambda: found.extend(output.read()))
     return read(found[-1])
 
 

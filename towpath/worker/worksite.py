@@ -30,6 +30,7 @@ class Worksite:
     draining: set[tuple[str, str]] = field(default_factory=set)  # (app, instance) that are being stopped
     changed: threading.Event = field(default_factory=threading.Event)  # what runs has changed: tell it at once
     stopping: threading.Event = field(default_factory=threading.Event)
+    weighing: threading.Lock = field(default_factory=threading.Lock)  # whoever weighs a project's disk at this moment
     _supervisors: dict[str, Supervisor] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _starting: threading.Lock = field(default_factory=threading.Lock)
