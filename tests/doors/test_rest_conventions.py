@@ -340,6 +340,13 @@ def test_a_database_that_is_away_is_503_with_a_time_to_come_back():
     assert int(response["Retry-After"]) > 0
 
 
+@pytest.mark.parametrize("path", ["/api/health", "/api/ready", "/api/health/detailed"])
+def test_health_takes_nothing_and_says_so_as_the_api_does(path):
+    answer = Client(enforce_csrf_checks=True).post(path, "{}", content_type="application/json")
+    assert is_problem(answer, 405, "method-not-allowed")
+    assert answer["Allow"] == "GET, HEAD"
+
+
 def test_health_needs_no_token():
     for path in ("/livez", "/readyz", "/api/health", "/api/ready"):
         assert Client().get(path).json()["status"] == "ok"
