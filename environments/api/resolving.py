@@ -43,12 +43,12 @@ def get_resolved(
     `reveal=true` shows all of it to those who may reveal every secret in it, and is an event.
     """
     by = actor(request)
-    ahead = None if reveal else _likely(request, by, statements.without_origins)
-    question = asked_about(by, kind, id, asked, ahead)
+    values = statements.without_origins
+    question = asked_about(by, kind, id, asked, None if reveal else _likely(request, by, values))
     if reveal:
         shown_once(response)
         return revealing.reveal_all(question, by=by)[1]
-    return conditional(request, question, by, showing.masked, origins=False)
+    return conditional(request, question, by, showing.masked, asking=values)
 
 
 @router.get(f"{ROOT}/full", response=FullOut)
@@ -64,8 +64,7 @@ def get_resolved_in_full(
     """The same by kind, the integrations that are enabled there, and the MCP servers of environment, team and agent
     with what they refer to."""
     by = actor(request)
-    ahead = None if reveal else _likely(request, by, statements.values)
-    question = asked_about(by, kind, id, asked, ahead)
+    question = asked_about(by, kind, id, asked, None if reveal else _likely(request, by, statements.values))
     named, every = servers.of(question.target), enabled.of(question.target)
     places = enabled.places(every, by=by)
     if reveal:
@@ -112,7 +111,7 @@ def conditional(
     by: Actor,
     answer: Callable[[Resolution], Any],
     *parts: str,
-    origins: bool = True,
+    asking: Statement = statements.values,
 ) -> HttpResponse:
     """The answer with a tag that is made of versions, the query and who asks: who has it already is told so before any
     value is read or secret opened, and what was answered before is not made again while the tag is the same."""
@@ -125,7 +124,7 @@ def conditional(
             return HttpResponseNotModified(headers={"ETag": tag})
         if before and before[0] == tag:
             return _told(*before)
-    found = question.resolved(origins=origins)
+    found = question.resolved(asking=asking)
     tag, body = showing.tag(found.stamp, *asked), orjson.dumps(answer(found))
     if len(body) <= LONGEST_KEPT:
         _answered.put(key, (tag, body))

@@ -7,7 +7,7 @@ from django.utils import timezone
 from environments import seen as environments
 from environments.configuration import catalogue, enabling, probes, rights
 from environments.models import Environment, Integration
-from environments.resolving import resolution
+from environments.resolving import resolution, statements
 from environments.resolving.problems import Unresolvable
 from environments.resolving.resolution import Target
 from environments.resolving.scopes import Scope
@@ -82,7 +82,7 @@ def error(integration: Integration, *, by: Actor) -> str:
 def _credentials(integration: Integration, place: Environment) -> dict[str, Secret]:
     """In the open, by their names in the catalogue; Trouble, naming the key, where there is none in that place."""
     target = Target(organization_id=integration.organization_id, environment_id=place.pk)
-    found, opened = resolution.resolve(target, origins=False), {}
+    found, opened = resolution.resolve(target, asking=statements.without_origins), {}
     for field in catalogue.of(integration).credentials:
         if (key := integration.secrets.get(field.name)) is None:
             continue

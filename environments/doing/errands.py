@@ -3,7 +3,7 @@
 from typing import Any
 
 from environments.models import Environment, Phase, Run, RunKind
-from environments.resolving import problems, resolution
+from environments.resolving import problems, resolution, statements
 from environments.resolving.resolution import Resolution, Target
 from environments.runs import steps
 from environments.sealing import Unreadable
@@ -80,7 +80,7 @@ def _configuration(run: Run, environment: Environment) -> tuple[dict[str, str], 
             team_id=run.agent.team_id if run.agent else None,
             agent_id=run.agent_id,
         ),
-        origins=False,
+        asking=statements.without_origins,
     )
     missing = _missing(run, environment, resolved)
     try:

@@ -222,14 +222,14 @@ class _Broken(Exception):
         self.code, self.reference = code, reference
 
 
-def resolve(target: Target, *, origins: bool = True) -> Resolution:
+def resolve(target: Target, *, asking: Statement = statements.values) -> Resolution:
     """What holds for `target` now; one statement, one more once a secret is opened, and one once a store is asked."""
-    return of(target, told(target, statements.values if origins else statements.without_origins))
+    return of(target, told(target, asking))
 
 
 def of(target: Target, listed: str) -> Resolution:
-    """Of what one of `statements` tells: without origins nobody may ask of a variable where it is set, by whom, when,
-    of which type it is and which version."""
+    """Of what one of `statements` told. Where that was `without_origins`, nobody may ask of a variable where it is set,
+    by whom, when, of which type it is and which version."""
     stamp, found = candidates.made(listed)
     winners: dict[str, Candidate] = {}
     for row in found:  # strongest first for each key

@@ -47,8 +47,8 @@ class Question:
     # What was asked in the same look as itself, and what that answered.
     ahead: tuple[Statement, str] | None = None
 
-    def resolved(self, *, origins: bool = True) -> Resolution:
-        return resolution.of(self.target, self._told(statements.values if origins else statements.without_origins))
+    def resolved(self, *, asking: Statement = statements.values) -> Resolution:
+        return resolution.of(self.target, self._told(asking))
 
     @property
     def stamp(self) -> str:
